@@ -1,0 +1,105 @@
+"""The one place that asks what time it is.
+
+Three clocks share a face: `RealClock`; `ScaledClock`, which runs `speed` times as fast; `SteppedClock`,
+which stands still until it is told to move. Instants are integer milliseconds since 1970 in UTC.
+Leases are held on wall time and permits on monotonic time: both stay real under every clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from scheduler.domain.time import Ms
+
+
+class Clock(Protocol):
+    """What every part is given instead of the time."""
+
+    speed: float
+    """Clock seconds that pass in one real second; 0 for a stepped clock."""
+
+    def now_ms(self) -> Ms:
+        """The Clock's instant: due times, throttles, calls, windows."""
+        ...
+
+    def wall_ms(self) -> Ms:
+        """Real wall time: leases."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Real monotonic seconds: permit deadlines."""
+        ...
+
+    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
+        """Return when the Clock reaches `at_ms`, or after `at_most_s` real seconds if that comes first."""
+        ...
+
+
+class RealClock:
+    """Wall time as it is."""
+
+    speed = 1.0
+
+    def now_ms(self) -> Ms:
+        return time.time_ns() // 1_000_000
+
+    def wall_ms(self) -> Ms:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
+        while (left_s := (at_ms - self.now_ms()) / 1000 / self.speed) > 0:
+            if at_most_s is not None and left_s >= at_most_s:
+                await asyncio.sleep(at_most_s)
+                return
+            await asyncio.sleep(left_s)
+
+
+class ScaledClock(RealClock):
+    """Starts at `start_ms` and runs `speed` times as fast as real time."""
+
+    def __init__(self, start_ms: Ms, speed: float) -> None:
+        if speed <= 0:
+            raise ValueError("speed must be above zero")
+        self.speed = speed
+        self._start_ms = start_ms
+        self._began_s = time.monotonic()
+
+    def now_ms(self) -> Ms:
+        return self._start_ms + int((time.monotonic() - self._began_s) * self.speed * 1000)
+
+
+class SteppedClock(RealClock):
+    """Stands still until `move_to`; whoever sleeps wakes when the clock has passed their instant."""
+
+    speed = 0.0
+
+    def __init__(self, start_ms: Ms) -> None:
+        self._now_ms = start_ms
+        self._moved = asyncio.Event()
+
+    def now_ms(self) -> Ms:
+        return self._now_ms
+
+    def move_to(self, at_ms: Ms) -> None:
+        """Move forward to `at_ms`; a step backwards is an error."""
+        if at_ms < self._now_ms:
+            raise ValueError("a stepped clock never goes backwards")
+        self._now_ms = at_ms
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
+        deadline_s = None if at_most_s is None else time.monotonic() + at_most_s
+        while self._now_ms < at_ms:
+            left_s = None if deadline_s is None else deadline_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return
+            try:
+                await asyncio.wait_for(self._moved.wait(), left_s)
+            except TimeoutError:
+                return

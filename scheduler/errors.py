@@ -1,0 +1,56 @@
+"""The errors that dialwheel raises, named for what went wrong.
+
+Every one carries the three lines a person needs: what happened, why, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class DialwheelError(Exception):
+    """Base of ours: `what` went wrong, `why`, and what to `do` (a line each, no phone number, no secret)."""
+
+    def __init__(self, what: str, why: str = "", do: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.do = do
+
+
+class SettingsError(DialwheelError):
+    """A setting is unknown, out of range or contradicts another."""
+
+
+class ServerUnavailable(DialwheelError):
+    """Postgres, Redis or a part of dialwheel does not answer; trying later may help."""
+
+
+class StartError(DialwheelError):
+    """An embedded server or a part did not come up."""
+
+
+class MigrationError(DialwheelError):
+    """The schema in the ledger does not match the migrations of this version."""
+
+
+class EpochNotReady(DialwheelError):
+    """The wheel is being rebuilt or was lost: nothing may be claimed until it is ready again."""
+
+
+class NotFound(DialwheelError):
+    """No such object in this account."""
+
+
+class Refused(DialwheelError):
+    """A rule or the present state forbids what was asked; `code` is the problem code of the API."""
+
+    def __init__(self, code: str, what: str, why: str = "", do: str = "") -> None:
+        super().__init__(what, why, do)
+        self.code = code
+
+
+class UnknownZone(DialwheelError):
+    """Not an IANA time zone of the pinned tzdata."""
+
+
+class NeverOpen(DialwheelError):
+    """No instant in the planning range satisfies every window."""

@@ -1,0 +1,48 @@
+"""Real servers for the whole suite, started once, before the event loop, on private sockets."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.embedded.postgres import EmbeddedPostgres
+from api.embedded.valkey import EmbeddedValkey
+
+DEBIAN_REDIS = Path("/usr/bin/redis-server")
+DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+
+
+@pytest.fixture(scope="session")
+def server_dir() -> Iterator[Path]:
+    """A short private directory: sockets have length limits that pytest's own folders exceed."""
+    path = Path(tempfile.mkdtemp(prefix="dwt-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(server_dir: Path) -> Iterator[str]:
+    server = EmbeddedValkey(server_dir / "valkey").start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis7_url(server_dir: Path) -> Iterator[str]:
+    """Debian's redis-server 7.0, where it is installed."""
+    if not DEBIAN_REDIS.exists():
+        pytest.skip("redis-server is not installed (apt-get install redis-server): Redis 7.0 was NOT tested")
+    server = EmbeddedValkey(server_dir / "redis7", binary=DEBIAN_REDIS).start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(server_dir: Path) -> Iterator[str]:
+    server = EmbeddedPostgres(server_dir / "pg" / "data").start()
+    yield server.url
+    server.stop()
