@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from api.embedded.postgres import EmbeddedPostgres
 from api.embedded.valkey import EmbeddedValkey
+from scheduler.ledger.database import Database
+from scheduler.ledger.migrate import migrate
 
 DEBIAN_REDIS = Path("/usr/bin/redis-server")
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -46,3 +49,19 @@ def postgres_server_url(server_dir: Path) -> Iterator[str]:
     server = EmbeddedPostgres(server_dir / "pg" / "data").start()
     yield server.url
     server.stop()
+
+
+@pytest.fixture
+async def database(postgres_server_url: str) -> AsyncIterator[Database]:
+    """A ledger of its own for the test, migrated, dropped afterwards."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    base = await Database.connect(postgres_server_url, max_connections=1)
+    async with base.connection() as connection:
+        await connection.execute(f"CREATE DATABASE {name}")
+    database = await Database.connect(postgres_server_url.replace("/dialwheel?", f"/{name}?"))
+    await migrate(database)
+    yield database
+    await database.close()
+    async with base.connection() as connection:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await base.close()
