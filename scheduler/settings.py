@@ -1,0 +1,222 @@
+"""Every limit and address of dialwheel: its default, its reason, and where the value in force came from.
+
+Order of precedence: flags, `DIALWHEEL_*`, `./dialwheel.toml`, `~/.config/dialwheel/config.toml`, defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
+
+from scheduler.errors import SettingsError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Millis = Annotated[int, Meta(ge=1)]
+
+PREFIX = "DIALWHEEL_"
+NOT_SETTINGS = frozenset({"DIALWHEEL_API_URL", "DIALWHEEL_API_KEY", "DIALWHEEL_NO_USERNS"})
+"""Names in the environment that belong to the command line's client and to the embedded servers."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. `_s` are seconds, `_ms` milliseconds; port 0 means a free port."""
+
+    # where things are
+    data_dir: str = (
+        ".dialwheel"  # private servers, key and run file; beside the work, so easy to find and erase
+    )
+    postgres_url: str = ""  # empty: a private server under data_dir
+    redis_url: str = ""  # empty: a private Valkey under data_dir
+    http_host: str = "127.0.0.1"  # nothing is open to the network unless asked for
+    http_port: Port = 8080
+    metrics_port: Port = 9464  # always on loopback: metrics need no key
+    sim_url: str = ""  # empty: the simulated provider is called inside the process
+    sim_host: str = "127.0.0.1"
+    sim_port: Port = 8090
+    postgres_connections: Annotated[int, Meta(ge=2, le=200)] = 12  # a process; the private server takes 60
+
+    # the wheel
+    shards: Annotated[int, Meta(ge=1, le=1024)] = 1  # an account lives on one; changing it is a rebuild
+    slot_ms: Annotated[int, Meta(ge=1000, le=3_600_000)] = (
+        60_000  # narrower slots cost 98 bytes a sparse attempt
+    )
+    horizon_s: Annotated[int, Meta(ge=60)] = 3600  # memory and rebuild time follow it
+    bulk_floor: Annotated[float, Meta(ge=0, le=0.5)] = 0.1  # share of a minute that live work cannot take
+    call_ms: Millis = 3_600_000  # hard end of a call slot whose end was never reported
+
+    # dialing
+    lease_ms: Millis = 30_000  # how long a claim outlives its dialer
+    renew_ms: Millis = 10_000  # a third of the lease: two renewals may fail
+    permit_s: Seconds = 2.0  # W: the longest from before the arm to the bytes leaving
+    close_margin_s: Annotated[float, Meta(ge=60)] = 60  # a permit ends this long before the hours do
+    cap_margin_s: Annotated[float, Meta(ge=0)] = 60  # ring instants are known this exactly
+    claim_batch: Annotated[int, Meta(ge=1, le=500)] = 100  # 1.3 ms of script at 100; larger ones block others
+    claim_ahead_ms: Annotated[int, Meta(ge=0, le=1000)] = (
+        250  # held on a local timer: 0.1 ms late instead of 5
+    )
+    dial_lines: Count = 2  # claims in flight a dialer: one arms while the other sends
+    provider_connect_s: Seconds = 3.0
+    provider_total_s: Seconds = 10.0
+    unknown_after_s: Seconds = 20  # armed and unheard of: permit and provider's time are surely over
+    write_off_s: Seconds = 900  # longer than any ring with its callback's retries
+    throttle_burst_s: Annotated[float, Meta(ge=0)] = 1  # bulk may catch up this much of its rate at once
+    group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
+    spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
+
+    # services
+    sweep_s: Seconds = 5  # ledger against wheel: what is overdue
+    overdue_s: Seconds = 60  # later than this is missing from the wheel, not busy
+    reap_s: Seconds = 5
+    feed_s: Seconds = 300  # well within the horizon
+    quantum_s: Seconds = 15  # a step of the stepped clock
+
+    # what comes in
+    body_max: Annotated[int, Meta(ge=1024)] = 1_048_576  # bytes of a JSON body
+    import_max_cell: Annotated[int, Meta(ge=64)] = 8192  # bytes; variables of a lead may have as many
+    import_max_line: Annotated[int, Meta(ge=1024)] = 65_536  # bytes; an open quote swallows no more
+    import_max_fields: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    import_batch_rows: Annotated[int, Meta(ge=1, le=50_000)] = 5000  # rows a transaction
+    import_workers: Annotated[int, Meta(ge=0, le=64)] = 1  # processes beside the API; 0 works inside it
+
+    # the rest
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"  # text on a terminal, JSON elsewhere
+    seed: int = 1  # of every jitter and of the simulated provider
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir)
+
+
+FIELDS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, home: Path
+) -> tuple[Settings, dict[str, str]]:
+    """The settings in force, `data_dir` made absolute, and for each name where its value came from.
+
+    Raises SettingsError, naming the value's place, for an unknown name, a wrong value or a contradiction.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, value, origin in _all_values(flags, environ, cwd, home):
+        if name not in FIELDS:
+            raise _unknown(name, origin)
+        values[name] = _converted(name, value, origin)
+        origins[name] = origin
+    settings = Settings(**values)
+    settings = msgspec.structs.replace(settings, data_dir=str((cwd / settings.data_dir).absolute()))
+    origins = {name: origins.get(name, "default") for name in FIELDS}
+    check_settings(settings, origins)
+    return settings, origins
+
+
+def check_settings(settings: Settings, origins: Mapping[str, str] | None = None) -> None:
+    """Raise SettingsError where two settings contradict each other.
+
+    Each line is a condition of never dialing twice: a lease outlives two missed renewals, nothing is called
+    unknown while it may still be sent, and nothing is written off before it is called unknown.
+    """
+    s = settings
+    rules = (
+        (s.lease_ms >= 3 * s.renew_ms, ("lease_ms", "renew_ms"), "lease_ms must be at least 3 × renew_ms"),
+        (
+            s.permit_s + s.provider_total_s < s.unknown_after_s,
+            ("permit_s", "provider_total_s", "unknown_after_s"),
+            "permit_s + provider_total_s must be below unknown_after_s",
+        ),
+        (
+            s.unknown_after_s < s.write_off_s,
+            ("unknown_after_s", "write_off_s"),
+            "unknown_after_s must be below write_off_s",
+        ),
+        (
+            s.provider_connect_s <= s.provider_total_s,
+            ("provider_connect_s", "provider_total_s"),
+            "provider_connect_s must not exceed provider_total_s",
+        ),
+        (s.feed_s < s.horizon_s, ("feed_s", "horizon_s"), "feed_s must be below horizon_s"),
+        (s.import_max_cell <= s.import_max_line, ("import_max_cell", "import_max_line"),
+         "import_max_cell must not exceed import_max_line"),
+    )  # fmt: skip
+    for holds, names, rule in rules:
+        if not holds:
+            said = ", ".join(
+                f"{name}={getattr(s, name):g} ({(origins or {}).get(name, 'given')})" for name in names
+            )
+            raise SettingsError(
+                "two settings contradict each other",
+                f"{rule}; now {said}",
+                f"change one of {', '.join(names)}",
+            )
+
+
+def redacted(value: Any) -> str:
+    """The value as text; of a URL the password is hidden."""
+    text = str(value)
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+        if parts.password is None:
+            return text
+        user, _, host = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+    except ValueError:
+        return "***"
+
+
+def _all_values(
+    flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path, home: Path
+) -> Iterator[tuple[str, Any, str]]:
+    """Every given value, weakest source first."""
+    for path, shown in (
+        (home / ".config" / "dialwheel" / "config.toml", "~/.config/dialwheel/config.toml"),
+        (cwd / "dialwheel.toml", "./dialwheel.toml"),
+    ):
+        for name, value in _read_toml(path, shown).items():
+            yield name, value, shown
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+            yield variable.removeprefix(PREFIX).lower(), environ[variable], variable
+    for name, value in flags.items():
+        if value is not None:
+            yield name, value, f"--{name.replace('_', '-')}"
+
+
+def _read_toml(path: Path, shown: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{shown} cannot be read", str(error), "mend or remove that file") from error
+
+
+def _unknown(name: str, origin: str) -> SettingsError:
+    near = get_close_matches(name, FIELDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else "see the names with: dialwheel config show"
+    return SettingsError(f"unknown setting {name}", f"it is set in {origin}", hint)
+
+
+def _converted(name: str, value: Any, origin: str) -> Any:
+    try:
+        return msgspec.convert(value, FIELDS[name], strict=False)
+    except msgspec.ValidationError as error:
+        shown = redacted(value) if not name.endswith("_url") else "its value"
+        raise SettingsError(
+            f"setting {name} is wrong: {shown} (from {origin})",
+            str(error),
+            f"give {name} another value in {origin}",
+        ) from error
