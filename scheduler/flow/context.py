@@ -1,0 +1,53 @@
+"""What every step of a lead's way has at hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from scheduler.domain.time import Ms
+from scheduler.errors import DialwheelError
+from scheduler.flow.lanes import Lanes
+from scheduler.flow.place_book import PlaceBook
+from scheduler.flow.policies import Policies
+from scheduler.ledger.database import Database
+from scheduler.wheel import Placing, TimingWheel
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Stores and caches, shared by enrolment, arm, settle and the services of one process."""
+
+    database: Database
+    wheel: TimingWheel
+    policies: Policies
+    lanes: Lanes
+    places: PlaceBook
+    horizon_ms: Ms
+    close_margin_ms: Ms
+    phone_key: bytes
+
+    def lead_key(self, external_id: str | None, phone: str) -> str:
+        """The stable part of every jitter of a lead: its external id, else a keyed hash of its phone."""
+        if external_id:
+            return external_id
+        return hashlib.blake2b(phone.encode(), key=self.phone_key, digest_size=8).hexdigest()
+
+    def within_horizon(self, next_at_ms: Ms, now_ms: Ms) -> bool:
+        """Whether a writer places this itself. Wider than the feeder's own reach by a quarter, so that what is
+        committed while the feeder reads falls between neither of them."""
+        return next_at_ms <= now_ms + self.horizon_ms + self.horizon_ms // 4
+
+    async def place(self, placings: Sequence[Placing], now_ms: Ms) -> None:
+        """Put loops on the wheel after their commit. With the wheel away the sweeper does it later."""
+        if not placings:
+            return
+        try:
+            await self.wheel.place(placings, now_ms)
+        except DialwheelError as error:
+            log.warning("loops_not_placed", loops=len(placings), why=error.what)

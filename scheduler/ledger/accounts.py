@@ -1,0 +1,108 @@
+"""Accounts, agents and the installation itself, as rows."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from scheduler.domain.time import Ms
+from scheduler.domain.windows import BUSINESS_WEEK, week_to_api
+from scheduler.ledger.database import Database
+from scheduler.ledger.instants import to_datetime, to_ms_or_none
+
+DEFAULT_CAPS = ({"max": 3, "window_s": 86_400, "channels": ["call", "voicemail_drop"], "scope": "person"},)
+"""Three calls per person in any 24 hours, over all agents."""
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """Who this installation is. `installation_id` is the namespace of the keys that providers get."""
+
+    installation_id: UUID
+    id_key: bytes
+    phone_key: bytes
+    simulated_at_ms: Ms | None
+
+
+async def ensure_installation(
+    database: Database,
+    *,
+    now_ms: Ms,
+    installation_id: UUID | None = None,
+    keys: tuple[bytes, bytes] | None = None,
+) -> Installation:
+    """The installation's identity, made at the first call. Ids and keys are random unless they are given."""
+    id_key, phone_key = keys or (secrets.token_bytes(32), secrets.token_bytes(32))
+    row = await database.fetch_row(
+        "installation_ensure", installation_id or uuid4(), id_key, phone_key, to_datetime(now_ms)
+    )
+    assert row is not None
+    return Installation(
+        row["installation_id"], row["id_key"], row["phone_key"], to_ms_or_none(row["simulated_at"])
+    )
+
+
+async def create_account(
+    database: Database,
+    *,
+    name: str,
+    now_ms: Ms,
+    timezone: str = "America/New_York",
+    windows: dict[str, Any] | None = None,
+    live_after_hours: bool = False,
+    strict: bool = True,
+    max_concurrent: int | None = None,
+    max_dials_per_s: float | None = None,
+    frequency_caps: tuple[dict[str, Any], ...] = DEFAULT_CAPS,
+    jitter_max_s: int = 900,
+    simulated: bool = True,
+) -> int:
+    """Answers the account id. `windows` in the API's form; without them Monday to Friday, 09:00 to 18:00."""
+    row = await database.fetch_row(
+        "account_create",
+        name,
+        timezone,
+        _json(windows or week_to_api(BUSINESS_WEEK)),
+        live_after_hours,
+        strict,
+        max_concurrent,
+        max_dials_per_s,
+        _json(frequency_caps),
+        jitter_max_s,
+        simulated,
+        to_datetime(now_ms),
+    )
+    assert row is not None
+    return int(row["account_id"])
+
+
+async def create_agent(
+    database: Database,
+    *,
+    account_id: int,
+    name: str,
+    auto_dialer: dict[str, Any],
+    now_ms: Ms,
+    voice: str = "ai",
+    timezone: str | None = None,
+    windows: dict[str, Any] | None = None,
+) -> int:
+    """Answers the agent id. `auto_dialer` in the API's form; without `windows` the account's hold."""
+    row = await database.fetch_row(
+        "agent_create",
+        account_id,
+        name,
+        voice,
+        timezone,
+        None if windows is None else _json(windows),
+        _json(auto_dialer),
+        to_datetime(now_ms),
+    )
+    assert row is not None
+    return int(row["agent_id"])
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
