@@ -99,7 +99,7 @@ class RingLedger:
 
 
 def _mend(file: BinaryIO) -> int:
-    """Cut off a line that a killed process left unfinished (its call was never answered for); count the rest."""
+    """Cut off a line that a killed process left unfinished: its call did not happen. Count the rest."""
     file.seek(0)
     count = end = 0
     for line in file:

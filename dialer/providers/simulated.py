@@ -8,9 +8,6 @@ bad signature has no place here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
-from itertools import islice
-from math import ceil
 from typing import TypeAlias
 from uuid import UUID
 
@@ -19,32 +16,16 @@ from whenever import Instant
 
 from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
 from dialer.providers.rings import RingLedger
+from dialer.providers.simulated_events import DOUBLE, LOST, NORMAL, START, Callbacks
+from dialer.providers.simulated_limits import Limits, Turnstile
 from dialer.providers.simulated_model import NO_FAULTS, SLOTS, Fate, Faults, Fortune, Model
-from dialer.providers.simulated_state import NORMAL, LiveCall, Pending, QueuedCall, SimulatorState
+from dialer.providers.simulated_state import LiveCall, QueuedCall, SimulatorState
 from scheduler.domain.model import Place
 from scheduler.domain.time import DAY, MINUTE, SECOND, Ms
 
 PlaceOf: TypeAlias = Callable[[str], Place]
 
-DOUBLE, LOST, START = 1, 2, 3
-"""What else lies on the heap: a second delivery, one that never comes, and a queued call's turn."""
-
 _QUARTER = 15 * MINUTE
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What the provider allows. Above `calls_per_second` it queues or answers 429 (`policy`: queue or refuse).
-
-    `server_key`: a key placed again gets the first answer and does not ring.
-    """
-
-    calls_per_second: float | None = None
-    policy: str = "queue"
-    server_key: bool = False
-
-    def __post_init__(self) -> None:
-        if self.policy not in ("queue", "refuse") or (self.calls_per_second or 1) <= 0:
-            raise ValueError("policy is queue or refuse, calls_per_second above zero")
 
 
 class SimulatedProvider:
@@ -74,13 +55,11 @@ class SimulatedProvider:
         self._hours: dict[str, int] = {}  # zone -> hour of its week, for one quarter of an hour
         self._quarter = -1
         self._sequence = self.rings.total  # a part of each ref: never given out twice, whatever was lost
-        self._heap: list[tuple[Ms, int, int, ProviderEvent]] = []
-        self._pushed = 0
-        self._due: dict[str, ProviderEvent] = {}
+        self._callbacks = Callbacks()
         self._live: dict[str, LiveCall] = {}
         self._queued: dict[str, QueuedCall] = {}
         self._known: dict[UUID, PlaceResult] = {}
-        self._next_turn_ms = 0.0
+        self._turnstile = Turnstile(self.limits.calls_per_second)
 
     # -- placing -------------------------------------------------------------------------------------
 
@@ -102,39 +81,27 @@ class SimulatedProvider:
                 if faults.request == "route_error":
                     return NotDialled("no route", "route", retry_after_s=60.0)
                 return Unknown(faults.request)
-        waits_ms = 0
-        if self.limits.calls_per_second is not None:
-            waits_ms = self._turn(now_ms, self.limits.calls_per_second)
-            if waits_ms and self.limits.policy == "refuse":
-                return NotDialled("too many calls a second", "account", retry_after_s=waits_ms / 1000)
+        waits_ms = self._turnstile.wait_ms(now_ms)
+        if waits_ms and self.limits.policy == "refuse":
+            return NotDialled("too many calls a second", "account", retry_after_s=waits_ms / 1000)
         ref = f"{action.key.hex}-{self._sequence}"
         self._sequence += 1
         if waits_ms:
             if now_ms + waits_ms > action.not_after_ms:
                 return NotDialled("past not_after", "route")
-            self._take_turn()
             self._queued[ref] = QueuedCall(ref, action, faults)
-            self._push(now_ms + waits_ms, START, _ended(ref, action, now_ms + waits_ms, "canceled"))
-        else:
-            if not self._dial(ref, action, faults, now_ms):
-                return NotDialled("past not_after", "route")
-            self._take_turn()
+            starts_ms = now_ms + waits_ms
+            self._callbacks.push(starts_ms, START, _canceled(ref, action, starts_ms))
+        elif not self._dial(ref, action, faults, now_ms):
+            return NotDialled("past not_after", "route")
+        self._turnstile.pass_one()
         result: PlaceResult = Unknown(faults.request) if faults.request else Accepted(ref, waits_ms)
         if self.limits.server_key:
             self._known[action.key] = Accepted(ref, waits_ms)
         return result
 
-    def _turn(self, now_ms: Ms, calls_per_second: float) -> int:
-        """Milliseconds until the next call may start; a second's worth may start at once."""
-        self._next_turn_ms = max(self._next_turn_ms, now_ms - SECOND + SECOND / calls_per_second)
-        return max(0, ceil(self._next_turn_ms - now_ms))
-
-    def _take_turn(self) -> None:
-        if self.limits.calls_per_second is not None:
-            self._next_turn_ms += SECOND / self.limits.calls_per_second
-
     def _dial(self, ref: str, action: Action, faults: Faults, now_ms: Ms) -> bool:
-        """Let the call happen and put its events on the heap; False, and nothing rang, when that is too late."""
+        """Let the call happen, its events on the heap; False if it is too late: nothing rang."""
         place = self._place_of(action.to)
         hour = self._hour_of_week(place, now_ms)
         shift = 10 * SLOTS[hour]
@@ -180,7 +147,7 @@ class SimulatedProvider:
             error,
         )
         if ends_ms <= now_ms and not self._faulty and not self.model.progress_events:
-            self._due[ended.event_id] = ended
+            self._callbacks.add_due(ended)
             return
         answered_ms = None if answered_s is None else ring_at_ms + int(answered_s * self._scale_ms)
         self._live[ref] = LiveCall(ended, answered_ms)
@@ -201,13 +168,9 @@ class SimulatedProvider:
     def _deliver(self, event: ProviderEvent, due_ms: Ms, faults: Faults, stage: int) -> None:
         if faults.late[stage]:
             due_ms += faults.late_ms
-        self._push(due_ms, LOST if faults.lost[stage] else NORMAL, event)
+        self._callbacks.push(due_ms, LOST if faults.lost[stage] else NORMAL, event)
         if faults.duplicate[stage] and not faults.lost[stage]:
-            self._push(due_ms + faults.duplicate_ms, DOUBLE, event)
-
-    def _push(self, due_ms: Ms, delivery: int, event: ProviderEvent) -> None:
-        self._pushed += 1
-        heappush(self._heap, (due_ms, self._pushed, delivery, event))
+            self._callbacks.push(due_ms + faults.duplicate_ms, DOUBLE, event)
 
     def _hour_of_week(self, place: Place, now_ms: Ms) -> int:
         """On the clock of the first zone of the number. All zones change at quarters of an hour."""
@@ -233,12 +196,12 @@ class SimulatedProvider:
     # -- ending --------------------------------------------------------------------------------------
 
     async def hang_up(self, refs: list[str], now_ms: Ms) -> None:
-        """End these calls: a queued one never rings, a ringing one is canceled, a conversation is cut short."""
+        """A queued call never rings, a ringing one is canceled, a conversation is cut short."""
         cut: dict[str, ProviderEvent] = {}
         for ref in refs:
             queued = self._queued.pop(ref, None)
             if queued is not None:
-                cut[ref] = _ended(ref, queued.action, now_ms, "canceled")
+                cut[ref] = _canceled(ref, queued.action, now_ms)
                 continue
             call = self._live.get(ref)
             if call is None or call.ended.at_ms <= now_ms:
@@ -258,105 +221,75 @@ class SimulatedProvider:
             )
         if not cut:
             return
-        # One pass for the whole batch: hang-ups are rare, and the heap stays free of dead entries.
-        self._heap = [
-            item
-            for item in self._heap
-            if item[3].ref not in cut or (item[3].kind != "ended" and item[3].at_ms <= now_ms)
-        ]
-        heapify(self._heap)
+        self._callbacks.cut(cut, now_ms)
         for event in cut.values():
-            self._push(now_ms, NORMAL, event)
+            self._callbacks.push(now_ms, NORMAL, event)
 
     # -- events --------------------------------------------------------------------------------------
 
     def next_event_at(self) -> Ms | None:
-        """When something is next to be handed out; an instant in the past while events are unacknowledged."""
-        if self._due:
-            return next(iter(self._due.values())).at_ms
-        return self._heap[0][0] if self._heap else None
+        return self._callbacks.next_at()
 
     async def events(self, now_ms: Ms, limit: int) -> list[ProviderEvent]:
         return self.events_after(now_ms, limit)
 
     def events_after(self, now_ms: Ms, limit: int, after: str | None = None) -> list[ProviderEvent]:
         """The events due, from the one that follows the event `after` if that one is still unacknowledged."""
-        self._advance(now_ms)
-        events = iter(self._due.values())
-        if after is not None and after in self._due:
-            for event in events:
-                if event.event_id == after:
-                    break
-        return list(islice(events, limit))
-
-    def _advance(self, now_ms: Ms) -> None:
-        heap, due = self._heap, self._due
         began = False
-        while heap and heap[0][0] <= now_ms:
-            at_ms, _, delivery, event = heappop(heap)
+        while (item := self._callbacks.pop(now_ms)) is not None:
+            at_ms, delivery, event = item
             if delivery == START:
                 began = True
                 self._start(event, at_ms)
-                continue
-            if delivery == DOUBLE:
-                due[event.event_id + "+"] = event
-                continue
-            if event.kind == "ended":
+            elif delivery != DOUBLE and event.kind == "ended":
                 self._live.pop(event.ref, None)
-            if delivery == NORMAL:
-                due[event.event_id] = event
         if began:
             self.rings.flush()
+        return self._callbacks.due(limit, after)
 
     def _start(self, event: ProviderEvent, at_ms: Ms) -> None:
+        """A queued call has its turn; `event` tells of its end if that comes too late."""
         queued = self._queued.pop(event.ref, None)
         if queued is not None and not self._dial(event.ref, queued.action, queued.faults, at_ms):
-            self._due[event.event_id] = event
+            self._callbacks.add_due(event)
 
     async def acknowledge(self, event_ids: list[str]) -> None:
-        doubles = self.model.duplicate > 0
-        for event_id in event_ids:
-            self._due.pop(event_id, None)
-            if doubles:
-                self._due.pop(event_id + "+", None)
+        self._callbacks.acknowledge(event_ids)
 
     # -- stopping and going on -----------------------------------------------------------------------
 
     def state(self) -> SimulatorState:
         """Everything that is under way, so that another process can go on with it."""
-        pending = [Pending(event.at_ms, NORMAL, event) for event in self._due.values()]
-        pending += [Pending(due_ms, delivery, event) for due_ms, _, delivery, event in sorted(self._heap)]
         return SimulatorState(
             sequence=self._sequence,
-            pending=pending,
+            pending=self._callbacks.pending(),
             live=list(self._live.values()),
             queued=list(self._queued.values()),
             tries=self._tries,
             volume=self._volume,
-            next_turn_ms=self._next_turn_ms,
+            next_turn_ms=self._turnstile.next_ms,
         )
 
     def restore(self, state: SimulatorState) -> None:
         """Go on where `state` was taken; only before the first call."""
-        if self._heap or self._due:
+        if self._callbacks:
             raise ValueError("calls are under way already")
         self._sequence = max(self._sequence, state.sequence)
         self._live = {call.ended.ref: call for call in state.live}
         self._queued = {call.ref: call for call in state.queued}
         self._tries = dict(state.tries)
         self._volume = dict(state.volume)
-        self._next_turn_ms = state.next_turn_ms
+        self._turnstile.next_ms = state.next_turn_ms
         for item in state.pending:
-            self._push(item.due_ms, item.delivery, item.event)
+            self._callbacks.push(item.due_ms, item.delivery, item.event)
 
 
-def _ended(ref: str, action: Action, at_ms: Ms, outcome: str) -> ProviderEvent:
-    return ProviderEvent(ref + "-ended", action.key, action.attempt_id, ref, "ended", at_ms, outcome)
+def _canceled(ref: str, action: Action, at_ms: Ms) -> ProviderEvent:
+    return ProviderEvent(ref + "-ended", action.key, action.attempt_id, ref, "ended", at_ms, "canceled")
 
 
 def _domain_place_of() -> PlaceOf:
-    from scheduler.domain.numbers import (
-        place_of,
-    )  # here, so that a simulator with other data does not load it
+    # Imported here, so that a simulator with other data does not load the domain's.
+    from scheduler.domain.numbers import place_of
 
     return place_of

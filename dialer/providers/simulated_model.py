@@ -1,8 +1,8 @@
 """What a simulated phone network does with a call: shares, times and faults, drawn from keyed hashes.
 
-Nothing here keeps state: the same seed, number, local hour, attempt number and count of earlier tries in the
-same part of the day give the same fate, on every machine and in every installation. Faults of the
-request and of its callbacks are drawn from the instant as well, so that a repeated request is not refused for ever.
+Nothing here keeps state: the same seed, number, local hour, attempt number and count of earlier tries in
+the same part of the day give the same fate, on every machine and in every installation. Faults of the request
+and of its callbacks are drawn from the instant as well, so that a repeated request is not refused for ever.
 
 Sources of the defaults: "read" names a published figure, "assumed" marks our own choice.
 """
@@ -24,12 +24,23 @@ _NORMAL = tuple(NormalDist().inv_cdf((i + 0.5) / _TABLE) for i in range(_TABLE))
 """Quantiles of the normal distribution: a lognormal draw is one look-up."""
 
 HUMAN_SHARES = {"cold": 0.12, "identified": 0.30, "warm": 0.45}
-"""Share answered by a person: an unknown caller id, one that shows a known name, a person who asked for the call.
-Read: an analytics vendor's reports gave 24 % (2018) and 6 % (2021) for unidentified calls, and its survey 21 % against 68 %."""
+"""Share answered by a person: unknown caller id, one that shows a known name, someone who asked for the call.
+Read: an analytics vendor's reports gave 24 % (2018) and 6 % (2021) for unidentified calls, its survey 21 %
+against 68 %."""
+
+
+_LENGTHS = (
+    "ring_floor_s",
+    "talk_mean_s",
+    "talk_median_s",
+    "latency_median_ms",
+    "latency_p99_ms",
+    "time_scale",
+)
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters. Shares and rates are 0 to 1, each fault may be set to 1; lengths of time carry their unit."""
+    """The parameters. Shares and rates are 0 to 1, any fault alone may be 1; lengths carry their unit."""
 
     human: float = HUMAN_SHARES["cold"]
     voicemail: float = 0.45
@@ -57,10 +68,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_ms: float = 1_500.0
     """Request to first ring. Assumed."""
     fatigue: float = 0.8
-    """Factor on the answer for each try after the second in the same part of the day; 1 keeps no count. Assumed."""
+    """Factor on the answer for each try after the second in one part of the day; 1 counts none. Assumed."""
     amd_right: float = 0.94
     amd_unknown: float = 0.03
-    """Verdicts of answering machine detection; an unknown one is treated as a person. Read: a vendor's page."""
+    """Verdicts of answering machine detection; unknown is treated as a person. Read: a vendor's page."""
 
     converted: float = 0.08
     callback: float = 0.10
@@ -89,18 +100,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Report ringing and answered too, not only the end."""
 
     def __post_init__(self) -> None:
-        lengths = {
-            "ring_floor_s",
-            "talk_mean_s",
-            "talk_median_s",
-            "latency_median_ms",
-            "latency_p99_ms",
-            "time_scale",
-        }
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if not 0 <= value or (name not in lengths and value > 1):
-                raise ValueError(f"{name} is out of range")
+            if name in _LENGTHS:
+                if value < 0 or (value == 0 and name != "time_scale"):
+                    raise ValueError(f"{name} must be above zero")
+            elif not 0 <= value <= 1:
+                raise ValueError(f"{name} must be between 0 and 1")
         network = self.human + self.voicemail + self.busy + self.fax + self.dead + self.refused + self.blocked
         said = (
             self.converted + self.callback + self.appointment + self.dnc + self.wrong_number + self.complaint
@@ -110,24 +116,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("shares of one whole add up to more than 1")
 
 
-QUIET: dict[str, Any] = dict.fromkeys(
-    (
-        "timeout_dialled",
-        "timeout_not_dialled",
-        "server_error",
-        "route_error",
-        "duplicate",
-        "swapped",
-        "late",
-        "lost",
-    ),
-    0.0,
-)
+_REQUEST_FAULTS = ("timeout_dialled", "timeout_not_dialled", "server_error", "route_error")
+_EVENT_FAULTS = ("duplicate", "swapped", "late", "lost")
 
 
 def quiet(**changes: Any) -> Model:
     """A network without faults."""
-    return Model(**{**QUIET, **changes})
+    return Model(**{**dict.fromkeys(_REQUEST_FAULTS + _EVENT_FAULTS, 0.0), **changes})
 
 
 def instant(**changes: Any) -> Model:
@@ -138,8 +133,8 @@ def instant(**changes: Any) -> Model:
 def _hour_factors() -> tuple[float, ...]:
     """Factor on the answer for each hour of the week from Monday 00:00, on the clock of the number.
 
-    Read: 10 to 11 best, noon 22 % under, Friday afternoon 28 % under, evenings and weekends best for households;
-    the exact factors are assumed.
+    Read: 10 to 11 best, noon 22 % under, Friday afternoon 28 % under, evenings and weekends best for
+    households; the exact factors are assumed.
     """
     factors = []
     for weekday in range(7):
@@ -167,7 +162,7 @@ SLOTS = tuple(0 if h % 24 < 12 else 1 if h % 24 < 17 else 2 for h in range(168))
 
 
 class Fate(NamedTuple):
-    """What happens to one call. Times are unscaled; `answered_s` is None where nobody and nothing picks up."""
+    """What happens to one call. Times are unscaled; `answered_s` is None where nothing picks up."""
 
     outcome: str
     latency_ms: int
@@ -213,17 +208,15 @@ class Fortune:
         reachable = max(ordinary - m.blocked, 1e-9)
         self.blocked = m.blocked / max(ordinary, 1e-9)
         mean = min(m.human / reachable, 1.0)
-        # Reachability of a number is Beta(1, b) with this mean: its quantile is closed, 1 - (1 - u) ** (1 / b).
+        # Reachability of a number is Beta(1, b) with this mean; its quantile is 1 - (1 - u) ** (1 / b).
         self._power = 0.0 if mean <= 0 else mean / (1 - mean) if mean < 1 else 1e9
         others = max(reachable - m.human, 1e-9)
         self._voicemail_until = m.voicemail / others
         self._busy_until = (m.voicemail + m.busy) / others
-        self._latency_sigma = (
-            log(max(m.latency_p99_ms, m.latency_median_ms, 1e-9) / m.latency_median_ms) / 2.3263
-        )
-        self._talk_sigma = (2 * log(max(m.talk_mean_s / m.talk_median_s, 1.0))) ** 0.5
-        self._latencies = tuple(int(m.latency_median_ms * exp(self._latency_sigma * z)) for z in _NORMAL)
-        self._talks = tuple(max(1, int(m.talk_median_s * exp(self._talk_sigma * z))) for z in _NORMAL)
+        latency_sigma = log(max(m.latency_p99_ms / m.latency_median_ms, 1.0)) / 2.3263  # z of the 99 %
+        talk_sigma = (2 * log(max(m.talk_mean_s / m.talk_median_s, 1.0))) ** 0.5
+        self._latencies = tuple(int(m.latency_median_ms * exp(latency_sigma * z)) for z in _NORMAL)
+        self._talks = tuple(max(1, int(m.talk_median_s * exp(talk_sigma * z))) for z in _NORMAL)
         request = m.timeout_dialled + m.timeout_not_dialled + m.server_error + m.route_error
         self._fault_until = int(max(request, m.swapped, m.duplicate, m.late, m.lost) * 2**32)
         self.faulty = self._fault_until > 0

@@ -14,12 +14,9 @@ from scheduler.errors import StartError
 
 FORMAT = "dialwheel.simulator/1"
 
-NORMAL = 0
-"""The usual delivery of an event; the others are named in `simulated`."""
-
 
 class Pending(msgspec.Struct, frozen=True, array_like=True):
-    """An event that will be due."""
+    """An event that will be due, by one of the deliveries of `simulated_events`."""
 
     due_ms: Ms
     delivery: int
