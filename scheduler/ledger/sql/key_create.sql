@@ -1,0 +1,5 @@
+-- key_create: an API key; of its secret only a keyed hash is kept.
+-- $1 key_id text  $2 account_id bigint  $3 name text  $4 environment text  $5 secret_hash bytea
+-- $6 scopes text[]  $7 now timestamptz
+INSERT INTO api_key (key_id, account_id, name, environment, secret_hash, scopes, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7);

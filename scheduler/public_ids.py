@@ -1,0 +1,80 @@
+"""Public ids: a prefix and an opaque string made from the ledger's bigint with the installation's key.
+
+The string is a permutation of the 64-bit number (four rounds of a Feistel network over keyed blake2b), another
+one for each prefix: ids tell neither how many there are nor in which order they were made, and no lookup table
+is needed to read them back. This hides, it does not protect: every statement still asks for the account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in lower case: no i, l, o, u to misread."""
+
+LENGTH = 13
+"""Characters that hold 64 bits."""
+
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_HALF = 0xFFFF_FFFF
+_ROUNDS = (b"\x00", b"\x01", b"\x02", b"\x03")
+_LARGEST = (1 << 63) - 1
+
+
+class PublicIds:
+    """Writes and reads the public ids of one installation. `key`: at most 64 bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def write(self, prefix: str, number: int) -> str:
+        """`write("lead", 7)` is `lead_` and thirteen characters."""
+        left, right = number >> 32, number & _HALF
+        for round_ in _ROUNDS:
+            left, right = right, left ^ self._mix(prefix, round_, right)
+        return f"{prefix}_{_spell(left << 32 | right)}"
+
+    def write_or_none(self, prefix: str, number: int | None) -> str | None:
+        return None if number is None else self.write(prefix, number)
+
+    def read(self, prefix: str, text: str) -> int | None:
+        """The number, or None for anything that `write` never made under this key and prefix."""
+        head, separator, tail = text.partition("_")
+        if head != prefix or not separator:
+            return None
+        block = _unspell(tail)
+        if block is None:
+            return None
+        left, right = block >> 32, block & _HALF
+        for round_ in reversed(_ROUNDS):
+            left, right = right ^ self._mix(prefix, round_, left), left
+        number = left << 32 | right
+        return number if 0 < number <= _LARGEST else None
+
+    def digest(self, prefix: str, *parts: str | int) -> str:
+        """An id for what has no number: a keyed hash of `parts`, which cannot be read back."""
+        said = b"\x1f".join(str(part).encode() for part in parts)
+        hashed = hashlib.blake2b(said, digest_size=8, key=self._key, person=prefix.encode()).digest()
+        return f"{prefix}_{_spell(int.from_bytes(hashed, 'big'))}"
+
+    def _mix(self, prefix: str, round_: bytes, half: int) -> int:
+        hashed = hashlib.blake2b(
+            half.to_bytes(4, "big"), digest_size=4, key=self._key, salt=round_, person=prefix.encode()
+        )
+        return int.from_bytes(hashed.digest(), "big")
+
+
+def _spell(block: int) -> str:
+    return "".join([ALPHABET[block >> shift & 31] for shift in range(60, -1, -5)])
+
+
+def _unspell(text: str) -> int | None:
+    if len(text) != LENGTH:
+        return None
+    block = 0
+    for character in text:
+        value = _VALUES.get(character)
+        if value is None:
+            return None
+        block = block << 5 | value
+    return block if block < 1 << 64 else None
