@@ -1,8 +1,9 @@
 """Public ids: a prefix and an opaque string made from the ledger's bigint with the installation's key.
 
-The string is a permutation of the 64-bit number (four rounds of a Feistel network over keyed blake2b), another
-one for each prefix: ids tell neither how many there are nor in which order they were made, and no lookup table
-is needed to read them back. This hides, it does not protect: every statement still asks for the account.
+The string is a permutation of the 64-bit number (four rounds of a Feistel network over keyed blake2b),
+another one for each prefix: ids tell neither how many there are nor in which order they were made, and no
+lookup table is needed to read them back. This hides, it does not protect: every statement still asks for the
+account.
 """
 
 from __future__ import annotations

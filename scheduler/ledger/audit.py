@@ -30,8 +30,9 @@ async def write_audit(
     after: dict[str, Any] | None,
     now_ms: Ms,
 ) -> None:
-    """`action` is a past-tense fact such as `dialing_paused`; `object_` names what it happened to, by table and
-    number, never by phone."""
+    """`action` is a past-tense fact such as `dialing_paused`; `object_` names what it happened to, by table
+    and number, never by phone.
+    """
     await database.execute(
         "audit_write",
         account_id,

@@ -1,6 +1,7 @@
 """Replies kept by the caller's own key, so that a request sent twice is done once.
 
-Instants here are wall time: a Clock that runs a day in a minute must not forget what was promised for 72 hours.
+Instants here are wall time: a Clock that runs a day in a minute must not forget what was promised for 72
+hours.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Begin(Enum):
 async def begin(
     database: Database, account_id: int, key: str, request_hash: bytes, wall_ms: Ms
 ) -> Begin | StoredReply:
-    """Take the key for this request, or say who has it: the same request under way, another one, or a reply."""
+    """Take the key for this request, or say who has it: the same request under way, another one, or a reply.
+    """
     taken = await database.fetch_row(
         "idempotency_begin",
         account_id,

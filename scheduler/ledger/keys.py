@@ -1,7 +1,8 @@
 """API keys: `dw_<env>_<key id>_<secret>`, kept as an id in clear and a keyed hash of the secret.
 
-The secret is 256 random bits, so a fast keyed hash is enough: slow hashing is for what people choose. Its last
-six characters are a checksum: leaked keys can be recognised, and what was mistyped is refused without a query.
+The secret is 256 random bits, so a fast keyed hash is enough: slow hashing is for what people choose. Its
+last six characters are a checksum: leaked keys can be recognised, and what was mistyped is refused without a
+query.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ async def find_key(database: Database, key_id: str) -> StoredKey | None:
 
 
 async def revoke_key(database: Database, account_id: int, key_id: str, now_ms: Ms) -> bool:
-    """Whether there was such a key; every process refuses it within the five seconds that they remember keys."""
+    """Whether there was such a key; every process refuses it within the five seconds that they remember keys.
+    """
     return await database.fetch_row("key_revoke", account_id, key_id, to_datetime(now_ms)) is not None
 
 
