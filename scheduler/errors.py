@@ -20,6 +20,10 @@ class SettingsError(DialwheelError):
     """A setting is unknown, out of range or contradicts another."""
 
 
+class UsageError(DialwheelError):
+    """The command line asks for something that does not exist, or lacks what it needs."""
+
+
 class ServerUnavailable(DialwheelError):
     """Postgres, Redis or a part of dialwheel does not answer; trying later may help."""
 
