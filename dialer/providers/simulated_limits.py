@@ -12,7 +12,7 @@ from scheduler.domain.time import SECOND, Ms
 class Limits(msgspec.Struct, frozen=True):
     """Above `calls_per_second` the provider queues the call or answers 429 (`policy`: queue or refuse).
 
-    `server_key`: a key placed again gets the first answer and does not ring; keys are kept while the process runs.
+    `server_key`: a key placed again while the process runs gets the first answer and does not ring.
     """
 
     calls_per_second: float | None = None
