@@ -39,8 +39,8 @@ class Flow:
         return hashlib.blake2b(phone.encode(), key=self.phone_key, digest_size=8).hexdigest()
 
     def within_horizon(self, next_at_ms: Ms, now_ms: Ms) -> bool:
-        """Whether a writer places this itself. Wider than the feeder's own reach by a quarter, so that what is
-        committed while the feeder reads falls between neither of them."""
+        """Whether a writer places this itself. Wider than the feeder's own reach by a quarter, so that what
+        is committed while the feeder reads falls between neither of them."""
         return next_at_ms <= now_ms + self.horizon_ms + self.horizon_ms // 4
 
     async def place(self, placings: Sequence[Placing], now_ms: Ms) -> None:

@@ -61,11 +61,13 @@ class KnownLane(msgspec.Struct):
 class Lanes:
     """Every lane this process has met. `burst_s`: seconds of a throttle's rate that may go out at once."""
 
-    def __init__(self, database: Database, wheel: TimingWheel, *, burst_s: float) -> None:
+    def __init__(self, database: Database, wheel: TimingWheel, *, burst_s: float, shards: int = 1) -> None:
         self._database = database
         self._wheel = wheel
         self._burst_s = burst_s
+        self._shards = shards
         self._by_key: dict[LaneKey, KnownLane] = {}
+        self._shard_of: dict[int, int] = {}
         self.unshaped: set[LaneKey] = set()
 
     def known(self) -> list[KnownLane]:
@@ -83,11 +85,18 @@ class Lanes:
                 [key.batch_id for key in missing],
                 [key.place_id for key in missing],
             )
-            await self._database.execute("lane_ensure", *columns)
+            await self._database.execute("lane_ensure", *columns, self._shards)
             found = [self._keep(row) for row in await self._database.fetch("lane_find", *columns)]
             await self._shape_gates_of(found, now_ms)
             await self.shape(found, now_ms)
         return {key: self._by_key[key].ref for key in wanted}
+
+    async def shards_of(self, lane_ids: Iterable[int]) -> dict[int, int]:
+        """The shard of each of these lanes, which some process has made."""
+        wanted = set(lane_ids)
+        if not wanted <= self._shard_of.keys():
+            await self.load()
+        return {lane_id: self._shard_of[lane_id] for lane_id in wanted}
 
     async def load(self) -> None:
         """Learn of every lane in the ledger."""
@@ -151,6 +160,7 @@ class Lanes:
         if key not in self._by_key:
             ref = LaneRef(row["lane_id"], row["shard"])
             self._by_key[key] = KnownLane(key, ref, row["account_id"])
+            self._shard_of[ref.lane_id] = ref.shard
         return self._by_key[key]
 
     def _gate(self, row: Row) -> Gate:
@@ -159,7 +169,7 @@ class Lanes:
             per_s = row["max_per_min"] / 60
         return Gate(
             gate=f"{row['kind']}:{row['id']}",
-            shard=0,
+            shard=row["account_id"] % self._shards,
             max_concurrent=row["max_concurrent"],
             interval_us=None if per_s is None else round(SECOND * 1000 / per_s),
             burst=1 if per_s is None else max(1, round(per_s * self._burst_s)),

@@ -38,9 +38,26 @@ class Database:
 
     @classmethod
     async def connect(
-        cls, url: str, *, max_connections: int = 12, statement_timeout_s: float = 30.0
+        cls,
+        url: str,
+        *,
+        max_connections: int = 12,
+        statement_timeout_s: float = 30.0,
+        point_reads: bool = False,
     ) -> Database:
-        """Raises ServerUnavailable when nothing answers at `url`, which stays out of the message."""
+        """Raises ServerUnavailable when nothing answers at `url`, which stays out of the message.
+
+        `point_reads` is for the dialer's statements, which fetch rows by key: plans made while a table is
+        small must not scan it when it has grown, so they go by index always.
+        """
+        settings = {
+            "application_name": "dialwheel",
+            "synchronous_commit": "on",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        if point_reads:
+            settings |= dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")
         try:
             pool = await asyncpg.create_pool(
                 url,
@@ -49,12 +66,7 @@ class Database:
                 command_timeout=statement_timeout_s,
                 statement_cache_size=256,
                 max_cached_statement_lifetime=0,
-                server_settings={
-                    "application_name": "dialwheel",
-                    "synchronous_commit": "on",
-                    "timezone": "UTC",
-                    "jit": "off",
-                },
+                server_settings=settings,
             )
         except asyncpg.PostgresError as error:
             raise ServerUnavailable(

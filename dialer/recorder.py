@@ -1,0 +1,213 @@
+"""What became of attempts, on its way into the ledger: grouped for a few milliseconds, folded, committed.
+
+Answers to sends and reports of the provider meet here. Nothing is acknowledged to the provider, and no lease
+or call slot is given back on the wheel, before the commit. With the ledger away the group is kept and tried
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import msgspec
+import structlog
+from scheduler.metrics import Metrics
+
+from dialer.providers.base import Accepted, NotDialled, PlaceResult, Provider, ProviderEvent
+from scheduler.clock import Clock
+from scheduler.domain.time import SECOND, Ms
+from scheduler.errors import DialwheelError
+from scheduler.flow.context import Flow
+from scheduler.flow.settle import Report, Settled, StoredEvent, settle
+from scheduler.ledger.database import Database
+from scheduler.wheel import Claim, Release
+
+log = structlog.get_logger()
+
+RANK = {"armed": 0, "unknown": 1, "accepted": 2, "ringing": 3, "in_call": 4}
+STATE_OF_EVENT = {"queued": "accepted", "initiated": "accepted", "ringing": "ringing", "answered": "in_call"}
+REFUSED_PAUSE_MS: Ms = 60 * SECOND
+"""How long a loop waits after the provider said it will not dial, unless the provider says otherwise."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The answer to one send. `result` None: the gate was shut and nothing was sent."""
+
+    claim: Claim
+    attempt_id: int
+    permit: UUID
+    at_ms: Ms
+    result: PlaceResult | None
+
+
+class Recorder:
+    """Collects news and commits it. One per dialer process; `flush` may also be called by hand."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        ledger: Database,
+        provider: Provider,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        group_commit_s: float,
+        group_most: int = 500,
+    ) -> None:
+        self._flow = flow
+        self._ledger = ledger
+        self._provider = provider
+        self._clock = clock
+        self._metrics = metrics
+        self._group_commit_s = group_commit_s
+        self._group_most = group_most
+        self._sent: list[Sent] = []
+        self._events: dict[str, ProviderEvent] = {}
+        self._reports: list[Report] = []
+        self._news = asyncio.Event()
+
+    def sent(self, answers: list[Sent]) -> None:
+        self._sent += answers
+        self._news.set()
+
+    def events(self, events: list[ProviderEvent]) -> int:
+        """Take events in; answers how many are new here: each is handed out until it is acknowledged."""
+        before = len(self._events)
+        for event in events:
+            self._events[event.event_id] = event
+        if self._events:
+            self._news.set()
+        return len(self._events) - before
+
+    def reports(self, reports: list[Report]) -> None:
+        """Reports that come from neither: attempts given up as unknown."""
+        self._reports += reports
+        if reports:
+            self._news.set()
+
+    @property
+    def waiting(self) -> int:
+        """How much news is not committed yet."""
+        return len(self._sent) + len(self._events) + len(self._reports)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Commit groups until `stop` is set and nothing is left."""
+        while not (stop.is_set() and not self.waiting):
+            if not self.waiting:
+                self._news.clear()
+                news = asyncio.ensure_future(self._news.wait())
+                stopped = asyncio.ensure_future(stop.wait())
+                await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                stopped.cancel()
+                continue
+            await asyncio.sleep(self._group_commit_s)
+            try:
+                await self.flush()
+            except DialwheelError as error:
+                log.warning("news_not_committed", waiting=self.waiting, why=error.what)
+                await asyncio.sleep(0.5)
+                if stop.is_set():
+                    return
+
+    async def flush(self) -> int:
+        """Commit one group and tell provider and wheel. Answers how much news was committed.
+
+        Raises ServerUnavailable with nothing lost: the group is still here.
+        """
+        sent = self._sent[: self._group_most]
+        events = list(self._events.values())[: self._group_most]
+        given = self._reports[: self._group_most]
+        folded: dict[int, Report] = {}
+        for answer in sent:
+            _fold_sent(folded, answer)
+        for event in events:
+            _fold_event(folded, event)
+        for report in given:
+            folded.setdefault(report.attempt_id, report)
+        if not folded:
+            return 0
+        stored = [StoredEvent(e.event_id, e.attempt_id, e.kind, e.at_ms) for e in events]
+        now_ms = self._clock.now_ms()
+        settled = await settle(
+            self._flow,
+            self._ledger,
+            list(folded.values()),
+            stored,
+            provider=self._provider.name,
+            now_ms=now_ms,
+        )
+        del self._sent[: len(sent)]
+        del self._reports[: len(given)]
+        for event in events:
+            self._events.pop(event.event_id, None)
+        await self._provider.acknowledge([event.event_id for event in events])
+        await self._tell_wheel(sent, settled, now_ms)
+        for outcome in settled.outcomes:
+            self._metrics.attempt_ended(outcome)
+        return len(sent) + len(events) + len(given)
+
+    async def _tell_wheel(self, sent: list[Sent], settled: Settled, now_ms: Ms) -> None:
+        releases = [Release(answer.claim, sent=not _unsent(answer)) for answer in sent]
+        placings = [p for p in settled.placings if self._flow.within_horizon(p.due_at_ms, now_ms)]
+        try:
+            await self._flow.wheel.settle(
+                releases=releases,
+                ends=settled.ends,
+                placings=placings,
+                now_ms=now_ms,
+                wall_ms=self._clock.wall_ms(),
+            )
+        except DialwheelError as error:
+            log.warning("wheel_not_settled", loops=len(releases) + len(placings), why=error.what)
+
+
+def _unsent(answer: Sent) -> bool:
+    return answer.result is None or isinstance(answer.result, NotDialled)
+
+
+def _fold_sent(folded: dict[int, Report], answer: Sent) -> None:
+    report = folded.setdefault(answer.attempt_id, Report(answer.attempt_id))
+    report.permit = answer.permit
+    result = answer.result
+    if result is None:
+        report.not_sent = True
+        report.error = "the permit was too old, or the hours were about to close"
+    elif isinstance(result, NotDialled):
+        report.not_sent = True
+        report.error = result.reason
+        pause_ms = REFUSED_PAUSE_MS if result.retry_after_s is None else int(result.retry_after_s * SECOND)
+        report.retry_at_ms = answer.at_ms + pause_ms
+    else:
+        report.dispatched_at_ms = answer.at_ms
+        accepted = isinstance(result, Accepted)
+        _raise_state(report, "accepted" if accepted else "unknown")
+        if isinstance(result, Accepted):
+            report.provider_call_id = result.ref
+        else:
+            report.error = result.reason
+
+
+def _fold_event(folded: dict[int, Report], event: ProviderEvent) -> None:
+    report = folded.setdefault(event.attempt_id, Report(event.attempt_id))
+    report.provider_call_id = report.provider_call_id or event.ref
+    if event.rang_until_ms is not None:
+        report.rang_until_ms = max(report.rang_until_ms or 0, event.rang_until_ms)
+    if event.kind == "answered":
+        report.answered_at_ms = report.answered_at_ms or event.at_ms
+    if event.kind != "ended":
+        _raise_state(report, STATE_OF_EVENT[event.kind])
+        return
+    if report.outcome is None:
+        report.outcome = event.outcome
+        report.ended_at_ms = event.at_ms
+    report.disposition = report.disposition or event.disposition
+    report.callback_at_ms = report.callback_at_ms or event.callback_at_ms
+    report.talk_s = report.talk_s if report.talk_s is not None else event.talk_s
+    report.error = report.error or event.error
+
+
+def _raise_state(report: Report, state: str) -> None:
+    if RANK[state] > RANK[report.state]:
+        report.state = state

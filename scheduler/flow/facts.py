@@ -1,0 +1,143 @@
+"""Rows of the ledger as the values the planner takes, and its answers as columns."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from scheduler.domain.model import (
+    AttemptKind,
+    Ended,
+    EndReason,
+    Lead,
+    LoopStatus,
+    Outcome,
+    Place,
+    Plan,
+    Planned,
+    Priority,
+    Result,
+    Why,
+)
+from scheduler.domain.model import Loop as LoopFacts
+from scheduler.domain.time import Ms
+from scheduler.flow.context import Flow
+from scheduler.flow.lanes import LaneKey
+from scheduler.ledger.database import Row
+from scheduler.ledger.instants import to_ms, to_ms_or_none, to_ms_tuple
+
+LEAD_STATUS_AT_END = {
+    EndReason.REACHED: "reached",
+    EndReason.CONVERTED: "converted",
+    EndReason.DNC: "opted_out",
+    EndReason.MAX_ATTEMPTS: "exhausted",
+    EndReason.MAX_RETRY_DAYS: "exhausted",
+    EndReason.CADENCE_COMPLETE: "exhausted",
+    EndReason.NO_CALLABLE_TIME: "exhausted",
+    EndReason.CONSECUTIVE_ERRORS: "unreachable",
+    EndReason.INVALID_NUMBER: "unreachable",
+}
+"""Any other reason closes the lead."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class NextRow(msgspec.Struct, frozen=True):
+    """A plan as the loop's columns, instants in ms. `lane`: where it waits; None once it is over."""
+
+    status: str
+    lead_status: str
+    next_at_ms: Ms | None
+    open_until_ms: Ms | None
+    kind: str | None
+    step: int | None
+    channel: str | None
+    why: str
+    end_reason: str | None
+    lane: LaneKey | None
+
+
+Facts: TypeAlias = tuple[LoopFacts, Lead]
+
+
+def loop_facts(row: Row) -> LoopFacts:
+    return LoopFacts(
+        started_at_ms=to_ms(row["started_at"]),
+        run=row["run"],
+        step=row["step"],
+        history=to_ms_tuple(row["history"]),
+        consecutive_errors=row["consecutive_errors"],
+        postponed=row["postponed"],
+    )
+
+
+def lead_facts(flow: Flow, row: Row, place: Place) -> Lead:
+    return Lead(
+        key=flow.lead_key(row["external_id"], row["phone"]),
+        place=place,
+        priority=Priority(row["priority"]),
+        contacts=to_ms_tuple(row["contacts"]),
+        consent=row["consent"],
+    )
+
+
+def last_result(row: Row) -> Result | None:
+    """How the loop's last attempt ended, from a row of `replan_read`; None before the first."""
+    if row["outcome"] is None:
+        return None
+    return Result(
+        outcome=Outcome(row["outcome"]),
+        ended_at_ms=to_ms(row["ended_at"]),
+        kind=AttemptKind(row["kind"]),
+        disposition=row["disposition"],
+        callback_at_ms=to_ms_or_none(row["callback_at"]),
+        error=row["error"],
+    )
+
+
+def encode_why(why: tuple[Why, ...]) -> str:
+    return _encode(why).decode()
+
+
+def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow:
+    """The columns that `plan` writes into its loop and its lead."""
+    if isinstance(plan, Planned):
+        callback = plan.kind is AttemptKind.CALLBACK
+        return NextRow(
+            status=LoopStatus.WAITING_CALLBACK if callback else LoopStatus.SCHEDULED,
+            lead_status="active",
+            next_at_ms=plan.at_ms,
+            open_until_ms=plan.open_until_ms,
+            kind=plan.kind,
+            step=plan.step,
+            channel=plan.channel,
+            why=encode_why(plan.why),
+            end_reason=None,
+            lane=LaneKey(agent_id, plan.lane_class, batch_id, place_id),
+        )
+    if isinstance(plan, Ended):
+        return NextRow(
+            status=LoopStatus.ENDED,
+            lead_status=LEAD_STATUS_AT_END.get(plan.reason, "closed"),
+            next_at_ms=None,
+            open_until_ms=None,
+            kind=None,
+            step=None,
+            channel=None,
+            why=encode_why(plan.why),
+            end_reason=plan.reason,
+            lane=None,
+        )
+    return NextRow(
+        status=LoopStatus.AWAITING_RESULT,
+        lead_status="active",
+        next_at_ms=None,
+        open_until_ms=None,
+        kind=None,
+        step=None,
+        channel=None,
+        why=encode_why(plan.why),
+        end_reason=None,
+        lane=None,
+    )

@@ -1,0 +1,60 @@
+"""Planning waiting loops again: settings changed, a window closed, a contact came in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.domain.model import Planned
+from scheduler.domain.planner import plan
+from scheduler.domain.time import Ms
+from scheduler.flow.context import Flow
+from scheduler.flow.facts import NextRow, last_result, lead_facts, loop_facts, next_row
+from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_datetime, to_datetime_or_none
+from scheduler.wheel import Placing
+
+
+async def replan_loops(
+    flow: Flow, ledger: Database, loop_ids: Sequence[int], now_ms: Ms, on: Connection
+) -> list[Placing]:
+    """Plan these waiting loops anew inside the caller's transaction, whose leads are locked, and write it.
+
+    Answers where those that go on belong on the wheel; the caller places them after its commit.
+    """
+    rows = await ledger.fetch("replan_read", list(loop_ids), on=on)
+    if not rows:
+        return []
+    policies = await flow.policies.of_versions({r["agent_id"]: r["policy_version"] for r in rows}, on=on)
+    planned: list[tuple[Row, NextRow]] = []
+    for row in rows:
+        lead = lead_facts(flow, row, await flow.places.get(row["place_id"]))
+        policy = policies[row["agent_id"]].policy
+        outcome = plan(loop_facts(row), policy, lead, last_result(row), now_ms)
+        if isinstance(outcome, Planned) and outcome.at_ms < now_ms:
+            raise AssertionError("a plan may not lie in the past")
+        planned.append((row, next_row(outcome, row["agent_id"], row["batch_id"], row["place_id"])))
+    lanes = await flow.lanes.ensure({nxt.lane for _, nxt in planned if nxt.lane is not None}, now_ms)
+    lane_ids = [row["lane_id"] if nxt.lane is None else lanes[nxt.lane].lane_id for row, nxt in planned]
+    await ledger.execute(
+        "loop_replan",
+        [row["loop_id"] for row, _ in planned],
+        [nxt.status for _, nxt in planned],
+        lane_ids,
+        [to_datetime_or_none(nxt.next_at_ms) for _, nxt in planned],
+        [to_datetime_or_none(nxt.open_until_ms) for _, nxt in planned],
+        [nxt.kind for _, nxt in planned],
+        [nxt.step for _, nxt in planned],
+        [nxt.channel for _, nxt in planned],
+        [nxt.why for _, nxt in planned],
+        [row["policy_version"] for row, _ in planned],
+        [row["lead_version"] for row, _ in planned],
+        [nxt.end_reason for _, nxt in planned],
+        [nxt.lead_status for _, nxt in planned],
+        to_datetime(now_ms),
+        on=on,
+    )
+    return [
+        Placing(lanes[nxt.lane].shard, lane_id, row["loop_id"], nxt.next_at_ms)
+        for (row, nxt), lane_id in zip(planned, lane_ids, strict=True)
+        if nxt.lane is not None and nxt.next_at_ms is not None
+    ]

@@ -1,0 +1,284 @@
+"""Settle: what came of attempts, and what comes next, in one transaction.
+
+Reports come in any order, twice, late, or before the answer to the send. They are stored once, folded by
+attempt (a state never goes back, the first end wins), and committed before anybody acknowledges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from scheduler.domain.model import AttemptKind, Disposition, EndReason, Outcome, Place, Result
+from scheduler.domain.planner import fold, plan
+from scheduler.domain.time import Ms
+from scheduler.flow.context import Flow
+from scheduler.flow.facts import NextRow, lead_facts, loop_facts, next_row
+from scheduler.flow.policies import AgentPolicy
+from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
+from scheduler.wheel import CallEnd, Placing
+
+LIVE_STATES = frozenset({"armed", "accepted", "unknown", "ringing", "in_call"})
+STOPPED = frozenset({Disposition.DNC, Disposition.COMPLAINT})
+
+
+class Report(msgspec.Struct):
+    """All that is known of one attempt in one group of news, folded. Instants are the Clock's.
+
+    `state`: the furthest state short of the end. `outcome` set: it has ended. `not_sent` set: nothing left
+    the building, `retry_at_ms` says when to try again (None: as soon as it can be). `rang_until_ms`: the
+    latest instant at which the phone may have rung.
+    """
+
+    attempt_id: int
+    permit: UUID | None = None
+    state: str = "armed"
+    dispatched_at_ms: Ms | None = None
+    answered_at_ms: Ms | None = None
+    provider_call_id: str | None = None
+    outcome: str | None = None
+    ended_at_ms: Ms | None = None
+    disposition: str | None = None
+    callback_at_ms: Ms | None = None
+    rang_until_ms: Ms | None = None
+    talk_s: int | None = None
+    error: str | None = None
+    not_sent: bool = False
+    retry_at_ms: Ms | None = None
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """A provider event as it is kept."""
+
+    event_id: str
+    attempt_id: int
+    kind: str
+    at_ms: Ms
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What the wheel is told after the commit, and what was counted: outcomes of attempts now closed."""
+
+    ends: list[CallEnd]
+    placings: list[Placing]
+    outcomes: list[str]
+
+
+class _Closing(msgspec.Struct, frozen=True):
+    """One attempt about to be closed: its row, its report, the loop after it, and what comes next."""
+
+    row: Row
+    report: Report
+    step: int
+    consecutive_errors: int
+    postponed: int
+    dialled_at_ms: Ms
+    next: NextRow | None
+
+
+async def settle(
+    flow: Flow,
+    ledger: Database,
+    reports: Sequence[Report],
+    events: Sequence[StoredEvent],
+    *,
+    provider: str,
+    now_ms: Ms,
+) -> Settled:
+    """Commit this group of news. Reports of attempts that are already over change nothing, but for one that
+    was written off as unknown: its result is put right."""
+    async with ledger.transaction() as on:
+        attempt_ids = [report.attempt_id for report in reports]
+        await ledger.fetch("settle_lock", attempt_ids, on=on)
+        if events:
+            await _store(ledger, events, provider, now_ms, on)
+        rows = {r["attempt_id"]: r for r in await ledger.fetch("settle_read", attempt_ids, on=on)}
+        live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
+        over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
+        placings = await _take_back(flow, ledger, [r for r in live if r.not_sent], rows, now_ms, on)
+        await _progress(ledger, [r for r in live if not r.not_sent and r.outcome is None], provider, on)
+        ended = [r for r in live if not r.not_sent and r.outcome is not None]
+        closings = await _plan_next(flow, ended, rows, now_ms, on)
+        placings += await _close(flow, ledger, closings, provider, now_ms, on)
+        await _suppress(ledger, closings, now_ms, on)
+        await _amend(ledger, [r for r in over if r.outcome is not None], on)
+    gone = [r for r in live if r.not_sent or r.outcome is not None]
+    lanes = [rows[r.attempt_id]["lane_id"] for r in gone]
+    shards = await flow.lanes.shards_of(lanes)
+    ends = [
+        CallEnd(shards[lane_id], lane_id, rows[r.attempt_id]["loop_id"])
+        for r, lane_id in zip(gone, lanes, strict=True)
+    ]
+    return Settled(ends, placings, [str(r.outcome) for r in ended])
+
+
+async def _plan_next(
+    flow: Flow, ended: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
+) -> list[_Closing]:
+    versions = {rows[r.attempt_id]["agent_id"]: rows[r.attempt_id]["policy_version"] for r in ended}
+    policies = await flow.policies.of_versions(versions, on=on)
+    closings = []
+    for report in ended:
+        row = rows[report.attempt_id]
+        place = await flow.places.get(row["place_id"])
+        closings.append(_closing(flow, row, report, policies[row["agent_id"]], place, now_ms))
+    return closings
+
+
+def _closing(flow: Flow, row: Row, report: Report, agent: AgentPolicy, place: Place, now_ms: Ms) -> _Closing:
+    """Fold the report into the loop and plan what comes next."""
+    dialled_at_ms = report.dispatched_at_ms or to_ms(row["dispatched_at"] or row["armed_at"])
+    ended_at_ms = report.ended_at_ms or now_ms
+    rang_until_ms = max(report.rang_until_ms or dialled_at_ms, dialled_at_ms)
+    report.rang_until_ms = rang_until_ms
+    result = Result(
+        outcome=Outcome(report.outcome or Outcome.UNKNOWN),
+        ended_at_ms=ended_at_ms,
+        kind=AttemptKind(row["kind"]),
+        disposition=report.disposition,
+        callback_at_ms=report.callback_at_ms,
+        error=report.error,
+    )
+    loop = fold(loop_facts(row), result, dialled_at_ms)
+    next_one = None
+    if row["loop_status"] == "dialing":
+        lead = lead_facts(flow, row, place)
+        lead = msgspec.structs.replace(lead, contacts=(*lead.contacts, rang_until_ms))
+        planned = plan(loop, agent.policy, lead, result, now_ms)
+        next_one = next_row(planned, row["agent_id"], row["batch_id"], row["place_id"])
+    return _Closing(row, report, loop.step, loop.consecutive_errors, loop.postponed, dialled_at_ms, next_one)
+
+
+async def _close(
+    flow: Flow, ledger: Database, closings: Sequence[_Closing], provider: str, now_ms: Ms, on: Connection
+) -> list[Placing]:
+    if not closings:
+        return []
+    wanted = {c.next.lane for c in closings if c.next is not None and c.next.lane is not None}
+    lanes = await flow.lanes.ensure(wanted, now_ms)
+    columns: list[list[Any]] = [[] for _ in range(28)]
+    placings = []
+    for c in closings:
+        row, report, nxt = c.row, c.report, c.next
+        lane = None if nxt is None or nxt.lane is None else lanes[nxt.lane]
+        if nxt is not None and lane is not None and nxt.next_at_ms is not None:
+            placings.append(Placing(lane.shard, lane.lane_id, row["loop_id"], nxt.next_at_ms))
+        values = (
+            report.attempt_id,
+            report.outcome,
+            report.disposition,
+            to_datetime(report.ended_at_ms or now_ms),
+            to_datetime_or_none(report.answered_at_ms),
+            report.talk_s,
+            report.error,
+            to_datetime_or_none(report.callback_at_ms),
+            to_datetime(c.dialled_at_ms),
+            report.provider_call_id,
+            None if nxt is None else row["loop_id"],
+            None if nxt is None else nxt.status,
+            row["lane_id"] if lane is None else lane.lane_id,
+            None if nxt is None else to_datetime_or_none(nxt.next_at_ms),
+            None if nxt is None else to_datetime_or_none(nxt.open_until_ms),
+            None if nxt is None else nxt.kind,
+            None if nxt is None else nxt.step,
+            None if nxt is None else nxt.channel,
+            "[]" if nxt is None else nxt.why,
+            row["policy_version"],
+            c.step,
+            c.consecutive_errors,
+            c.postponed,
+            to_datetime(c.dialled_at_ms),
+            None if nxt is None else nxt.end_reason,
+            row["lead_id"],
+            row["lead_status"] if nxt is None else nxt.lead_status,
+            to_datetime(report.rang_until_ms or c.dialled_at_ms),
+        )
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    await ledger.fetch("settle_attempts", *columns[:10], provider, *columns[10:], to_datetime(now_ms), on=on)
+    return placings
+
+
+async def _take_back(
+    flow: Flow, ledger: Database, unsent: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
+) -> list[Placing]:
+    """Permits that were not used: the attempt counts for nothing, the loop waits again."""
+    if not unsent:
+        return []
+    back = await ledger.fetch(
+        "attempt_not_sent",
+        [r.attempt_id for r in unsent],
+        [r.permit for r in unsent],
+        [to_datetime(max(r.retry_at_ms or 0, to_ms(rows[r.attempt_id]["due_at"]))) for r in unsent],
+        [r.error for r in unsent],
+        on=on,
+    )
+    shards = await flow.lanes.shards_of([row["lane_id"] for row in back])
+    return [
+        Placing(shards[row["lane_id"]], row["lane_id"], row["loop_id"], to_ms(row["next_at"])) for row in back
+    ]
+
+
+async def _progress(ledger: Database, reports: Sequence[Report], provider: str, on: Connection) -> None:
+    if reports:
+        await ledger.execute(
+            "attempt_progress",
+            [r.attempt_id for r in reports],
+            [r.state for r in reports],
+            [to_datetime_or_none(r.dispatched_at_ms) for r in reports],
+            [to_datetime_or_none(r.answered_at_ms) for r in reports],
+            [r.provider_call_id for r in reports],
+            provider,
+            [r.error for r in reports],
+            on=on,
+        )
+
+
+async def _store(
+    ledger: Database, events: Sequence[StoredEvent], provider: str, now_ms: Ms, on: Connection
+) -> None:
+    await ledger.fetch(
+        "event_store",
+        provider,
+        [event.event_id for event in events],
+        [event.attempt_id for event in events],
+        [event.kind for event in events],
+        [to_datetime(event.at_ms) for event in events],
+        to_datetime(now_ms),
+        on=on,
+    )
+
+
+async def _suppress(ledger: Database, closings: Iterable[_Closing], now_ms: Ms, on: Connection) -> None:
+    """Who said "stop" is never called again by this account, whatever enrols them."""
+    stopped = [
+        c.row
+        for c in closings
+        if c.report.disposition in STOPPED or (c.next is not None and c.next.end_reason == EndReason.DNC)
+    ]
+    if stopped:
+        await ledger.execute(
+            "suppression_add",
+            [row["account_id"] for row in stopped],
+            [row["phone"] for row in stopped],
+            "asked in a call",
+            "call",
+            to_datetime(now_ms),
+            on=on,
+        )
+
+
+async def _amend(ledger: Database, late: Sequence[Report], on: Connection) -> None:
+    if late:
+        await ledger.fetch(
+            "attempt_amend",
+            [r.attempt_id for r in late],
+            [r.outcome for r in late],
+            [r.disposition for r in late],
+            [to_datetime_or_none(r.ended_at_ms) for r in late],
+            on=on,
+        )

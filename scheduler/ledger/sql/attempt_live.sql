@@ -1,0 +1,5 @@
+-- attempt_live: every call that may be under way, for the call slots of a rebuilt wheel.
+SELECT a.loop_id, a.account_id, a.agent_id, a.batch_id, a.armed_at, la.shard
+FROM attempt AS a
+JOIN lane AS la USING (lane_id)
+WHERE a.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call');

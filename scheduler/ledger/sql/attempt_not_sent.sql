@@ -1,0 +1,16 @@
+-- attempt_not_sent: nothing left the building: the permit is void, the loop is back to what it was.
+-- $1 attempt_ids bigint[]  $2 permits uuid[]  $3 next_ats timestamptz[]  $4 errors text[]
+-- Rows: attempt_id, loop_id, lane_id, next_at of those taken back
+WITH back AS (
+    UPDATE attempt AS a
+    SET state = 'not_sent', error = s.error
+    FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::text[])
+        AS s (attempt_id, permit, next_at, error)
+    WHERE a.attempt_id = s.attempt_id AND a.permit = s.permit AND a.state IN ('armed', 'unknown')
+    RETURNING a.attempt_id, a.loop_id, a.kind, s.next_at
+)
+UPDATE loop AS lo
+SET status = CASE WHEN b.kind = 'callback' THEN 'waiting_callback' ELSE 'scheduled' END, next_at = b.next_at
+FROM back AS b
+WHERE lo.loop_id = b.loop_id AND lo.status = 'dialing'
+RETURNING b.attempt_id, lo.loop_id, lo.lane_id, lo.next_at;

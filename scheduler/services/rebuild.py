@@ -1,0 +1,53 @@
+"""Building a lost wheel anew: call slots first, so that no empty cap allows a flood, then what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from scheduler.domain.time import Ms
+from scheduler.flow.context import Flow
+from scheduler.ledger.instants import to_ms
+from scheduler.services.feeder import feed
+
+log = structlog.get_logger()
+
+BUILDER_LOCK = 0x776865656C  # "wheel": one builder at a time
+
+
+async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms) -> bool:
+    """Rebuild the shard and open a new epoch; False when another process is at it already.
+
+    Until the epoch is open every claim is refused. Raises ServerUnavailable; a second run starts over.
+    """
+    async with flow.database.connection() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILDER_LOCK):
+            return False
+        try:
+            await flow.wheel.begin_rebuild(shard)
+            await flow.lanes.shape_all(now_ms)
+            calls = await flow.database.fetch("attempt_live")
+            await flow.wheel.restore_calls(
+                shard,
+                [
+                    (gates_of(row["account_id"], row["agent_id"], row["batch_id"]), row["loop_id"],
+                     to_ms(row["armed_at"]) + call_ms)
+                    for row in calls
+                    if row["shard"] == shard
+                ],
+            )  # fmt: skip
+            placed = await feed(flow, 0, now_ms + flow.horizon_ms, now_ms)
+            epoch = new_id().hex
+            await flow.wheel.open_epoch(shard, epoch)
+            log.info("wheel_rebuilt", shard=shard, loops=placed, calls=len(calls), epoch=epoch)
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock($1)", BUILDER_LOCK)
+    return True
+
+
+def gates_of(account_id: int, agent_id: int, batch_id: int) -> tuple[str, ...]:
+    """The gates that a lane of these passes."""
+    gates = (f"a:{account_id}", f"g:{agent_id}")
+    return (*gates, f"b:{batch_id}") if batch_id else gates
