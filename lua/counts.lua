@@ -1,0 +1,28 @@
+#!lua flags=no-writes
+-- counts: how much waits on a page of lanes of one class.
+-- Uses     keys slots gates lanes
+-- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
+-- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] class    ARGV[4] first lane, by rank    ARGV[5] lanes at most
+-- Returns  {lanes read, waiting, waiting on lanes closed or paused now, overdue}
+now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local first, most = tonumber(ARGV[4]), tonumber(ARGV[5])
+local read, waiting, shut, overdue, slots = 0, 0, 0, 0, 0
+local current = math.floor(now / slot_ms)
+for _, id in ipairs(call('ZRANGE', lanes_key(ARGV[3]), first, first + most - 1)) do
+  local lane = lane_of(id)
+  waiting = waiting + lane.waiting
+  if opening(lane, now) > now then shut = shut + lane.waiting end
+  for _, text in ipairs(call('ZRANGE', lane_key(id), '-inf', int(current), 'BYSCORE')) do
+    local n = tonumber(text)
+    local key = slot_key(id, n)
+    if n < current then
+      overdue = overdue + call('ZCARD', key)
+    else
+      overdue = overdue + call('ZCOUNT', key, '-inf', '(' .. int(now - n * slot_ms))
+    end
+    slots = slots + 1
+  end
+  read = read + 1
+  if slots > 2000 then break end
+end
+return {read, waiting, shut, overdue}

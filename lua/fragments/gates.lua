@@ -1,0 +1,115 @@
+-- gates: limits that lanes share. A throttle is GCRA: `tat` is the theoretical arrival of the next token in
+-- microseconds, `spent` counts tokens ever given, `last` is when the last was. Concurrency is the zset of
+-- live calls with their hard ends, so a lost release heals by itself.
+local gates = {}
+
+local function gate(id)
+  local g = gates[id]
+  if g then return g end
+  local r = call('HMGET', rule_key(id), 'burst', 'max', 'interval', 'tat', 'spent', 'last', 'paused')
+  g = {
+    id = id,
+    known = r[1] and true or false, -- a gate without a rule lets nothing through
+    burst = tonumber(r[1] or '1'),
+    max = r[2] and tonumber(r[2]),
+    interval = r[3] and tonumber(r[3]),
+    tat = tonumber(r[4] or '0'),
+    spent = tonumber(r[5] or '0'),
+    last = tonumber(r[6] or '0'),
+    paused = r[7] == '1',
+    used = 0,
+  }
+  if g.max then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '+inf') end
+  gates[id] = g
+  return g
+end
+
+-- How many the gate lets through at `now`; when that is none, the instant it may change by itself, INF if never.
+local function room(g)
+  if g.paused or not g.known then return 0, INF end
+  local n, at = INF, 0
+  if g.max then
+    n = g.max - g.used
+    if n < 1 then
+      local first = call('ZRANGE', calls_key(g.id), '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+      if g.max < 1 or not first[2] then return 0, INF end
+      at = tonumber(first[2])
+    end
+  end
+  if g.interval then
+    local now_us = now * 1000
+    local tokens = math.floor((now_us + g.burst * g.interval - math.max(g.tat, now_us)) / g.interval)
+    if tokens < 1 then at = math.max(at, math.ceil((g.tat - (g.burst - 1) * g.interval) / 1000)) end
+    n = math.min(n, tokens)
+  end
+  return n, at
+end
+
+-- What several gates let through together; when that is none, the gate that is closed longest, and until when.
+local function passage(ids)
+  local least, blocker, blocked_until = INF, nil, -1
+  for _, id in ipairs(ids) do
+    local n, at = room(gate(id))
+    if n < 1 and at > blocked_until then blocker, blocked_until = id, at end
+    if n < least then least = n end
+  end
+  return least, blocker, blocked_until
+end
+
+-- Spends `n` tokens and the call slots of `loops` at each gate; answers the marks that a refund needs.
+local function charge(ids, n, loops, hard_end)
+  local marks = {}
+  for _, id in ipairs(ids) do
+    local g = gate(id)
+    if g.interval then
+      local now_us = now * 1000
+      g.tat = math.max(g.tat, now_us) + n * g.interval
+      g.spent, g.last, g.dirty = g.spent + n, now_us, true
+      marks[#marks + 1] = id .. '=' .. int(g.spent)
+    end
+    if g.max then
+      call('ZREMRANGEBYSCORE', calls_key(id), '-inf', int(now))
+      local scored = {}
+      for _, loop in ipairs(loops) do
+        scored[#scored + 1] = hard_end
+        scored[#scored + 1] = loop
+      end
+      call('ZADD', calls_key(id), unpack(scored))
+      g.used = g.used + n
+    end
+  end
+  return #marks > 0 and table.concat(marks, ',') or '-'
+end
+
+-- Gives one token back to each gate in `marks`, as far as the gate would have it now had it never been given:
+-- of the tokens given since, each hides one interval, so no window ever sees more than rate x t + burst.
+local function refund(marks)
+  for id, mark in string.gmatch(marks, '([^=,]+)=(%d+)') do
+    local g = gate(id)
+    if g.interval then
+      local floor_us = g.last + (g.spent - tonumber(mark)) * g.interval
+      g.tat, g.dirty = math.max(g.tat - g.interval, math.min(g.tat, floor_us)), true
+    end
+  end
+end
+
+local function save_gates()
+  for id, g in pairs(gates) do
+    if g.dirty then
+      call('HSET', rule_key(id), 'tat', int(g.tat), 'spent', int(g.spent), 'last', int(g.last))
+      g.dirty = false
+    end
+  end
+end
+
+-- Frees the call slots of these loops at a lane's gates, those it has left included.
+local function free_calls(lane, loops)
+  call('ZREM', CALLS, unpack(loops))
+  for _, ids in ipairs({lane.gates, lane.left}) do
+    for _, id in ipairs(ids) do
+      local freed = call('ZREM', calls_key(id), unpack(loops))
+      local g = gates[id]
+      if g and freed > 0 then g.used = math.max(0, g.used - freed) end
+    end
+  end
+end

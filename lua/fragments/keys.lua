@@ -1,0 +1,25 @@
+-- keys: every key of a shard is built here, under the one tag handed in.
+local call = redis.call
+local now, slot_ms -- set by each script from its arguments
+local TAG = KEYS[1] .. ':'
+local LEASES, HOLDER, FLOOR = TAG .. 'leases', TAG .. 'holder', TAG .. 'floor'
+local EPOCH, BELL, CALLS = TAG .. 'epoch', TAG .. 'bell', TAG .. 'calls:shard'
+local CLASSES = {'live', 'callback', 'follow-up', 'bulk'}
+local INF = math.huge
+
+-- Numbers become text here: Lua's own tostring keeps 14 digits, and microseconds have 16.
+local function int(x)
+  if x == INF then return '+inf' end
+  return string.format('%.0f', x)
+end
+
+local function lanes_key(class) return TAG .. 'lanes:' .. class end
+local function parked_key(gate, class)
+  if class == 'live' then return TAG .. 'parked:live:' .. gate end
+  return TAG .. 'parked:' .. gate
+end
+local function lane_key(lane) return TAG .. 'lane:' .. lane end
+local function slot_key(lane, n) return TAG .. 'slot:' .. lane .. ':' .. int(n) end
+local function rule_key(id) return TAG .. 'rule:' .. id end
+local function calls_key(gate) return TAG .. 'calls:' .. gate end
+local function reply_key(worker) return TAG .. 'reply:' .. worker end

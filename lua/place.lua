@@ -1,0 +1,38 @@
+#!lua
+-- place: loops onto lanes, each at its due instant; one that waits there at another instant moves.
+-- Flow     nowhere or waiting -> waiting; a leased loop keeps the instant for when its lease ends
+-- Uses     keys slots gates lanes leases bell placing
+-- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
+-- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] budget (loops x slots searched)
+-- ARGV[4..] lane, count, then count times loop, due_ms, was_ms ('' search the lane, 0 waits nowhere); lane, ...
+-- Returns  {loops done, how many were not waiting there before}: fewer done than given when the search
+--          through many slots would take too long: call again with the rest
+now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local budget = tonumber(ARGV[3])
+
+local groups, i = {}, 4
+while i <= #ARGV do
+  local count = tonumber(ARGV[i + 1])
+  groups[#groups + 1] = {id = ARGV[i], items = read_triples(i + 2, count)}
+  i = i + 2 + 3 * count
+end
+
+local before, due_now, done, added = earliest(), false, 0, 0
+for _, group in ipairs(groups) do
+  local lane, items = lane_of(group.id), group.items
+  local part
+  part, budget = affordable(lane, items, budget, nil, done == 0)
+  for _, item in ipairs(part) do
+    if item.due <= now then due_now = true end
+  end
+  if #part > 0 then
+    added = added + place(lane, part)
+    file(lane)
+  end
+  done = done + #part
+  if #part < #items then break end
+end
+
+local after = earliest()
+if after < before or (due_now and after <= now) then ring() end
+return {done, added}

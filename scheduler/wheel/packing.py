@@ -1,0 +1,154 @@
+"""Arguments for the scripts: items grouped by shard and lane, in calls of bounded size; and claims read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from scheduler.wheel.keys import checked_gate
+from scheduler.wheel.model import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release
+
+Item = TypeVar("Item")
+
+CLASSES = ("live", "callback", "follow-up", "bulk")
+
+ITEMS_PER_CALL = 1000
+"""A script call of this many stays within a few milliseconds."""
+
+
+def by_shard(items: Iterable[Any]) -> dict[int, list[Any]]:
+    """Items with a `shard`, apart."""
+    shards: dict[int, list[Any]] = {}
+    for item in items:
+        shards.setdefault(item.shard, []).append(item)
+    return shards
+
+
+def chunks(items: Sequence[Item], size: int = ITEMS_PER_CALL) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def latest_placings(placings: Iterable[Placing]) -> list[Placing]:
+    """One placing for each loop of a lane, the last one given, ordered by lane."""
+    last = {(each.lane_id, each.loop_id): each for each in placings}
+    return sorted(last.values(), key=_lane_id)
+
+
+def placing_groups(placings: Sequence[Placing]) -> tuple[int, list[Any]]:
+    """(groups, lane, count, loop, due, was, …) of placings ordered by lane."""
+    args: list[Any] = []
+    groups, lane_id, count_at = 0, None, 0
+    for each in placings:
+        if each.lane_id != lane_id:
+            lane_id, groups, count_at = each.lane_id, groups + 1, len(args) + 1
+            args += (lane_id, 0)
+        args[count_at] += 1
+        args += (each.loop_id, each.due_at_ms, "" if each.was_at_ms is None else each.was_at_ms)
+    return groups, args
+
+
+def instant_groups(placings: Sequence[Placing]) -> list[Any]:
+    """(lane, count, loop, due, …) of placings ordered by lane."""
+    args: list[Any] = []
+    lane_id, count_at = None, 0
+    for each in placings:
+        if each.lane_id != lane_id:
+            lane_id, count_at = each.lane_id, len(args) + 1
+            args += (lane_id, 0)
+        args[count_at] += 1
+        args += (each.loop_id, each.due_at_ms)
+    return args
+
+
+def release_groups(releases: Sequence[Release]) -> tuple[int, list[Any], list[Claim]]:
+    """(groups, lane, claim_id, sent, count, loops…) and the claims in the order in which the script counts them."""
+    groups: dict[tuple[int, str, int], list[Claim]] = {}
+    for each in releases:
+        claim = each.claim
+        groups.setdefault((claim.lane_id, claim.claim_id, int(each.sent)), []).append(claim)
+    args: list[Any] = []
+    order: list[Claim] = []
+    for key, claims in groups.items():
+        args += key
+        args.append(len(claims))
+        args += [claim.loop_id for claim in claims]
+        order += claims
+    return len(groups), args, order
+
+
+def claim_groups(claims: Sequence[Claim]) -> tuple[list[Any], list[Claim]]:
+    """(lane, claim_id, count, loops…) and the claims in the order in which the script counts them."""
+    groups: dict[tuple[int, str], list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault((claim.lane_id, claim.claim_id), []).append(claim)
+    args: list[Any] = []
+    order: list[Claim] = []
+    for key, members in groups.items():
+        args += key
+        args.append(len(members))
+        args += [claim.loop_id for claim in members]
+        order += members
+    return args, order
+
+
+def end_groups(ends: Iterable[CallEnd]) -> tuple[int, list[Any]]:
+    return loop_groups((each.lane_id, each.loop_id) for each in ends)
+
+
+def loop_groups(pairs: Iterable[tuple[int, int]]) -> tuple[int, list[Any]]:
+    """(groups, lane, count, loops…) of pairs of lane and loop, each once."""
+    lanes: dict[int, dict[int, None]] = {}
+    for lane_id, loop_id in pairs:
+        lanes.setdefault(lane_id, {})[loop_id] = None
+    args: list[Any] = []
+    for lane_id, loops in lanes.items():
+        args += (lane_id, len(loops), *loops)
+    return len(lanes), args
+
+
+def gate_words(gate: Gate) -> list[Any]:
+    """A gate's rule as lua/shape.lua reads it. Raises ValueError for a rule that makes no sense."""
+    if gate.burst < 1 or (gate.interval_us is not None and gate.interval_us < 1):
+        raise ValueError("burst and interval_us are at least 1")
+    return [
+        checked_gate(gate.gate),
+        _or_empty(gate.max_concurrent),
+        _or_empty(gate.interval_us),
+        gate.burst,
+        int(gate.paused),
+    ]
+
+
+def lane_words(lane: Lane) -> list[Any]:
+    """A lane's rule as lua/shape.lua reads it. Raises ValueError for a rule that makes no sense."""
+    if lane.lane_class not in CLASSES or lane.weight < 1:
+        raise ValueError(f"a lane is one of {', '.join(CLASSES)}, of weight 1 or more")
+    return [
+        lane.lane_id,
+        lane.lane_class,
+        " ".join(checked_gate(gate) for gate in dict.fromkeys(lane.gates)),
+        lane.weight,
+        _or_empty(lane.open_until_ms),
+        _or_empty(lane.open_from_ms),
+        int(lane.paused),
+    ]
+
+
+def read_claimed(answer: bytes, shard: int) -> Claimed:
+    """The answer of lua/claim.lua as a value."""
+    claim_id, wake, *rest = answer.decode().split(" ")
+    numbers = map(int, rest)
+    claims = [
+        Claim(lane_id, loop_id, due_at_ms, claim_id, shard)
+        for lane_id, loop_id, due_at_ms in zip(numbers, numbers, numbers, strict=True)
+    ]
+    return Claimed(None if wake == "-" else int(wake), claims)
+
+
+def _or_empty(value: int | None) -> int | str:
+    return "" if value is None else value
+
+
+def _lane_id(placing: Placing) -> int:
+    return placing.lane_id

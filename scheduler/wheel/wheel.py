@@ -1,0 +1,367 @@
+"""The timing wheel: what is due when, in Redis or Valkey. One method per script of lua/.
+
+The wheel is an index in time. It may be lost at any moment and is rebuilt from the ledger; it never gives
+permission to dial. `now_ms` is the Clock's instant, `wall_ms` real time, which leases are held on.
+Every method raises ServerUnavailable when the server does not answer or refuses to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from scheduler.domain.time import HOUR, MINUTE, SECOND, Ms
+from scheduler.wheel import keys, packing
+from scheduler.wheel.bell import Bell
+from scheduler.wheel.client import make_client, our_errors, refuse_eviction
+from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
+from scheduler.wheel.scripts import run
+
+CLAIM_LIMIT = 500
+_SEARCHES_PER_CALL = 5_000
+"""Loops times slots that one call searches through: a few milliseconds in dense lanes."""
+_SLOTS_PER_DROP = 1_000
+_LANES_PER_PAGE = 200
+_RULES_PER_CALL = 100
+
+
+class TimingWheel:
+    """The wheel of one installation, over one connection pool. Make it with `connect`."""
+
+    def __init__(
+        self,
+        url: str,
+        client: Redis,
+        *,
+        shards: int,
+        slot_ms: Ms,
+        lease_ms: Ms,
+        call_ms: Ms,
+        floor_share: float,
+    ) -> None:
+        self.shards = shards
+        self.slot_ms = slot_ms
+        self.lease_ms = lease_ms
+        self.call_ms = call_ms
+        self._floor_share = floor_share
+        self._url = url
+        self._client = client
+        self._bells: dict[int, Bell] = {}
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        *,
+        shards: int = 1,
+        slot_ms: Ms = MINUTE,
+        lease_ms: Ms = 30 * SECOND,
+        call_ms: Ms = HOUR,
+        floor_share: float = 0.1,
+        connections: int = 16,
+        answer_timeout_s: float = 5.0,
+    ) -> TimingWheel:
+        """A wheel on the server at `url` (redis://, rediss:// or unix://).
+
+        `lease_ms`: how long a claim is held unless it is extended. `call_ms`: when a call that nobody ends
+        frees its slots. `floor_share`: bulk's share of what is given while it waits.
+        Raises StartError when the server evicts keys, ServerUnavailable when it does not answer.
+        """
+        if shards < 1 or slot_ms < SECOND or not 0 <= floor_share < 1:
+            raise ValueError("shards from 1, slot_ms from 1000, floor_share from 0 to below 1")
+        client = make_client(url, connections=connections, answer_timeout_s=answer_timeout_s)
+        try:
+            await refuse_eviction(client)
+        except BaseException:
+            await client.aclose()
+            raise
+        return cls(
+            url,
+            client,
+            shards=shards,
+            slot_ms=slot_ms,
+            lease_ms=lease_ms,
+            call_ms=call_ms,
+            floor_share=floor_share,
+        )
+
+    async def close(self) -> None:
+        for bell in self._bells.values():
+            await bell.close()
+        self._bells.clear()
+        await self._client.aclose()
+
+    async def place(self, placings: Sequence[Placing], now_ms: Ms) -> int:
+        """Loops onto their lanes. One that waits there at another instant moves; one that is leased keeps the
+        new instant for when its lease ends. The last placing of a loop counts. Rings when something is due
+        now or sooner than anything before. Answers how many were not waiting there before."""
+        added = 0
+        for shard, items in packing.by_shard(placings).items():
+            rest: Sequence[Placing] = packing.latest_placings(items)
+            while rest:
+                part = rest[: packing.ITEMS_PER_CALL]
+                _, args = packing.placing_groups(part)
+                done, new = await self._run("place", shard, [now_ms, self.slot_ms, _SEARCHES_PER_CALL, *args])
+                added += new
+                rest = rest[done:]
+        return added
+
+    async def claim(
+        self,
+        shard: int,
+        *,
+        worker: str,
+        claim_id: str,
+        limit: int,
+        now_ms: Ms,
+        wall_ms: Ms,
+        epoch: str,
+        ahead_ms: Ms = 0,
+    ) -> Claimed:
+        """Lease up to `limit` (1 to 500) loops that are due by `now_ms` + `ahead_ms`.
+
+        The same `claim_id` of the same worker again, while its leases can live, gets the same answer.
+        Raises EpochNotReady unless the wheel is at `epoch`.
+        """
+        if not 1 <= limit <= CLAIM_LIMIT:
+            raise ValueError(f"a claim takes 1 to {CLAIM_LIMIT} loops")
+        answer = await self._run(
+            "claim",
+            shard,
+            [
+                now_ms,
+                self.slot_ms,
+                self._stored(epoch),
+                keys.checked_word(worker),
+                keys.checked_word(claim_id),
+                limit,
+                now_ms + max(0, ahead_ms),
+                wall_ms + self.lease_ms,
+                now_ms + self.call_ms,
+                self._floor_share,
+                4 * self.lease_ms,
+            ],
+        )
+        return packing.read_claimed(answer, shard)
+
+    async def settle(
+        self,
+        *,
+        releases: Sequence[Release] = (),
+        ends: Sequence[CallEnd] = (),
+        placings: Sequence[Placing] = (),
+        now_ms: Ms,
+        wall_ms: Ms,
+    ) -> list[Claim]:
+        """End leases, free call slots, place what comes next; what concerns one call of a script is one step.
+
+        Answers the stale claims: not held, or held by another, so that nothing changed for them. Placings are
+        made all the same: they come from the ledger. Settling twice changes nothing more.
+        """
+        stale: list[Claim] = []
+        all_releases: dict[int, list[Release]] = {}
+        for each in releases:
+            all_releases.setdefault(each.claim.shard, []).append(each)
+        all_ends, all_placings = packing.by_shard(ends), packing.by_shard(placings)
+        for shard in {*all_releases, *all_ends, *all_placings}:
+            stale += await self._settle_shard(
+                shard,
+                all_releases.get(shard, []),
+                all_ends.get(shard, []),
+                packing.latest_placings(all_placings.get(shard, ())),
+                now_ms,
+            )
+        return stale
+
+    async def withdraw(self, items: Sequence[tuple[int, int, int]], now_ms: Ms = 0) -> int:
+        """(shard, lane, loop): off the wheel, wherever it waits; a leased one does not come back when its lease
+        ends. Rings when a gate has room for others. Answers how many were waiting or leased."""
+        found = 0
+        shards: dict[int, list[tuple[int, int]]] = {}
+        for shard, lane_id, loop_id in items:
+            shards.setdefault(shard, []).append((lane_id, loop_id))
+        for shard, pairs in shards.items():
+            rest = sorted(set(pairs))
+            while rest:
+                _, args = packing.loop_groups(rest[: packing.ITEMS_PER_CALL])
+                done, here = await self._run(
+                    "withdraw", shard, [now_ms, self.slot_ms, _SEARCHES_PER_CALL, *args]
+                )
+                found += here
+                rest = rest[done:]
+        return found
+
+    async def extend(self, claims: Sequence[Claim], wall_ms: Ms) -> list[Claim]:
+        """Renew leases; answers the stale claims, which are no longer held."""
+        stale: list[Claim] = []
+        for shard, items in packing.by_shard(claims).items():
+            for part in packing.chunks(items):
+                args, order = packing.claim_groups(part)
+                positions = await self._run("extend", shard, [wall_ms + self.lease_ms, *args])
+                stale += [order[position - 1] for position in positions]
+        return stale
+
+    async def reap(
+        self, shard: int, *, now_ms: Ms, wall_ms: Ms, limit: int, free_calls: bool = True
+    ) -> list[Claim]:
+        """Take away up to `limit` leases that ended unsettled; their loops wait again, due as they were.
+
+        `free_calls`: give their call slots back, too; without it they stay until a CallEnd or their hard end,
+        for a caller that first asks the ledger whether the call went out. Tokens are not given back.
+        """
+        args = [now_ms, self.slot_ms, wall_ms, max(1, min(limit, CLAIM_LIMIT)), int(free_calls)]
+        answer = await self._run("reap", shard, args)
+        words = iter(word.decode() for word in answer)
+        return [
+            Claim(int(lane_id), int(loop_id), int(due_at_ms), claim_id, shard)
+            for lane_id, loop_id, due_at_ms, claim_id in zip(words, words, words, words, strict=True)
+        ]
+
+    async def shape(self, lanes: Sequence[Lane] = (), gates: Sequence[Gate] = (), now_ms: Ms = 0) -> None:
+        """Set the rules of gates, then of lanes; what waits behind them is asked again at once. Rings."""
+        for shard, items in packing.by_shard(gates).items():
+            by_name = {each.gate: each for each in items}
+            waiting = list(by_name.values())
+            while waiting:
+                part, waiting = waiting[:_RULES_PER_CALL], waiting[_RULES_PER_CALL:]
+                words = [word for each in part for word in packing.gate_words(each)]
+                args = [now_ms, self.slot_ms, len(part), 0, *words]
+                waiting += [by_name[name.decode()] for name in await self._run("shape", shard, args)]
+        for shard, items in packing.by_shard(lanes).items():
+            for lanes_part in packing.chunks(items, _RULES_PER_CALL):
+                words = [word for each in lanes_part for word in packing.lane_words(each)]
+                await self._run("shape", shard, [now_ms, self.slot_ms, 0, len(lanes_part), *words])
+
+    async def drop_lanes(self, shard: int, lane_ids: Sequence[int]) -> int:
+        """Lanes off the wheel with all that waits on them; answers how many loops that were."""
+        dropped, rest = 0, list(dict.fromkeys(lane_ids))
+        while rest:
+            args = [self.slot_ms, self.call_ms, _SLOTS_PER_DROP, *rest[: packing.ITEMS_PER_CALL]]
+            done, loops = await self._run("drop", shard, args)
+            dropped += loops
+            rest = rest[done:]
+        return dropped
+
+    async def next_wake(self, shard: int, now_ms: Ms) -> Ms | None:
+        """The earliest instant at which something may be claimable, `now_ms` or before if that is now.
+
+        Exact over the 64 lanes with the earliest entries (openings, throttles, full gates and their next hard
+        end included), never later than the truth beyond them. None: nothing before something changes.
+        """
+        answer = await self._run("next_wake", shard, [now_ms, self.slot_ms])
+        return int(answer) if answer else None
+
+    async def counts(self, shard: int, now_ms: Ms) -> Counts:
+        """The shard in numbers. One script call for 200 lanes, less where much is overdue; loops on lanes that
+        were never shaped are not counted."""
+        lanes = waiting = held = overdue = 0
+        for lane_class in packing.CLASSES:
+            first = 0
+            while True:
+                args = [now_ms, self.slot_ms, lane_class, first, _LANES_PER_PAGE]
+                read, *sums = await self._run("counts", shard, args)
+                if not read:
+                    break
+                first += read
+                waiting, held, overdue = waiting + sums[0], held + sums[1], overdue + sums[2]
+            lanes += first
+        with our_errors():
+            leased = int(await self._client.zcard(keys.leases_key(shard)))
+            in_call = int(await self._client.zcount(keys.calls_key(shard), f"({now_ms}", "+inf"))
+        return Counts(waiting, held, overdue, leased, in_call, lanes)
+
+    async def missing(self, placings: Sequence[Placing]) -> list[Placing]:
+        """Which of these neither wait at that very instant nor are leased. 1000 to a script call."""
+        missing: list[Placing] = []
+        for shard, items in packing.by_shard(placings).items():
+            for part in packing.chunks(packing.latest_placings(items)):
+                positions = await self._run("missing", shard, [self.slot_ms, *packing.instant_groups(part)])
+                missing += [part[position - 1] for position in positions]
+        return missing
+
+    async def epoch(self, shard: int) -> str | None:
+        """The epoch the shard is ready at; None when it is lost, being rebuilt, or made with another slot_ms."""
+        with our_errors():
+            stored = await self._client.get(keys.epoch_key(shard))
+        name, _, slot_ms = (stored or b"").decode().partition(" ")
+        return name if slot_ms == str(self.slot_ms) else None
+
+    async def begin_rebuild(self, shard: int) -> None:
+        """Refuse claims from now on and forget all that the shard holds, rules included.
+
+        Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch`. Walks over the server's
+        keys in steps; meant for one caller at a time.
+        """
+        with our_errors():
+            await self._client.delete(keys.epoch_key(shard))
+            # a glob would read the tag's braces as they are, but not brackets: there are none
+            async for name in self._client.scan_iter(match=f"{keys.tag(shard)}:*", count=1000):
+                await self._client.unlink(name)
+
+    async def restore_calls(self, shard: int, calls: Sequence[tuple[str | Sequence[str], int, Ms]]) -> None:
+        """(gate or gates, loop, hard end): calls under way take their slots again."""
+        ends: dict[str, dict[int, Ms]] = {}
+        for gates, loop_id, hard_end_ms in calls:
+            for gate in (gates,) if isinstance(gates, str) else gates:
+                ends.setdefault(keys.checked_gate(gate), {})[loop_id] = hard_end_ms
+            ends.setdefault("shard", {})[loop_id] = hard_end_ms
+        with our_errors():
+            for gate, by_loop in ends.items():
+                for part in packing.chunks(list(by_loop.items())):
+                    await self._client.zadd(keys.calls_key(shard, gate), dict(part))
+
+    async def open_epoch(self, shard: int, epoch: str) -> None:
+        """The shard is whole: claims that name `epoch` are answered from now on. Rings."""
+        with our_errors():
+            await self._client.set(keys.epoch_key(shard), self._stored(epoch))
+            await self._client.rpush(keys.bell_key(shard), "1")
+
+    async def wait_bell(self, shard: int, timeout_s: float) -> bool:
+        """True when the bell rang, or had rung since the last wait; False after `timeout_s` by our own timer.
+
+        Rings run together while nobody waits; each wakes at least one of the processes that wait.
+        """
+        bell = self._bells.get(shard)
+        if bell is None:
+            bell = self._bells[shard] = Bell(self._url, shard)
+        return await bell.wait(timeout_s)
+
+    async def server_time_ms(self) -> Ms:
+        """The server's own clock, for the probe that compares clocks."""
+        with our_errors():
+            seconds, micros = await self._client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def ping(self) -> None:
+        """Return when the server answers. Raises ServerUnavailable."""
+        with our_errors():
+            await self._client.ping()
+
+    async def _settle_shard(
+        self, shard: int, releases: list[Release], ends: list[CallEnd], placings: list[Placing], now_ms: Ms
+    ) -> list[Claim]:
+        stale: list[Claim] = []
+        size = packing.ITEMS_PER_CALL
+        for start in range(0, max(len(releases), len(ends), len(placings)), size):
+            here = slice(start, start + size)
+            release_count, release_args, order = packing.release_groups(releases[here])
+            end_count, end_args = packing.end_groups(ends[here])
+            placing_count, placing_args = packing.placing_groups(placings[here])
+            head = [now_ms, self.slot_ms, _SEARCHES_PER_CALL, release_count, end_count, placing_count]
+            placed, *positions = await self._run(
+                "settle", shard, [*head, *release_args, *end_args, *placing_args]
+            )
+            stale += [order[position - 1] for position in positions]
+            await self.place(placings[here][placed:], now_ms)
+        return stale
+
+    async def _run(self, name: str, shard: int, args: list[Any]) -> Any:
+        if not 0 <= shard < self.shards:
+            raise ValueError(f"no shard {shard}: there are {self.shards}")
+        with our_errors():
+            return await run(self._client, name, shard, args)
+
+    def _stored(self, epoch: str) -> str:
+        return f"{keys.checked_word(epoch)} {self.slot_ms}"
