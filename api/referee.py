@@ -1,8 +1,8 @@
 """The referee: judges rings by the law and the agents' windows read anew, sharing nothing with the planner.
 
 It asks three things of each ring. Was it the second for one attempt? Was the phone's owner outside the hours,
-wherever the number or the lead's own statement may place them? Was it one too many for a cap? It reads what the
-provider's ledger says, not what ours does.
+wherever the number or the lead's own statement may place them? Was it one too many for a cap? It reads what
+the provider's ledger says, not what ours does.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the agent and the lead behind a phone were set to, in the forms of the API.
 
     `windows`: `{mon: {enabled, ranges: [{start, end}]}, …}`, the agent's or else the account's; None: no own
-    hours. `no_call_days`: dates, or `{date, regions?, repeat?}`. `caps`: `{max, window_s}`. `after_hours`: a live
-    lead of an account that calls these outside its windows. `law`: whether the calling rules apply.
+    hours. `no_call_days`: dates, or `{date, regions?, repeat?}`. `caps`: `{max, window_s}`. `after_hours`: a
+    live lead of an account that calls these outside its windows. `law`: whether the calling rules apply.
     """
 
     windows: Mapping[str, Any] | None
@@ -166,10 +166,10 @@ class _Hours:
                         return reason
         own_zones = [stated] if stated else list(ring.zones) or [facts.account_zone]
         for name in own_zones:
-            zone = zone_named(name)
-            if zone is None:
+            clock = zone_named(name)
+            if clock is None:
                 return f"no such zone: {name}"
-            local = local_time(ring.at_ms, zone)
+            local = local_time(ring.at_ms, clock)
             if not facts.after_hours and not _in_windows(facts.windows, local):
                 return f"own window at {local:%a %H:%M} {name}"
             if _is_no_call_day(facts.no_call_days, local.date(), regions):

@@ -1,13 +1,13 @@
 """The calling rules as the referee reads them: from the data file alone, sharing no code with the planner.
 
-A second reading of the same law on purpose: a fault in the planner's reading must not hide itself here. Slower,
-plainer, and built the other way round: it takes an instant and asks what forbids it.
+A second reading of the same law on purpose: a fault in the planner's reading must not hide itself here.
+Slower, plainer, and built the other way round: it takes an instant and asks what forbids it.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 RULES_PATH = Path(__file__).parent.parent / "scheduler" / "domain" / "data" / "us_calling_rules.json"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - plain on purpose
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_FIELDS = ("weekday",) * 5 + ("saturday", "sunday")
 
 

@@ -38,7 +38,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """None arrived. `began`: a byte of the request may have reached the other side. `reason` has no address."""
+    """None arrived. `began`: a byte of the request may have reached the other side. `reason`: no address."""
 
     began: bool
     reason: str

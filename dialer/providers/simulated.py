@@ -12,7 +12,6 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
-from whenever import Instant
 
 from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
 from dialer.providers.rings import RingLedger
@@ -20,12 +19,11 @@ from dialer.providers.simulated_events import DOUBLE, LOST, NORMAL, START, Callb
 from dialer.providers.simulated_limits import Limits, Turnstile
 from dialer.providers.simulated_model import NO_FAULTS, SLOTS, Fate, Faults, Fortune, Model
 from dialer.providers.simulated_state import LiveCall, QueuedCall, SimulatorState
+from scheduler.domain.localtime import offset_of
 from scheduler.domain.model import Place
-from scheduler.domain.time import DAY, MINUTE, SECOND, Ms
+from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND, Ms
 
 PlaceOf: TypeAlias = Callable[[str], Place]
-
-_QUARTER = 15 * MINUTE
 
 
 class SimulatedProvider:
@@ -52,8 +50,6 @@ class SimulatedProvider:
         self._faulty = self._fortune.faulty
         self._tries: dict[str, int] = {}  # phone -> tries by part of the day, ten bits each
         self._volume: dict[str, tuple[int, int]] = {}  # caller id -> UTC day, calls
-        self._hours: dict[str, int] = {}  # zone -> hour of its week, for one quarter of an hour
-        self._quarter = -1
         self._sequence = self.rings.total  # a part of each ref: never given out twice, whatever was lost
         self._callbacks = Callbacks()
         self._live: dict[str, LiveCall] = {}
@@ -103,7 +99,7 @@ class SimulatedProvider:
     def _dial(self, ref: str, action: Action, faults: Faults, now_ms: Ms) -> bool:
         """Let the call happen, its events on the heap; False if it is too late: nothing rang."""
         place = self._place_of(action.to)
-        hour = self._hour_of_week(place, now_ms)
+        hour = _hour_of_week(place, now_ms)
         shift = 10 * SLOTS[hour]
         tries = self._tries.get(action.to, 0)
         fate = self._fortune.fate(
@@ -171,20 +167,6 @@ class SimulatedProvider:
         self._callbacks.push(due_ms, LOST if faults.lost[stage] else NORMAL, event)
         if faults.duplicate[stage] and not faults.lost[stage]:
             self._callbacks.push(due_ms + faults.duplicate_ms, DOUBLE, event)
-
-    def _hour_of_week(self, place: Place, now_ms: Ms) -> int:
-        """On the clock of the first zone of the number. All zones change at quarters of an hour."""
-        quarter = now_ms // _QUARTER
-        if quarter != self._quarter:
-            self._quarter = quarter
-            self._hours.clear()
-        zone = place.zones[0] if place.zones else "UTC"
-        hour = self._hours.get(zone)
-        if hour is None:
-            local = Instant.from_timestamp(now_ms // SECOND).to_tz(zone)
-            hour = 24 * (local.date().day_of_week().value - 1) + local.hour
-            self._hours[zone] = hour
-        return hour
 
     def _blocked(self, caller_id: str, now_ms: Ms) -> float:
         day = now_ms // DAY
@@ -282,6 +264,12 @@ class SimulatedProvider:
         self._turnstile.next_ms = state.next_turn_ms
         for item in state.pending:
             self._callbacks.push(item.due_ms, item.delivery, item.event)
+
+
+def _hour_of_week(place: Place, now_ms: Ms) -> int:
+    """Hours since Monday 00:00 on the clock of the number's first zone. 1970 began on a Thursday."""
+    offset_ms = offset_of(place.zones[0], now_ms) if place.zones else 0
+    return ((now_ms + offset_ms) // HOUR + 72) % 168
 
 
 def _canceled(ref: str, action: Action, at_ms: Ms) -> ProviderEvent:

@@ -21,7 +21,7 @@ from scheduler.errors import ServerUnavailable
 
 
 class SimulatedHttpProvider:
-    """Speaks to a simulator at `base_url`; instants are those of its clock, not of the `now_ms` given here."""
+    """Speaks to a simulator at `base_url`; instants are those of its clock, not of the `now_ms` given."""
 
     name = "simulated"
     live = False
