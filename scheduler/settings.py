@@ -26,6 +26,12 @@ PREFIX = "DIALWHEEL_"
 NOT_SETTINGS = frozenset({"DIALWHEEL_API_URL", "DIALWHEEL_API_KEY", "DIALWHEEL_NO_USERNS"})
 """Names in the environment that belong to the command line's client and to the embedded servers."""
 
+SCHEMES = {
+    "postgres_url": ("postgresql://", "postgres://"),
+    "redis_url": ("redis://", "rediss://", "unix://"),
+    "sim_url": ("http://", "https://"),
+}
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. `_s` are seconds, `_ms` milliseconds; port 0 means a free port."""
@@ -149,6 +155,13 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
         (s.import_max_cell <= s.import_max_line, ("import_max_cell", "import_max_line"),
          "import_max_cell must not exceed import_max_line"),
     )  # fmt: skip
+    for name, schemes in SCHEMES.items():
+        if (url := getattr(s, name)) and not url.startswith(schemes):
+            raise SettingsError(
+                f"{name} is no address that can be used (from {(origins or {}).get(name, 'given')})",
+                f"it must begin with {' or '.join(schemes)}",
+                f"correct {name}",
+            )
     for holds, names, rule in rules:
         if not holds:
             said = ", ".join(

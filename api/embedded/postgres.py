@@ -40,11 +40,7 @@ class EmbeddedPostgres:
 
     def start(self, timeout_s: float = 60.0) -> EmbeddedPostgres:
         """Return when the server answers and the database `dialwheel` exists."""
-        self._data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._drop.mode == "setuid":
-            self._move_within_reach()
-        base = self._data if self._drop.mode == "setuid" else self._data.parent
-        self._sockets = socket_dir(base, ".s.PGSQL.5432.lock")
+        self._locate()
         if not (self._data / "PG_VERSION").exists():
             self._init_data()
         if not self._answers():
@@ -59,6 +55,32 @@ class EmbeddedPostgres:
             self._process = None
         elif self._answers():
             self._run("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop")
+
+    def stop_leftover(self) -> bool:
+        """Stop a server that a killed run left behind; whether there was one."""
+        if not self._located_data_exists() or not self._answers():
+            return False
+        self.stop()
+        return True
+
+    def erase(self) -> None:
+        """Remove the data, wherever it is. The server must be stopped."""
+        if self._located_data_exists():
+            shutil.rmtree(self._data)
+
+    def _located_data_exists(self) -> bool:
+        if not self._data.parent.exists():
+            return False
+        self._locate()
+        return (self._data / "PG_VERSION").exists()
+
+    def _locate(self) -> None:
+        """Settle where data and socket are: the account that runs the server must reach both."""
+        self._data.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._drop.mode == "setuid":
+            self._move_within_reach()
+        base = self._data if self._drop.mode == "setuid" else self._data.parent
+        self._sockets = socket_dir(base, ".s.PGSQL.5432.lock")
 
     def _init_data(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # what an interrupted first start left

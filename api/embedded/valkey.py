@@ -29,8 +29,7 @@ class EmbeddedValkey:
 
     def start(self, timeout_s: float = 30.0) -> EmbeddedValkey:
         """Return when the server answers, its append-only file loaded."""
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._socket = socket_dir(self.data, "valkey.sock") / "valkey.sock"
+        self._locate()
         if self._answers():
             return self
         log_path = self.data / "valkey.log"
@@ -64,6 +63,20 @@ class EmbeddedValkey:
             connection.connect(str(self._socket))
             connection.sendall(b"SHUTDOWN\r\n")
             connection.recv(64)
+
+    def stop_leftover(self) -> bool:
+        """Stop a server that a killed run left behind; whether there was one."""
+        if not self.data.exists():
+            return False
+        self._locate()
+        if not self._answers():
+            return False
+        self.stop()
+        return True
+
+    def _locate(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._socket = socket_dir(self.data, "valkey.sock") / "valkey.sock"
 
     def _options(self) -> list[str]:
         options = {

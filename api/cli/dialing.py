@@ -1,0 +1,96 @@
+"""`status`, `pause` and `resume`: the state of a running dialwheel, and its big switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from api.cli.client import ApiClient, find_dialwheel
+from api.cli.exits import OK, TRY_LATER
+from api.cli.session import Session, styled
+from scheduler.errors import UsageError
+
+MARKS = {True: ("ok", "32"), False: ("DOWN", "31")}
+
+
+def show_status(session: Session) -> int:
+    """Parts and counts. The exit code says whether all parts are ready."""
+    client = find_dialwheel(session)
+    ready, parts = client.readiness()
+    wheel = client.get("/v1/wheel")
+    value = {"url": client.url, "ready": ready, "parts": parts, "wheel": wheel}
+    rows = [*_rows("", parts), *_rows("wheel.", wheel)]
+    lines = [
+        f"  {client.url}  {styled('ready', '32') if ready else styled('not ready', '31')}",
+        *(f"  {name:<28}  {cell}" for name, cell in rows),
+    ]
+    session.answer(value, lines, plain=[("ready", ready), *rows])
+    return OK if ready else TRY_LATER
+
+
+def pause_dialing(session: Session, reason: str) -> int:
+    """After this has answered, nothing is dialled."""
+    if not reason.strip():
+        raise UsageError(
+            "pause needs a reason; it is shown to everyone.", do='dialwheel pause "carrier outage"'
+        )
+    account = find_dialwheel(session).post("/v1/account/pause", {"reason": reason})
+    session.answer(account, [f"  Paused: {reason}", "  Nothing is dialled now. Go on with: dialwheel resume"])
+    return OK
+
+
+def resume_dialing(session: Session, spread_over_s: int | None) -> int:
+    """Calls that became due meanwhile are spread out, live ones first."""
+    seconds = session.settings.spread_over_s if spread_over_s is None else spread_over_s
+    account = find_dialwheel(session).post("/v1/account/resume", {"spread_over_s": seconds})
+    session.answer(account, [f"  Dialing goes on; what was held back is spread over {seconds} s."])
+    return OK
+
+
+def agent_id(client: ApiClient, wanted: str | None) -> str:
+    """The id of the agent with that name or id; of the only agent when none is named."""
+    from scheduler.errors import NotFound
+
+    agents = list(all_of(client, "/v1/agents"))
+    names = ", ".join(f'"{agent["name"]}"' for agent in agents) or "none"
+    if wanted is None:
+        if len(agents) == 1:
+            return agents[0]["id"]
+        why = f"there are several: {names}" if agents else "there is none yet"
+        raise UsageError("import needs an agent", why, 'name one with --agent "NAME"')
+    for agent in agents:
+        if wanted in (agent["id"], agent["name"]) or agent["name"].casefold() == wanted.casefold():
+            return agent["id"]
+    raise NotFound(f'no agent "{wanted}"', f"there are: {names}", 'name one of them with --agent "NAME"')
+
+
+def all_of(client: ApiClient, path: str) -> Iterator[dict[str, Any]]:
+    """Every object of a list, page by page."""
+    cursor = None
+    while True:
+        page = client.get(path, limit=200, cursor=cursor)
+        yield from page["data"]
+        cursor = page.get("next_cursor")
+        if not cursor:
+            return
+
+
+def _rows(prefix: str, value: Any) -> list[tuple[str, str]]:
+    """A JSON object as name and text, nested names joined by dots."""
+    rows: list[tuple[str, str]] = []
+    for name, cell in value.items() if isinstance(value, dict) else ():
+        if isinstance(cell, dict):
+            rows += _rows(f"{prefix}{name}.", cell)
+        elif isinstance(cell, list):
+            for number, one in enumerate(cell):
+                label = one.get("name", str(number)) if isinstance(one, dict) else str(number)
+                rest = (
+                    {key: part for key, part in one.items() if key != "name"}
+                    if isinstance(one, dict)
+                    else one
+                )
+                rows += _rows(f"{prefix}{name}.{label}.", rest) if isinstance(rest, dict) else [
+                    (f"{prefix}{name}.{label}", str(rest))]  # fmt: skip
+        else:
+            rows.append((prefix + name, "–" if cell is None else str(cell)))
+    return rows

@@ -1,0 +1,1 @@
+"""The demo: private servers, the example leads, the simulated provider, a fast clock."""
