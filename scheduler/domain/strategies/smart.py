@@ -1,0 +1,116 @@
+"""Smart calling: dense at first, thinner as days pass, each minute drawn at random inside a daypart.
+
+Day 1 is the day of the first attempt where the lead is. What does not fit into a day is not carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from scheduler.domain.case import Case
+from scheduler.domain.dayparts import DAYPARTS, index_at
+from scheduler.domain.localtime import day_start, minute_of
+from scheduler.domain.model import AttemptKind, Why
+from scheduler.domain.placement import Fit, Wish, part_is_open
+from scheduler.domain.time import HOUR, MINUTE, Ms
+
+LEAST_GAP: Ms = 2 * HOUR
+"""Between two attempts of one day after the first day, however near their dayparts lie."""
+
+FIRST_DAY_GAP: tuple[Ms, Ms] = (50 * MINUTE, 70 * MINUTE)
+"""Between the attempts of the first day: about an hour."""
+
+SEARCH_DAYS = 31
+
+
+class Pace(NamedTuple):
+    """Attempts a day: until which day, how many. After the last one a week lies between two attempts."""
+
+    until_day: int
+    attempts: int
+
+
+INTENSITIES: dict[str, tuple[Pace, ...]] = {
+    "moderate": (Pace(1, 3), Pace(4, 2), Pace(11, 1)),
+}
+WEEK_DAYS = 7
+
+
+def smart(case: Case) -> Iterator[Wish]:
+    """Day by day from the last attempt on: what the day still allows, in the dayparts tried least.
+
+    Raises ValueError for an intensity that does not exist.
+    """
+    paces = INTENSITIES.get(case.policy.intensity)
+    if paces is None:
+        raise ValueError(f"unknown intensity: choose one of {', '.join(sorted(INTENSITIES))}")
+    if not case.loop.history:
+        yield case.first_wish()
+        return
+    days = [case.day_of(at_ms) for at_ms in case.loop.history]
+    today = max(case.day_of(case.ended_ms), case.day_of(case.limits.now_ms))
+    for day in range(today, today + SEARCH_DAYS + WEEK_DAYS):
+        number = day - days[0] + 1
+        quota = _quota(paces, number)
+        if quota == 0 and day - days[-1] >= WEEK_DAYS:
+            yield from _in_dayparts(case, day, number, 1, case.parts())
+        elif number == 1 and days.count(day) < quota:
+            yield _about_an_hour_later(case, day)
+        elif days.count(day) < quota:
+            yield from _in_dayparts(case, day, number, quota, _parts_left(case, day, quota))
+
+
+def _quota(paces: tuple[Pace, ...], number: int) -> int:
+    """Attempts on the day of this number; 0 where the rhythm is weekly."""
+    return next((pace.attempts for pace in paces if number <= pace.until_day), 0)
+
+
+def _about_an_hour_later(case: Case, day: int) -> Wish:
+    shortest_ms, longest_ms = FIRST_DAY_GAP
+    wait_ms = shortest_ms + int(case.fraction("hour") * (longest_ms - shortest_ms))
+    at_ms = max(case.ended_ms + wait_ms, case.retry_ms)
+    used = len(case.loop.history)
+    return Wish(
+        at_ms,
+        AttemptKind.CADENCE,
+        case.loop.step,
+        Why("strategy", "set", None, at_ms, f"day 1, attempt {used + 1}: about an hour later", "smart"),
+        until_ms=day_start(case.calendar.zone, day + 1),
+        blocked="no further attempt fits into day 1",
+    )
+
+
+def _parts_left(case: Case, day: int, quota: int) -> tuple[int, ...]:
+    """Dayparts for the next attempt of the day, best first: one that leaves a later one for what is still to
+    come, and none that the day has had already."""
+    zone, history = case.calendar.zone, case.loop.history
+    had = [index_at(minute_of(zone, at_ms)) for at_ms in history if case.day_of(at_ms) == day]
+    from_ms, until_ms = _stretch(case, day)
+    from_ms = max(from_ms, case.limits.free_ms)
+    still_open = [
+        part for part in range(len(DAYPARTS)) if part_is_open(case.calendar, part, from_ms, until_ms)
+    ]
+    later = [part for part in still_open if not had or part > max(had)]
+    wanted = quota - len(had)
+    early = later[: max(1, len(later) - wanted + 1)]
+    order = case.parts()
+    return tuple(sorted(later, key=lambda part: (part not in early, order.index(part))))
+
+
+def _in_dayparts(case: Case, day: int, number: int, quota: int, parts: tuple[int, ...]) -> Iterator[Wish]:
+    from_ms, until_ms = _stretch(case, day)
+    rhythm = f"{quota} on this day" if _quota(INTENSITIES[case.policy.intensity], number) else "one a week"
+    for part in parts:
+        text = f"day {number}, {rhythm}, in the {DAYPARTS[part].name}"
+        why = Why("strategy", "set", None, from_ms, text, "smart")
+        yield Wish(
+            from_ms, AttemptKind.CADENCE, case.loop.step, why, fit=Fit.UNIFORM, until_ms=until_ms, part=part
+        )
+
+
+def _stretch(case: Case, day: int) -> tuple[Ms, Ms]:
+    """The part of the day in which the next attempt may be."""
+    zone = case.calendar.zone
+    from_ms = max(day_start(zone, day), case.ended_ms + LEAST_GAP, case.retry_ms)
+    return from_ms, day_start(zone, day + 1)
