@@ -52,6 +52,14 @@ class Refused(DialwheelError):
         self.code = code
 
 
+class LedgerRefused(DialwheelError):
+    """A value passed our checks and the ledger refused it; its transaction left nothing."""
+
+
+class ImportRefused(Refused):
+    """A file cannot be imported at all; nothing of it was written."""
+
+
 class UnknownZone(DialwheelError):
     """Not an IANA time zone of the pinned tzdata."""
 

@@ -23,7 +23,7 @@ MAX_TAGS = 100
 
 DETAILS = {
     "phone-missing": "no phone number",
-    "phone-invalid": "not a number that can be called; write it with its country code, such as +1 202 555 0123",
+    "phone-invalid": "not a number that can be called; write it with its country code: +1 202 555 0123",
     "timezone-unknown": "not an IANA time zone; write it like America/Chicago, or leave it empty",
 }
 
@@ -46,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class BadField(msgspec.Struct, frozen=True):
-    """Why a lead cannot come in: a row code of the import, the lead's field, and a detail without its value."""
+    """Why a lead cannot come in: the row code of the import, the lead's field, a detail without its value."""
 
     code: str
     field: str
@@ -79,7 +79,9 @@ def read_entry(
     except BadNumber as error:
         return BadField(error.code, "phone", DETAILS[error.code])
     try:
-        place = combine(place_of(number), timezone or None, region or None)
+        place = place_of(number)
+        if timezone or region:
+            place = combine(place, timezone or None, region or None)
     except UnknownZone:
         return BadField("timezone-unknown", "timezone", DETAILS["timezone-unknown"])
     if external_id and len(external_id) > MAX_EXTERNAL_ID:

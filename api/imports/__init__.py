@@ -1,0 +1,1 @@
+"""Receiving a file of leads: unpack, frame, read, enrol, report."""

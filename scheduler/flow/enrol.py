@@ -1,0 +1,167 @@
+"""Enrolment: leads into the ledger, each with the one loop that follows it up, and onto the wheel if due soon.
+
+One live lead or thousands of a file take the same way: draft (plan), write in one transaction, place. Doing
+it again adds nothing: a lead is its external id, else its phone, and the ledger holds each phone once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.domain.time import Ms
+from scheduler.errors import NotFound
+from scheduler.flow.context import Flow
+from scheduler.flow.drafts import Drafts, draft_entries
+from scheduler.flow.enrol_known import meet_known
+from scheduler.flow.enrolment import (
+    DUPLICATE,
+    Enrolled,
+    OnDuplicate,
+    Prepared,
+    Target,
+    lead_status,
+    start_loops,
+)
+from scheduler.flow.entries import Entry
+from scheduler.flow.lanes import LaneKey, LaneRef
+from scheduler.flow.policies import AgentPolicy
+from scheduler.ledger.contention import in_transaction
+from scheduler.ledger.database import Connection
+from scheduler.ledger.instants import to_datetime
+from scheduler.wheel import Placing
+
+__all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "agent_of", "enrol", "prepare", "write"]
+
+
+async def enrol(
+    flow: Flow,
+    *,
+    account_id: int,
+    agent_id: int | None,
+    entries: Sequence[Entry],
+    now_ms: Ms,
+    batch_id: int | None = None,
+    on_duplicate: OnDuplicate = "update",
+) -> list[Enrolled]:
+    """Enrol leads, in one transaction; answers one result for each, in order.
+
+    Raises NotFound for an agent that is not this account's, ServerUnavailable.
+    """
+    target = Target(account_id, agent_id, batch_id or 0, on_duplicate)
+    agent = await agent_of(flow, target)
+    policy = agent.policy if agent is not None and agent.enabled else None
+    first = _first_of_each(entries)
+    fresh = [entry for entry, is_first in zip(entries, first, strict=True) if is_first]
+    prepared = await prepare(flow, target, draft_entries(fresh, policy, flow.phone_key, now_ms))
+
+    results, placings = await in_transaction(flow.database, lambda on: write(flow, target, prepared, on))
+    await flow.place(placings, now_ms)
+    written = iter(results)
+    return [next(written) if is_first else DUPLICATE for is_first in first]
+
+
+async def agent_of(flow: Flow, target: Target) -> AgentPolicy | None:
+    """The target's agent with its policy as the ledger has it now. Raises NotFound."""
+    if target.agent_id is None:
+        return None
+    agent = await flow.policies.of_agent(target.agent_id)
+    if agent.account_id != target.account_id:
+        raise NotFound("no such agent")
+    return agent
+
+
+async def prepare(flow: Flow, target: Target, drafts: Drafts) -> Prepared:
+    """Make the places and lanes that the drafts need; runs before the transaction."""
+    places = await flow.places.ids_of(drafts.places)
+    ids = [places[place] for place in drafts.places]
+    place_ids = [ids[at] for at in drafts.leads.places]
+    lanes: list[LaneRef] = []
+    if drafts.loops is not None and target.agent_id is not None:
+        wanted = list(zip(drafts.loops.lane_classes, place_ids, strict=True))
+        keys = {pair: LaneKey(target.agent_id, pair[0], target.batch_id, pair[1]) for pair in set(wanted)}
+        refs = await flow.lanes.ensure(keys.values(), drafts.now_ms)
+        by_pair = {pair: refs[key] for pair, key in keys.items()}
+        lanes = [by_pair[pair] for pair in wanted]
+    return Prepared(drafts, place_ids, lanes)
+
+
+async def write(
+    flow: Flow, target: Target, prepared: Prepared, on: Connection
+) -> tuple[list[Enrolled], list[Placing]]:
+    """Write drafts inside the caller's transaction; no two of them mean the same lead. Answers a result for
+    each and what belongs on the wheel, which the caller places after its commit."""
+    drafts = prepared.drafts
+    if not len(drafts):
+        return [], []
+    made = await _make_leads(flow, target, prepared, on)
+    created = [phone in made for phone in drafts.leads.phones]
+    results: list[Enrolled] = []
+    placings: list[Placing] = []
+    loop_ids: dict[int, int] = {}
+    next_ats: Sequence[Ms | None] = [None] * len(drafts)
+    if drafts.loops is not None:
+        next_ats = drafts.loops.next_ats_ms
+        new = drafts.only(created)
+        if new.loops is not None and len(new):
+            lanes = [lane for lane, is_new in zip(prepared.lanes, created, strict=True) if is_new]
+            lead_ids = [made[phone] for phone in new.leads.phones]
+            loop_ids, placings = await start_loops(
+                flow, target, new, new.loops, lead_ids, [1] * len(new), lanes, on
+            )
+    known: dict[int, Enrolled] = {}
+    if not all(created):
+        rest = [at for at, is_new in enumerate(created) if not is_new]
+        known, more = await meet_known(flow, target, prepared, rest, on)
+        placings += more
+    for at, phone in enumerate(drafts.leads.phones):
+        lead_id = made.get(phone)
+        if lead_id is None:
+            results.append(known[at])
+        else:
+            loop_id = loop_ids[lead_id] if next_ats[at] is not None else None
+            results.append(Enrolled("created", lead_id, loop_id, next_ats[at]))
+    return results, placings
+
+
+async def _make_leads(flow: Flow, target: Target, prepared: Prepared, on: Connection) -> dict[str, int]:
+    """Insert what is new; answers lead ids by phone."""
+    drafts = prepared.drafts
+    leads = drafts.leads
+    if drafts.loops is None:
+        statuses = ["new"] * len(drafts)
+    else:
+        statuses = [lead_status(reason) for reason in drafts.loops.end_reasons]
+    rows = await flow.database.fetch(
+        "enrol_leads",
+        target.account_id,
+        target.agent_id,
+        target.batch_id or None,
+        to_datetime(drafts.now_ms),
+        leads.phones,
+        leads.external_ids,
+        leads.names,
+        leads.emails,
+        leads.timezones,
+        leads.regions,
+        prepared.place_ids,
+        leads.priorities,
+        leads.appointment_ats_ms,
+        leads.consents,
+        leads.tags,
+        leads.variables,
+        statuses,
+        on=on,
+    )
+    return {row["phone"]: row["lead_id"] for row in rows}
+
+
+def _first_of_each(entries: Sequence[Entry]) -> list[bool]:
+    """For each entry whether it is the first of its phone and of its external id."""
+    seen: set[str] = set()
+    first = []
+    for entry in entries:
+        marks = {entry.phone} if entry.external_id is None else {entry.phone, "#" + entry.external_id}
+        first.append(seen.isdisjoint(marks))
+        if first[-1]:
+            seen |= marks
+    return first

@@ -1,0 +1,245 @@
+"""Rows that mean a lead the ledger knows already: found, compared, and what they state anew is written.
+
+What a row leaves empty stays as it is; variables are merged; a priority is only ever raised. A loop is started
+only for a lead that never had one: one that is over is not started again by a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from scheduler.domain.model import Lead, Loop, Place, Priority
+from scheduler.domain.numbers import place_of
+from scheduler.domain.places import combine
+from scheduler.domain.planner import plan
+from scheduler.domain.time import Ms
+from scheduler.errors import ServerUnavailable
+from scheduler.flow.context import Flow
+from scheduler.flow.drafts import LeadColumns, LoopColumns, append_plan
+from scheduler.flow.enrolment import SUPPRESSED, Enrolled, Prepared, Target, lead_status, start_loops
+from scheduler.flow.entries import MAX_VARIABLES
+from scheduler.flow.lanes import LaneKey
+from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.instants import to_datetime, to_ms_or_none, to_ms_tuple
+from scheduler.wheel import Placing
+
+PLANNED_BY = ("place_id", "priority", "consent")
+"""What the planner looks at: a change raises the lead's version, so that the arm plans its loop again."""
+
+TAKEN = Enrolled(
+    "rejected", code="already-active", detail="the number belongs to a lead with another external id"
+)
+TOO_MUCH = Enrolled(
+    "rejected",
+    code="cell-too-large",
+    detail=f"with what is known the lead's variables exceed {MAX_VARIABLES} bytes",
+)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Change(msgspec.Struct):
+    """A known lead as it is to be; the order of the fields is that of `enrol_update`."""
+
+    lead_id: int
+    phone: str
+    external_id: str | None
+    name: str
+    email: str
+    timezone: str | None
+    region: str | None
+    place_id: int
+    priority: str
+    appointment_at_ms: Ms | None
+    consent: str | None
+    tags: str
+    variables: str
+    status: str
+    agent_id: int | None
+    batch_id: int | None
+    version: int
+
+
+async def meet_known(
+    flow: Flow, target: Target, prepared: Prepared, rows: Sequence[int], on: Connection
+) -> tuple[dict[int, Enrolled], list[Placing]]:
+    """Results for those rows of the drafts that made no lead, by row, and what belongs on the wheel.
+
+    Locks the leads they mean, in id order.
+    """
+    leads = prepared.drafts.leads
+    phones = [leads.phones[at] for at in rows]
+    external_ids = [external_id for at in rows if (external_id := leads.external_ids[at]) is not None]
+    suppressed = {
+        row["phone"]
+        for row in await flow.database.fetch("enrol_suppressed", target.account_id, phones, on=on)
+    }
+    locked = await flow.database.fetch("enrol_lock", target.account_id, phones, external_ids, on=on)
+    found = await flow.database.fetch("enrol_read", [row["lead_id"] for row in locked], on=on)
+    by_phone = {row["phone"]: row for row in found}
+    by_external_id = {row["external_id"]: row for row in found if row["external_id"] is not None}
+
+    results: dict[int, Enrolled] = {}
+    changes: list[Change] = []
+    unenrolled: list[tuple[int, Row, Change]] = []
+    for at in rows:
+        if leads.phones[at] in suppressed:
+            results[at] = SUPPRESSED
+            continue
+        row = _meant(by_phone, by_external_id, leads, at)
+        if row is None:
+            results[at] = TAKEN
+        elif target.on_duplicate == "reject":
+            detail = "it is a lead already" if row["loop_id"] is None else "it is followed up already"
+            results[at] = Enrolled(
+                "rejected",
+                row["lead_id"],
+                row["loop_id"],
+                to_ms_or_none(row["next_at"]),
+                "already-active",
+                detail,
+            )
+        elif target.on_duplicate == "skip":
+            results[at] = _result("unchanged", row)
+        else:
+            before = _as_it_is(row)
+            after = await _as_it_becomes(flow, leads, at, row)
+            starts = prepared.drafts.loops is not None and not row["enrolled"]
+            if len(after.variables.encode()) > MAX_VARIABLES:
+                results[at] = TOO_MUCH
+            elif starts:
+                unenrolled.append((at, row, after))
+            elif after == before:
+                results[at] = _result("unchanged", row)
+            else:
+                changes.append(after)
+                results[at] = _result("updated", row)
+    placings: list[Placing] = []
+    if unenrolled:
+        started, placings = await _start(flow, target, prepared, unenrolled, on)
+        results |= started
+        changes += [change for _, _, change in unenrolled]
+    if changes:
+        columns = zip(*(msgspec.structs.astuple(change) for change in changes), strict=True)
+        now = to_datetime(prepared.drafts.now_ms)
+        await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
+    return results, placings
+
+
+def _meant(
+    by_phone: dict[str, Row], by_external_id: dict[str, Row], leads: LeadColumns, at: int
+) -> Row | None:
+    """The known lead that a row means; None if its number belongs to another one."""
+    external_id = leads.external_ids[at]
+    named = by_external_id.get(external_id) if external_id is not None else None
+    called = by_phone.get(leads.phones[at])
+    if named is None and called is None:
+        # it was there when the row was refused, so somebody has changed it since
+        raise ServerUnavailable("the ledger is busy", "a lead was changed by another writer", "try again")
+    if external_id is None or called is None:
+        return called or named
+    if named is None:
+        return called if called["external_id"] is None else None
+    return named if named["lead_id"] == called["lead_id"] else None
+
+
+def _as_it_is(row: Row) -> Change:
+    return Change(
+        lead_id=row["lead_id"],
+        phone=row["phone"],
+        external_id=row["external_id"],
+        name=row["name"],
+        email=row["email"],
+        timezone=row["timezone"],
+        region=row["region"],
+        place_id=row["place_id"],
+        priority=row["priority"],
+        appointment_at_ms=to_ms_or_none(row["appointment_at"]),
+        consent=row["consent"],
+        tags="\x1f".join(row["tags"]),
+        variables=row["variables"],
+        status=row["status"],
+        agent_id=row["agent_id"],
+        batch_id=row["batch_id"],
+        version=row["version"],
+    )
+
+
+async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> Change:
+    """The lead with all that the row states."""
+    change = _as_it_is(row)
+    where = (change.phone, change.timezone, change.region)
+    change.phone = leads.phones[at]
+    change.external_id = leads.external_ids[at] or change.external_id
+    change.name = leads.names[at] or change.name
+    change.email = leads.emails[at] or change.email
+    change.timezone = leads.timezones[at] or change.timezone
+    change.region = leads.regions[at] or change.region
+    change.appointment_at_ms = leads.appointment_ats_ms[at] or change.appointment_at_ms
+    change.consent = leads.consents[at] or change.consent
+    change.tags = leads.tags[at] or change.tags
+    change.variables = _merged(change.variables, leads.variables[at])
+    if leads.priorities[at] == Priority.LIVE:
+        change.priority = Priority.LIVE.value
+    if (change.phone, change.timezone, change.region) != where:
+        place = combine(place_of(change.phone), change.timezone, change.region)
+        change.place_id = await flow.places.id_of(place)
+    if any(getattr(change, name) != row[name] for name in PLANNED_BY):
+        change.version += 1
+    return change
+
+
+def _merged(known: str, stated: str) -> str:
+    """The known variables with the stated ones; the very text where nothing changes."""
+    if stated in ("{}", known):
+        return known
+    before = _decode(known)
+    after = before | _decode(stated)
+    return known if after == before else _encode(after).decode()
+
+
+async def _start(
+    flow: Flow,
+    target: Target,
+    prepared: Prepared,
+    unenrolled: Sequence[tuple[int, Row, Change]],
+    on: Connection,
+) -> tuple[dict[int, Enrolled], list[Placing]]:
+    """Start the first loop of known leads, which may have been called in another way: their contacts count."""
+    assert target.agent_id is not None
+    agent = await flow.policies.of_agent(target.agent_id, on)
+    drafts = msgspec.structs.replace(prepared.drafts, policy_version=agent.policy.version)
+    loops = LoopColumns(*([] for _ in LoopColumns.__struct_fields__))
+    keys = []
+    for _, row, change in unenrolled:
+        place: Place = await flow.places.get(change.place_id)
+        priority = Priority(change.priority)
+        lead = Lead(
+            key=flow.lead_key(change.external_id, change.phone),
+            place=place,
+            priority=priority,
+            contacts=to_ms_tuple(row["contacts"]),
+            consent=change.consent is not None,
+        )
+        append_plan(loops, plan(Loop(drafts.now_ms), agent.policy, lead, None, drafts.now_ms), priority)
+        keys.append(LaneKey(target.agent_id, loops.lane_classes[-1], target.batch_id, change.place_id))
+        change.status = lead_status(loops.end_reasons[-1])
+        change.agent_id, change.batch_id = target.agent_id, target.batch_id or None
+    refs = await flow.lanes.ensure(keys, drafts.now_ms)
+    lead_ids = [change.lead_id for _, _, change in unenrolled]
+    versions = [change.version for _, _, change in unenrolled]
+    by_lead, placings = await start_loops(
+        flow, target, drafts, loops, lead_ids, versions, [refs[key] for key in keys], on
+    )
+    results = {}
+    for (at, _, change), next_at_ms in zip(unenrolled, loops.next_ats_ms, strict=True):
+        loop_id = None if next_at_ms is None else by_lead[change.lead_id]
+        results[at] = Enrolled("updated", change.lead_id, loop_id, next_at_ms)
+    return results, placings
+
+
+def _result(action: str, row: Row) -> Enrolled:
+    return Enrolled(action, row["lead_id"], row["loop_id"], to_ms_or_none(row["next_at"]))

@@ -1,0 +1,102 @@
+"""The values that enrolment passes between its steps, and the loops that both new and known leads start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from scheduler.domain.time import Ms
+from scheduler.flow.context import Flow
+from scheduler.flow.drafts import Drafts, LoopColumns
+from scheduler.flow.facts import LEAD_STATUS_AT_END
+from scheduler.flow.lanes import LaneRef
+from scheduler.ledger.database import Connection
+from scheduler.ledger.instants import to_datetime
+from scheduler.wheel import Placing
+
+OnDuplicate: TypeAlias = Literal["update", "skip", "reject"]
+"""What a row does that means a known lead: change what it states, nothing, or come back as already-active."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where leads are enrolled; `agent_id` None: nowhere, they are only kept. `batch_id` 0: in no batch."""
+
+    account_id: int
+    agent_id: int | None
+    batch_id: int = 0
+    on_duplicate: OnDuplicate = "update"
+
+
+class Prepared(msgspec.Struct):
+    """Drafts with their places and, row by row, their lanes known to the ledger."""
+
+    drafts: Drafts
+    place_ids: list[int]
+    lanes: list[LaneRef]
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """What became of one entry. `action`: created, updated, unchanged, duplicate (of an earlier entry in the
+    same call), suppressed or rejected; the last three have a row `code` and a `detail`. `loop_id` and
+    `next_at_ms` are those of the active loop."""
+
+    action: str
+    lead_id: int | None = None
+    loop_id: int | None = None
+    next_at_ms: Ms | None = None
+    code: str = ""
+    detail: str = ""
+
+
+DUPLICATE = Enrolled("duplicate", code="duplicate-in-file", detail="the same lead as an earlier row")
+SUPPRESSED = Enrolled(
+    "suppressed", code="suppressed", detail="the number is on the list of those not to be called"
+)
+
+_STATUS_AT_END = {reason.value: status for reason, status in LEAD_STATUS_AT_END.items()}
+
+
+def lead_status(end_reason: str | None) -> str:
+    """What a lead is whose loop was just started."""
+    return "active" if end_reason is None else _STATUS_AT_END.get(end_reason, "closed")
+
+
+async def start_loops(
+    flow: Flow,
+    target: Target,
+    drafts: Drafts,
+    loops: LoopColumns,
+    lead_ids: Sequence[int],
+    lead_versions: Sequence[int],
+    lanes: Sequence[LaneRef],
+    on: Connection,
+) -> tuple[dict[int, int], list[Placing]]:
+    """Insert first loops; answers their ids by lead, and what is due within the horizon."""
+    rows = await flow.database.fetch(
+        "enrol_loops",
+        target.account_id,
+        target.agent_id,
+        target.batch_id,
+        drafts.policy_version,
+        to_datetime(drafts.now_ms),
+        lead_ids,
+        lead_versions,
+        [lane.lane_id for lane in lanes],
+        loops.next_ats_ms,
+        loops.open_untils_ms,
+        loops.kinds,
+        loops.steps,
+        loops.channels,
+        loops.whys,
+        loops.end_reasons,
+        on=on,
+    )
+    by_lead: dict[int, int] = {row["lead_id"]: row["loop_id"] for row in rows}
+    placings = [
+        Placing(lane.shard, lane.lane_id, by_lead[lead_id], at_ms)
+        for at_ms, lead_id, lane in zip(loops.next_ats_ms, lead_ids, lanes, strict=True)
+        if at_ms is not None and flow.within_horizon(at_ms, drafts.now_ms)
+    ]
+    return by_lead, placings
