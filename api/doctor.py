@@ -135,7 +135,7 @@ async def _redis(url: str) -> list[Finding]:
                           "set maxmemory-policy noeviction on that server")  # fmt: skip
     elif not facts.append_only:
         finding = Finding("WARN", facts.software, f"{said}, no append-only file",
-                          "a restart empties the wheel until it is rebuilt", "set appendonly yes")  # fmt: skip
+                          "a restart empties the wheel for a while", "set appendonly yes")  # fmt: skip
     return [finding, _drift(facts.software, facts.now_ms, before, after)]
 
 

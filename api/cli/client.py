@@ -12,11 +12,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
+from api.cli.answers import decoded, raise_problem
 from api.cli.runfile import read_key, read_run
 from api.cli.session import Session
-from scheduler.errors import NotFound, Refused, ServerUnavailable, UsageError
+from scheduler.errors import ServerUnavailable, UsageError
+from scheduler.settings import redacted
 
 TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 300.0  # between two live lines
@@ -27,15 +29,10 @@ class ApiClient:
     """Requests to one dialwheel. Every error becomes one of ours, with the problem's own words."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                f"{url} is not an address of dialwheel", "it must begin with http://", "check --url"
-            )
-        self.url = url.rstrip("/")
+        self._parts = _address(url)
+        self._base = self._parts.path.rstrip("/")
         self._key = key
-        self._base = parts.path.rstrip("/")
-        self._parts = parts
+        self.url = url.rstrip("/")
 
     def get(self, path: str, **query: Any) -> Any:
         return self._json("GET", _with(path, query))
@@ -47,13 +44,13 @@ class ApiClient:
         """Whether all parts are ready, and what each says; asked without a key."""
         response, connection = self._exchange("GET", "/readyz?verbose=true")
         with connection:
-            return response.status == 200, _decoded(response.read())
+            return response.status == 200, decoded(response.read())
 
     def download(self, path: str, into: Path, *, accept: str) -> int:
         """Write the answer to `into` and say how many bytes it had."""
         response, connection = self._exchange("GET", path, headers={"Accept": accept})
         with connection:
-            _raise_problem(response)
+            raise_problem(response)
             partial = into.with_name(into.name + ".part")
             with open(partial, "wb") as file:
                 while block := response.read(BLOCK):
@@ -83,7 +80,7 @@ class ApiClient:
             try:
                 response = http.client.HTTPResponse(connection.socket, method="POST")
                 response.begin()
-                _raise_problem(response)
+                raise_problem(response)
                 for line in response:
                     if line.strip():
                         yield json.loads(line)
@@ -98,8 +95,8 @@ class ApiClient:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         response, connection = self._exchange(method, path, body, headers)
         with connection:
-            _raise_problem(response)
-            return _decoded(response.read())
+            raise_problem(response)
+            return decoded(response.read())
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -205,53 +202,17 @@ def _with(path: str, query: dict[str, Any]) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def _decoded(body: bytes) -> Any:
+def _address(url: str) -> SplitResult:
+    """Raises UsageError where `url` is no http address."""
     try:
-        return json.loads(body)
-    except ValueError as error:
-        raise ServerUnavailable(
-            "what answers there is not dialwheel",
-            "its answer is not JSON",
-            "check the address given with --url",
-        ) from error
-
-
-def _raise_problem(response: http.client.HTTPResponse) -> None:
-    """A problem of the API becomes NotFound or Refused with its code; what is no problem passes."""
-    if response.status < 400:
-        return
-    try:
-        problem = json.loads(response.read())
-        code = problem["code"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ServerUnavailable(
-            f"an unexpected answer: {response.status} {response.reason}",
-            "it is not one of dialwheel's problems",
-            "check the address given with --url",
-        ) from error
-    why = "; ".join(part for part in (problem.get("detail"), *_details(problem)) if part)
-    do = problem.get("hint") or _remedy(code, problem.get("request_id"))
-    kind = NotFound(problem.get("title") or code, why, do) if code == "not-found" else None
-    raise kind or Refused(code, problem.get("title") or code, why, do)
-
-
-def _details(problem: dict[str, Any]) -> list[str]:
-    """Where each of the first three errors is, and what it is."""
-    places = ("pointer", "parameter", "header", "column")
-    return [
-        " ".join(
-            [*(str(error[place]) for place in places if error.get(place)), str(error.get("detail") or "")]
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            "that is not an address of dialwheel",
+            f"{redacted(url)} should look like http://127.0.0.1:8080",
+            "check --url and DIALWHEEL_API_URL",
         )
-        for error in (problem.get("errors") or [])[:3]
-    ]
-
-
-def _remedy(code: str, request_id: str | None) -> str:
-    known = {
-        "unauthenticated": "set DIALWHEEL_API_KEY to a key of this dialwheel",
-        "scope-missing": "use a key with that scope: dialwheel keys create --scopes …",
-        "dependency-down": "try again shortly; see: dialwheel doctor",
-        "starting": "try again in a moment",
-        "internal": f"report the request id {request_id}",
-    }
-    return known.get(code, "change the request and try again")
+    return parts
