@@ -1,7 +1,7 @@
 """Rows that mean a lead the ledger knows already: found, compared, and what they state anew is written.
 
-What a row leaves empty stays as it is; variables are merged; a priority is only ever raised. A loop is started
-only for a lead that never had one: one that is over is not started again by a file.
+What a row leaves empty stays as it is; variables are merged; a priority is only ever raised. A loop is
+started only for a lead that never had one: one that is over is not started again by a file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from scheduler.domain.time import Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import LeadColumns, LoopColumns, append_plan
-from scheduler.flow.enrolment import SUPPRESSED, Enrolled, Prepared, Target, lead_status, start_loops
+from scheduler.flow.enrolment import (
+    DUPLICATE,
+    SUPPRESSED,
+    Enrolled,
+    Prepared,
+    Target,
+    lead_status,
+    start_loops,
+)
 from scheduler.flow.entries import MAX_VARIABLES
 from scheduler.flow.lanes import LaneKey
 from scheduler.ledger.database import Connection, Row
@@ -73,16 +81,15 @@ async def meet_known(
     leads = prepared.drafts.leads
     phones = [leads.phones[at] for at in rows]
     external_ids = [external_id for at in rows if (external_id := leads.external_ids[at]) is not None]
-    suppressed = {
-        row["phone"]
-        for row in await flow.database.fetch("enrol_suppressed", target.account_id, phones, on=on)
-    }
+    forbidden = await flow.database.fetch("enrol_suppressed", target.account_id, phones, on=on)
+    suppressed = {row["phone"] for row in forbidden}
     locked = await flow.database.fetch("enrol_lock", target.account_id, phones, external_ids, on=on)
     found = await flow.database.fetch("enrol_read", [row["lead_id"] for row in locked], on=on)
     by_phone = {row["phone"]: row for row in found}
     by_external_id = {row["external_id"]: row for row in found if row["external_id"] is not None}
 
     results: dict[int, Enrolled] = {}
+    met: set[int] = set()
     changes: list[Change] = []
     unenrolled: list[tuple[int, Row, Change]] = []
     for at in rows:
@@ -92,16 +99,14 @@ async def meet_known(
         row = _meant(by_phone, by_external_id, leads, at)
         if row is None:
             results[at] = TAKEN
-        elif target.on_duplicate == "reject":
+            continue
+        if row["lead_id"] in met:  # an earlier row named it by its number, this one by its external id
+            results[at] = DUPLICATE
+            continue
+        met.add(row["lead_id"])
+        if target.on_duplicate == "reject":
             detail = "it is a lead already" if row["loop_id"] is None else "it is followed up already"
-            results[at] = Enrolled(
-                "rejected",
-                row["lead_id"],
-                row["loop_id"],
-                to_ms_or_none(row["next_at"]),
-                "already-active",
-                detail,
-            )
+            results[at] = _result("rejected", row, "already-active", detail)
         elif target.on_duplicate == "skip":
             results[at] = _result("unchanged", row)
         else:
@@ -208,7 +213,7 @@ async def _start(
     unenrolled: Sequence[tuple[int, Row, Change]],
     on: Connection,
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
-    """Start the first loop of known leads, which may have been called in another way: their contacts count."""
+    """Start the first loop of known leads; they may have been called in another way: their contacts count."""
     assert target.agent_id is not None
     agent = await flow.policies.of_agent(target.agent_id, on)
     drafts = msgspec.structs.replace(prepared.drafts, policy_version=agent.policy.version)
@@ -241,5 +246,5 @@ async def _start(
     return results, placings
 
 
-def _result(action: str, row: Row) -> Enrolled:
-    return Enrolled(action, row["lead_id"], row["loop_id"], to_ms_or_none(row["next_at"]))
+def _result(action: str, row: Row, code: str = "", detail: str = "") -> Enrolled:
+    return Enrolled(action, row["lead_id"], row["loop_id"], to_ms_or_none(row["next_at"]), code, detail)
