@@ -71,15 +71,11 @@ class Callbacks:
             due.pop(event_id + "+", None)
 
     def cut(self, refs: Collection[str], now_ms: Ms) -> None:
-        """Take back what these calls would still have reported after `now_ms`, and their ends.
+        """Take back what these calls would still have reported after `now_ms`.
 
         One pass for a whole batch: hang-ups are rare, and the heap stays free of dead entries.
         """
-        self._heap = [
-            item
-            for item in self._heap
-            if item[3].ref not in refs or (item[3].kind != "ended" and item[3].at_ms <= now_ms)
-        ]
+        self._heap = [item for item in self._heap if item[3].ref not in refs or item[3].at_ms <= now_ms]
         heapify(self._heap)
 
     def pending(self) -> list[Pending]:

@@ -361,6 +361,27 @@ async def test_calls_under_way_go_on_in_another_process(tmp_path: Path, model: M
     after.rings.close()
 
 
+async def test_a_call_under_way_can_be_hung_up_by_another_process():
+    before = a_simulator(RINGS_OUT)
+    (result,) = await before.place([an_action()], TUESDAY_2PM)
+    after = a_simulator(RINGS_OUT)
+    after.restore(before.state())
+    assert isinstance(result, Accepted)
+    await after.hang_up([result.ref], TUESDAY_2PM + 5 * SECOND)
+    assert [e.outcome for e in await all_events(after, TUESDAY_2PM)] == [None, "canceled"]
+
+
+async def test_references_go_on_counting_in_another_process():
+    before = a_simulator(ANSWERED)
+    (first,) = await before.place([an_action()], TUESDAY_2PM)
+    after = a_simulator(ANSWERED)
+    after.restore(before.state())
+    (second,) = await after.place([an_action()], TUESDAY_2PM)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    assert first.ref != second.ref
+
+
 async def test_a_reference_is_never_given_out_twice_even_when_the_state_was_lost(tmp_path: Path):
     refs = set()
     for _ in range(3):
