@@ -184,11 +184,9 @@ def _private_valkey() -> list[Finding]:
 
 
 def _zones() -> Finding:
-    import tzdata  # type: ignore[import-untyped]
+    from scheduler.domain.zones import TZDATA_VERSION, is_zone
 
-    from scheduler.domain.zones import is_zone
-
-    said = f"tzdata {tzdata.IANA_VERSION}"
+    said = f"tzdata {TZDATA_VERSION}"
     if not all(is_zone(zone) for zone in ("America/Phoenix", "America/Denver", "Pacific/Honolulu")):
         return Finding(
             "FAIL", "zones", said, "zones of the United States are missing", "install tzdata again"

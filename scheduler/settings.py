@@ -5,12 +5,12 @@ Order of precedence: flags, `DIALWHEEL_*`, `./dialwheel.toml`, `~/.config/dialwh
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
@@ -26,6 +26,8 @@ PREFIX = "DIALWHEEL_"
 NOT_SETTINGS = frozenset({"DIALWHEEL_API_URL", "DIALWHEEL_API_KEY", "DIALWHEEL_NO_USERNS"})
 """Names in the environment that belong to the command line's client and to the embedded servers."""
 
+PASSWORD = re.compile(r"(://[^:/@]*):.*@")
+SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 SCHEMES = {
     "postgres_url": ("postgresql://", "postgres://"),
     "redis_url": ("redis://", "rediss://", "unix://"),
@@ -175,18 +177,11 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
 
 
 def redacted(value: Any) -> str:
-    """The value as text; of a URL the password is hidden."""
+    """The value as text; of an address every password is hidden, rather too much than too little."""
     text = str(value)
     if "://" not in text:
         return text
-    try:
-        parts = urlsplit(text)
-        if parts.password is None:
-            return text
-        user, _, host = parts.netloc.rpartition("@")
-        return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
-    except ValueError:
-        return "***"
+    return SECRET_PARAMETER.sub(r"\1***", PASSWORD.sub(r"\1:***@", text))
 
 
 def _all_values(

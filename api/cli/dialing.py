@@ -18,13 +18,18 @@ def show_status(session: Session) -> int:
     client = find_dialwheel(session)
     ready, parts = client.readiness()
     wheel = client.get("/v1/wheel")
-    value = {"url": client.url, "ready": ready, "parts": parts, "wheel": wheel}
-    rows = [*_rows("", parts), *_rows("wheel.", wheel)]
-    lines = [
-        f"  {client.url}  {styled('ready', '32') if ready else styled('not ready', '31')}",
-        *(f"  {name:<28}  {cell}" for name, cell in rows),
-    ]
-    session.answer(value, lines, plain=[("ready", ready), *rows])
+    checks = parts.get("checks", [])
+    rows = _rows("", wheel)
+    lines = [f"  {client.url}  {styled('ready', '32') if ready else styled('not ready', '31')}"]
+    for check in checks:
+        word, code = MARKS[check["ok"]]
+        lines.append(f"  {styled(f'{word:<4}', code)}  {check['name']:<10}  {check['detail']}")
+    lines += [f"  wheel.{name:<24}  {cell}" for name, cell in rows]
+    session.answer(
+        {"url": client.url, "ready": ready, "checks": checks, "wheel": wheel},
+        lines,
+        plain=[*((check["name"], check["ok"], check["detail"]) for check in checks), *rows],
+    )
     return OK if ready else TRY_LATER
 
 

@@ -1,0 +1,49 @@
+# make demo · make test · make lint · make bench     options go in ARGS="…"
+# Needs python3 >= 3.11, pip and make. Everything is installed into this folder; uv is used where it is on PATH.
+
+FOUND_UV := $(shell command -v uv 2>/dev/null)
+UV := $(or $(FOUND_UV),.tools/bin/uv)
+PYTHON ?= python3
+ARGS ?=
+
+ifeq ($(FOUND_UV),)
+export UV_CACHE_DIR := $(CURDIR)/.tools/cache
+export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.tools/python
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+demo: | $(UV)
+	@$(UV) run --quiet --no-dev dialwheel demo $(ARGS)
+
+test: | $(UV)
+	@$(UV) run --quiet pytest -q $(ARGS)
+
+lint: | $(UV)
+	@$(UV) run --quiet ruff check .
+	@$(UV) run --quiet ruff format --check .
+	@$(UV) run --quiet mypy
+
+format: | $(UV)
+	@$(UV) run --quiet ruff format .
+	@$(UV) run --quiet ruff check --fix .
+
+bench: | $(UV)
+	@$(UV) run --quiet --no-dev python -m bench $(ARGS)
+
+# pip --target needs no virtual environment and is allowed where the system's Python is managed by its packages.
+.tools/bin/uv:
+	@command -v $(PYTHON) >/dev/null || { printf '%s\n' \
+	  'error: $(PYTHON) is missing' 'why:   dialwheel is written in Python, 3.11 or later' \
+	  'do:    install it, for instance: apt-get install python3 python3-pip' >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { printf '%s\n' \
+	  'error: pip is missing' 'why:   it fetches uv, which installs what dialwheel needs into this folder' \
+	  'do:    install it (apt-get install python3-pip), or put uv on PATH' >&2; exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+	  --target .tools 'uv>=0.9,<1' >&2 || { printf '%s\n' \
+	  'error: uv could not be installed into .tools' 'why:   see the lines of pip above' \
+	  'do:    check the network and the package index, then run the same command again' >&2; exit 1; }
