@@ -16,10 +16,12 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 13
 """Characters that hold 64 bits."""
 
+LARGEST = (1 << 48) - 1
+"""More rows than any table will hold; the sixteen bits above it tell what was made up from what was written."""
+
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _HALF = 0xFFFF_FFFF
 _ROUNDS = (b"\x00", b"\x01", b"\x02", b"\x03")
-_LARGEST = (1 << 63) - 1
 
 
 class PublicIds:
@@ -29,7 +31,9 @@ class PublicIds:
         self._key = key
 
     def write(self, prefix: str, number: int) -> str:
-        """`write("lead", 7)` is `lead_` and thirteen characters."""
+        """`write("lead", 7)` is `lead_` and thirteen characters. Numbers from 1 to `LARGEST`."""
+        if not 0 < number <= LARGEST:
+            raise ValueError("no number of a row")
         left, right = number >> 32, number & _HALF
         for round_ in _ROUNDS:
             left, right = right, left ^ self._mix(prefix, round_, right)
@@ -50,7 +54,7 @@ class PublicIds:
         for round_ in reversed(_ROUNDS):
             left, right = right ^ self._mix(prefix, round_, left), left
         number = left << 32 | right
-        return number if 0 < number <= _LARGEST else None
+        return number if 0 < number <= LARGEST else None
 
     def digest(self, prefix: str, *parts: str | int) -> str:
         """An id for what has no number: a keyed hash of `parts`, which cannot be read back."""

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.public_ids import PublicIds
+from scheduler.public_ids import LARGEST, PublicIds
 
 IDS = PublicIds(b"k" * 32)
-numbers = st.integers(min_value=1, max_value=(1 << 63) - 1)
+numbers = st.integers(min_value=1, max_value=LARGEST)
 
 
 @given(number=numbers)
@@ -41,6 +41,12 @@ def test_neighbours_do_not_look_alike():
     first, second = IDS.write("lead", 1), IDS.write("lead", 2)
 
     assert sum(a == b for a, b in zip(first[5:], second[5:], strict=True)) < 6
+
+
+@pytest.mark.parametrize("number", [0, -1, LARGEST + 1])
+def test_a_number_that_no_row_has_is_not_written(number: int):
+    with pytest.raises(ValueError, match="no number"):
+        IDS.write("lead", number)
 
 
 @pytest.mark.parametrize(

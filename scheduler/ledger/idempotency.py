@@ -41,8 +41,7 @@ class Begin(Enum):
 async def begin(
     database: Database, account_id: int, key: str, request_hash: bytes, wall_ms: Ms
 ) -> Begin | StoredReply:
-    """Take the key for this request, or say who has it: the same request under way, another one, or a reply.
-    """
+    """Take the key for this request, or say who has it: the same request, another one, or a reply."""
     taken = await database.fetch_row(
         "idempotency_begin",
         account_id,

@@ -137,8 +137,7 @@ async def find_key(database: Database, key_id: str) -> StoredKey | None:
 
 
 async def revoke_key(database: Database, account_id: int, key_id: str, now_ms: Ms) -> bool:
-    """Whether there was such a key; every process refuses it within the five seconds that they remember keys.
-    """
+    """Whether there was such a key; every process refuses it within five seconds."""
     return await database.fetch_row("key_revoke", account_id, key_id, to_datetime(now_ms)) is not None
 
 

@@ -1,0 +1,78 @@
+"""The HTTP apps: the API, and the metrics on a port of their own.
+
+There is no global state: an app is made from what the assembly hands in, and several may live in a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from api.auth import KeyRing
+from api.deps import Deps
+from api.middleware import make_edge, put_headers
+from api.routes import account, agents, attempts, batches, dnc, health, imports, leads, wheel
+from api.routing import Route, add_routes
+from scheduler.errors import DialwheelError
+from scheduler.ledger import idempotency
+from scheduler.metrics import CONTENT_TYPE, Metrics
+
+ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *agents.ROUTES,
+    *attempts.ROUTES,
+    *batches.ROUTES,
+    *dnc.ROUTES,
+    *imports.ROUTES,
+    *leads.ROUTES,
+    *wheel.ROUTES,
+)
+"""Every endpoint that needs a key."""
+
+PURGE_S = 3600.0
+SERVER_OPTIONS = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
+"""How an app is served: what is compressed is unpacked by who reads it, under a cap of its own."""
+
+
+def make_app(deps: Deps) -> web.Application:
+    app = web.Application(middlewares=[make_edge(deps.metrics)], client_max_size=deps.settings.body_max)
+    app.on_response_prepare.append(put_headers)
+    add_routes(app, ROUTES, deps, KeyRing(deps.flow.database, deps.id_key, deps.clock))
+    health.add_health(app, deps)
+    app.cleanup_ctx.append(lambda _app: _purging(deps))
+    return app
+
+
+def make_metrics_app(metrics: Metrics) -> web.Application:
+    """Prometheus' text at /metrics, for a loopback port: it needs no key."""
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=await metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application(middlewares=[make_edge(metrics)])
+    app.router.add_get("/metrics", show_metrics)
+    return app
+
+
+def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunner:
+    """The app ready to be bound to a port: `await runner.setup()`, then a site."""
+    return web.AppRunner(app, shutdown_timeout=shutdown_s, **SERVER_OPTIONS)
+
+
+async def _purging(deps: Deps) -> AsyncIterator[None]:
+    """While the app runs, forget replies that were kept long enough."""
+
+    async def purge() -> None:
+        while True:
+            with contextlib.suppress(DialwheelError):
+                await idempotency.purge(deps.flow.database, deps.clock.wall_ms())
+            await asyncio.sleep(PURGE_S)
+
+    task = asyncio.create_task(purge())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,39 @@
+"""What the HTTP app is built from, handed in by the assembly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scheduler.clock import Clock
+from scheduler.flow.context import Flow
+from scheduler.flow.opt_out import HangUp
+from scheduler.metrics import Metrics
+from scheduler.public_ids import PublicIds
+from scheduler.settings import Settings
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Stores, clock and ports of one app.
+
+    `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
+    parts of this process are up, for `/readyz`.
+    """
+
+    settings: Settings
+    clock: Clock
+    flow: Flow
+    id_key: bytes
+    hang_up: HangUp
+    metrics: Metrics = field(default_factory=Metrics)
+    started: Callable[[], bool] = _always
+
+    @cached_property
+    def ids(self) -> PublicIds:
+        return PublicIds(self.id_key)

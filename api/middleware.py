@@ -1,0 +1,102 @@
+"""Around every request: its id, its problem instead of any exception, its figure in the metrics, its log
+line.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from api.ids import request_id
+from api.problems import Problem, problem_of, problem_response
+from api.routing import REQUEST_ID
+from scheduler.errors import DialwheelError
+from scheduler.metrics import Metrics
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_BY_STATUS = {
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def make_edge(metrics: Metrics) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """The outermost middleware of an app."""
+
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_s = time.perf_counter()
+        request[REQUEST_ID] = request_id(request.headers.get("X-Request-Id"))
+        response = await _answer(request, handler)
+        resource = request.match_info.route.resource
+        template = resource.canonical if resource is not None else "unmatched"
+        method = request.method if request.method in _METHODS else "other"
+        seconds = time.perf_counter() - began_s
+        metrics.http(template, method, response.status, seconds)
+        log.debug(
+            "request_answered",
+            method=method,
+            route=template,
+            status=response.status,
+            ms=round(seconds * 1000, 1),
+            request_id=request[REQUEST_ID],
+        )
+        return response
+
+    return edge
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return _respond(request, problem)
+    except DialwheelError as error:
+        expected = problem_of(error)
+        if expected is None:
+            return _fault(request, error)
+        return _respond(request, expected)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ",".join(sorted(error.allowed_methods))
+        return _respond(request, Problem("method-not-allowed", headers={"Allow": allowed}))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _respond(request, Problem(_BY_STATUS.get(error.status, "malformed-body")))
+    except Exception as error:
+        return _fault(request, error)
+
+
+def _respond(request: web.Request, problem: Problem) -> web.Response:
+    if problem.status >= 500:
+        log.warning("request_refused", code=problem.code, why=problem.detail, request_id=request[REQUEST_ID])
+    return problem_response(problem, request[REQUEST_ID], request.path)
+
+
+def _fault(request: web.Request, error: Exception) -> web.Response:
+    """The log says where it broke; the error's own text may quote rows, so it stays out."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    log.error(
+        "request_failed",
+        error=type(error).__name__,
+        where=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+        request_id=request[REQUEST_ID],
+    )
+    return problem_response(Problem("internal"), request[REQUEST_ID], request.path)
+
+
+async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal before the head of any response is written, streamed ones as well."""
+    response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request_id(None)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,38 @@
+"""Lists in pages: a cursor is the last object's own number, made opaque like an id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from aiohttp import web
+
+from api.problems import Problem
+from api.schemas import Page
+from scheduler.public_ids import PublicIds
+
+T = TypeVar("T")
+
+
+def read_cursor(ids: PublicIds, cursor: str | None) -> int | None:
+    """The number after which a page begins. Raises Problem 400."""
+    if cursor is None:
+        return None
+    number = ids.read("cur", cursor)
+    if number is None:
+        raise Problem("invalid-cursor")
+    return number
+
+
+def page(ids: PublicIds, objects: Sequence[T], numbers: Sequence[int], limit: int) -> Page[T]:
+    """`objects`, one more of which was asked for than `limit`, with their numbers in the same order."""
+    if len(objects) <= limit:
+        return Page(list(objects))
+    return Page(list(objects[:limit]), True, ids.write("cur", numbers[limit - 1]))
+
+
+def link_to_next(request: web.Request, cursor: str | None) -> dict[str, str]:
+    """The `Link` header of a page that has another after it."""
+    if cursor is None:
+        return {}
+    return {"Link": f'<{request.rel_url.update_query(cursor=cursor)}>; rel="next"'}

@@ -1,0 +1,198 @@
+"""Routes as values: `@route("POST", "/v1/leads", scope="leads:write")` on a function with types.
+
+The handler's annotations say what comes in and goes out: `body` and `query` are msgspec structs, the return
+is a `Reply` of one. A route knows its types, so that its description can be generated from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from aiohttp import web
+from aiohttp.web import RequestPayloadError
+
+from api.auth import Caller, KeyRing
+from api.decoding import decode_body, decode_query
+from api.deps import Deps
+from api.idempotency import once
+from api.problems import Problem
+from scheduler.ledger.audit import Actor
+from scheduler.public_ids import PublicIds
+
+REQUEST_ID = web.RequestKey("request_id", str)
+BODY_WITHIN_S = 30.0
+"""A JSON body that takes longer to arrive is given up."""
+
+T = TypeVar("T")
+
+
+class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """For routes without parameters: any parameter is unknown."""
+
+
+@dataclass(frozen=True)
+class Reply(Generic[T]):
+    """What a handler answers, before it is bytes."""
+
+    body: T
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request under way: who asks, for what, with what at hand."""
+
+    request: web.Request
+    deps: Deps
+    caller: Caller
+    request_id: str
+
+    @property
+    def account_id(self) -> int:
+        return self.caller.account_id
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(f"key:{self.caller.key_id}", self.request_id)
+
+    @property
+    def ids(self) -> PublicIds:
+        return self.deps.ids
+
+    def id(self, prefix: str) -> int:
+        """The number behind `{id}` in the path; Problem 404 for what never was an id of this kind."""
+        number = self.ids.read(prefix, self.request.match_info["id"])
+        if number is None:
+            raise Problem("not-found")
+        return number
+
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, with its types."""
+
+    method: str
+    path: str
+    scope: str
+    handler: Handler
+    body: type | None
+    query: type
+    reply: type | None
+    streams: bool
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+def route(method: str, path: str, *, scope: str, streams: bool = False) -> Callable[[Handler], Route]:
+    """Make a Route of a handler. `streams`: the handler reads the request's body by itself."""
+
+    def of(handler: Handler) -> Route:
+        hints = get_type_hints(handler)
+        answer = hints.get("return")
+        reply = get_args(answer)[0] if get_origin(answer) is Reply else None
+        return Route(
+            method, path, scope, handler, hints.get("body"), hints.get("query", NoQuery), reply, streams
+        )
+
+    return of
+
+
+def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps, keys: KeyRing) -> None:
+    for one in routes:
+        app.router.add_route(one.method, one.path, _handle(one, deps, keys))
+        if one.method == "GET":
+            app.router.add_route("HEAD", one.path, _handle(one, deps, keys))
+
+
+def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = await keys.caller_of(request.headers.get("Authorization"))
+        caller.require(one.scope)
+        call = Call(request, deps, caller, request[REQUEST_ID])
+        raw = b"" if one.streams else await read_body(request, deps.settings.body_max)
+
+        async def act() -> web.StreamResponse:
+            arguments: dict[str, Any] = {}
+            if one.streams:
+                return await one.handler(call)
+            query = decode_query(query_values(request), one.query)
+            if one.query is not NoQuery:
+                arguments["query"] = query
+            if one.body is not None:
+                arguments["body"] = decode_body(raw, one.body)
+            elif raw:
+                raise Problem("malformed-body", "this request takes no body")
+            return _response(request, await one.handler(call, **arguments))
+
+        if one.method != "POST":
+            return await act()
+        return await once(
+            deps.flow.database,
+            deps.clock,
+            request,
+            account_id=caller.account_id,
+            request_id=call.request_id,
+            raw=raw,
+            act=act,
+        )
+
+    return handle
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The JSON body, at most `limit` bytes. Raises Problem 400, 413 or 415."""
+    if not request.body_exists:
+        return b""
+    if (request.content_length or 0) > limit:
+        raise Problem("body-too-large")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem("unsupported-media-type", "Content-Encoding is taken by imports only")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise Problem("body-too-large")
+    except TimeoutError:
+        raise Problem("malformed-body", f"the body did not arrive within {BODY_WITHIN_S:.0f} s") from None
+    except (RequestPayloadError, web.HTTPException):
+        raise Problem("malformed-body", "the body broke off") from None
+    if body and (
+        request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8"
+    ):
+        raise Problem("unsupported-media-type", "send application/json in UTF-8")
+    return bytes(body)
+
+
+def query_values(request: web.Request) -> dict[str, list[str]]:
+    return {name: request.query.getall(name) for name in request.query}
+
+
+def _response(request: web.Request, reply: Any) -> web.StreamResponse:
+    if isinstance(reply, web.StreamResponse):
+        return reply
+    body = msgspec.json.encode(reply.body)
+    headers = dict(reply.headers)
+    if request.method in ("GET", "HEAD"):
+        headers["ETag"] = f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"'
+        if _matches(request.headers.get("If-None-Match"), headers["ETag"]):
+            return web.Response(status=304, headers=headers)
+    return web.Response(status=reply.status, body=body, content_type="application/json", headers=headers)
+
+
+def _matches(said: str | None, etag: str) -> bool:
+    if said is None:
+        return False
+    return said.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in said.split(",")]

@@ -1,0 +1,139 @@
+"""What the API shows, read for one account at a time: a foreign id finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+
+from scheduler.errors import NotFound
+from scheduler.ledger.database import Database, Row
+from scheduler.ledger.migrate import pending
+
+MOST_ATTEMPTS = 1000
+"""Attempts of a lead that are shown."""
+
+_REJECTS_A_PAGE = 1000
+
+
+class LeadFilter(msgspec.Struct, frozen=True):
+    """What is not None narrows the search. `phone` is E.164; `name` is a part of it, in any case."""
+
+    phone: str | None = None
+    external_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    statuses: tuple[str, ...] | None = None
+    agent_id: int | None = None
+    batch_id: int | None = None
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """Whether an agent and a batch are the account's (None is), and the batch's agent."""
+
+    agent_ok: bool
+    batch_ok: bool
+    batch_agent_id: int | None
+
+
+async def account(database: Database, account_id: int) -> Row:
+    return _found(await database.fetch_row("read_account", account_id), "account")
+
+
+async def agents(
+    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    return await database.fetch("read_agents", account_id, None, after, descending, limit)
+
+
+async def agent(database: Database, account_id: int, agent_id: int) -> Row:
+    return _found(await database.fetch_row("read_agents", account_id, [agent_id], None, False, 1), "agent")
+
+
+async def lead(database: Database, account_id: int, lead_id: int) -> Row:
+    return _found(await database.fetch_row("read_leads", account_id, [lead_id]), "lead")
+
+
+async def leads(database: Database, account_id: int, lead_ids: Sequence[int]) -> list[Row]:
+    """Newest first."""
+    return await database.fetch("read_leads", account_id, list(lead_ids)) if lead_ids else []
+
+
+async def find_leads(
+    database: Database, account_id: int, narrow: LeadFilter, *, before: int | None, limit: int
+) -> list[int]:
+    """Ids, newest first."""
+    rows = await database.fetch(
+        "read_lead_ids",
+        account_id,
+        narrow.phone,
+        narrow.external_id,
+        narrow.email,
+        None if narrow.name is None else f"%{_like(narrow.name)}%",
+        None if narrow.statuses is None else list(narrow.statuses),
+        narrow.agent_id,
+        narrow.batch_id,
+        before,
+        limit,
+    )
+    return [row["lead_id"] for row in rows]
+
+
+async def lead_attempts(database: Database, account_id: int, lead_id: int) -> list[Row]:
+    return await database.fetch("read_lead_attempts", account_id, lead_id, MOST_ATTEMPTS)
+
+
+async def lead_loops(database: Database, account_id: int, lead_id: int) -> list[Row]:
+    return await database.fetch("read_lead_loops", account_id, lead_id)
+
+
+async def lead_blocks(database: Database, account_id: int, lead_id: int) -> Row:
+    return _found(await database.fetch_row("read_lead_blocks", account_id, lead_id), "lead")
+
+
+async def attempt(database: Database, account_id: int, attempt_id: int) -> Row:
+    return _found(await database.fetch_row("read_attempt", account_id, attempt_id), "attempt")
+
+
+async def batch(database: Database, account_id: int, batch_id: int) -> Row:
+    return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
+
+
+async def import_(database: Database, account_id: int, import_id: int) -> Row:
+    return _found(await database.fetch_row("read_import", account_id, import_id), "import")
+
+
+async def import_rejects(database: Database, account_id: int, import_id: int) -> AsyncIterator[Row]:
+    """Every rejected row, read a page at a time."""
+    after = -1
+    while True:
+        rows = await database.fetch("read_import_rejects", account_id, import_id, after, _REJECTS_A_PAGE)
+        for row in rows:
+            yield row
+        if len(rows) < _REJECTS_A_PAGE:
+            return
+        after = rows[-1]["row"]
+
+
+async def owned(database: Database, account_id: int, *, agent_id: int | None, batch_id: int | None) -> Owned:
+    row = await database.fetch_row("read_owned", account_id, agent_id, batch_id)
+    assert row is not None
+    return Owned(row["agent_ok"], row["batch_ok"], row["batch_agent_id"])
+
+
+async def ready(database: Database) -> list[str]:
+    """Names of migrations still to run. Raises ServerUnavailable."""
+    await database.fetch_row("read_ready")
+    return await pending(database)
+
+
+def _found(row: Row | None, what: str) -> Any:
+    if row is None:
+        raise NotFound(f"no such {what}")
+    return row
+
+
+def _like(text: str) -> str:
+    """`text` as itself inside a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,2 @@
+-- read_ready: Postgres answers.
+SELECT 1 AS one;

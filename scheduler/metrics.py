@@ -1,0 +1,92 @@
+"""What Prometheus is told, under the names of the API contract.
+
+One registry for each app, never the library's global one: a process may hold several. Labels are of small
+sets (outcome, route template): no id, no phone, no tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from scheduler.errors import DialwheelError
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_LAG_S = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
+_HTTP_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+
+class Depths(msgspec.Struct, frozen=True):
+    """How full the wheel is at the moment of a scrape."""
+
+    depth: int
+    overdue: int
+    in_flight: int
+
+
+ReadDepths: TypeAlias = Callable[[], Awaitable[Depths]]
+
+
+class Metrics:
+    """The counters of one app, and the gauges that are read when somebody looks."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        on = self.registry
+        self._due = Counter("dialwheel_due", "Attempts whose time came and that were claimed", registry=on)
+        self._dispatched = Counter("dialwheel_dispatched", "Attempts handed to a provider", registry=on)
+        self._attempts = Counter("dialwheel_attempts", "Attempts that ended", ["outcome"], registry=on)
+        self._lag = Histogram(
+            "dialwheel_dispatch_lag_seconds", "From due to dispatched", buckets=_LAG_S, registry=on
+        )
+        self._ingested = Counter("dialwheel_ingest_rows", "Rows received by imports", registry=on)
+        self._http = Histogram(
+            "dialwheel_http_request_seconds",
+            "Time to answer a request",
+            ["method", "route", "status"],
+            buckets=_HTTP_S,
+            registry=on,
+        )
+        self._depth = Gauge("dialwheel_wheel_depth", "Attempts that wait on the wheel", registry=on)
+        self._overdue = Gauge("dialwheel_overdue", "Attempts past their time", registry=on)
+        self._in_flight = Gauge("dialwheel_in_flight", "Calls under way", registry=on)
+        self._read_depths: ReadDepths | None = None
+
+    def due(self, attempts: int) -> None:
+        self._due.inc(attempts)
+
+    def dispatched(self, lag_s: float) -> None:
+        """One attempt left; `lag_s` after it was due."""
+        self._dispatched.inc()
+        self._lag.observe(lag_s)
+
+    def attempt_ended(self, outcome: str, attempts: int = 1) -> None:
+        self._attempts.labels(outcome).inc(attempts)
+
+    def ingested(self, rows: int) -> None:
+        self._ingested.inc(rows)
+
+    def http(self, route: str, method: str, status: int, seconds: float) -> None:
+        """`route` is the template, such as `/v1/leads/{id}`, never the path itself."""
+        self._http.labels(method, route, str(status)).observe(seconds)
+
+    def on_scrape(self, read_depths: ReadDepths) -> None:
+        """Where the gauges come from."""
+        self._read_depths = read_depths
+
+    async def render(self) -> bytes:
+        """Prometheus' text. With the wheel away the gauges are not a number rather than an old one."""
+        if self._read_depths is not None:
+            try:
+                depths = await self._read_depths()
+            except DialwheelError:
+                values = (float("nan"),) * 3
+            else:
+                values = (depths.depth, depths.overdue, depths.in_flight)
+            for gauge, value in zip((self._depth, self._overdue, self._in_flight), values, strict=True):
+                gauge.set(value)
+        return generate_latest(self.registry)

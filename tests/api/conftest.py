@@ -1,0 +1,27 @@
+"""The API on real stores, once for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from scheduler.ledger.database import Database
+from scheduler.wheel import TimingWheel
+from tests.api.builders import EPOCH, Site, a_site
+
+
+@pytest.fixture
+async def wheel(valkey_url: str) -> AsyncIterator[TimingWheel]:
+    """An empty wheel, ready."""
+    wheel = await TimingWheel.connect(valkey_url)
+    await wheel.begin_rebuild(0)
+    await wheel.open_epoch(0, EPOCH)
+    yield wheel
+    await wheel.close()
+
+
+@pytest.fixture
+async def site(aiohttp_client: Any, database: Database, wheel: TimingWheel) -> Site:
+    return await a_site(aiohttp_client, database, wheel)
