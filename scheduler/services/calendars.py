@@ -1,4 +1,4 @@
-"""Calendars: every lane is told when it closes and when it opens again, so that closed hours hold back nobody.
+"""Calendars: every lane is told when it closes and when it opens again: closed hours hold back nobody else.
 
 The arm checks the hours of each loop by itself; this keeps the wheel from handing out what it would refuse.
 """

@@ -1,0 +1,176 @@
+"""The processes: everything in one (`up`), or the parts alone, any number of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from api.app import make_app, make_metrics_app
+from api.deps import Deps
+from api.parts import (
+    Stores,
+    dialing_tasks,
+    make_dialing,
+    make_services,
+    open_stores,
+    run_until,
+    service_tasks,
+)
+from api.sim_server import make_sim_app
+from api.starter import ensure_starter
+from dialer.providers.base import Provider
+from dialer.providers.rings import RingLedger
+from dialer.providers.simulated import SimulatedProvider
+from dialer.providers.simulated_http import SimulatedHttpProvider
+from dialer.providers.simulated_state import load_state, save_state
+from scheduler.clock import RealClock
+from scheduler.errors import StartError
+from scheduler.settings import Settings
+
+OnReady = Callable[["Ready"], None]
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What is up: `lines` are (part, state, detail). `key`: an API key that was made just now."""
+
+    url: str
+    metrics_url: str
+    lines: list[tuple[str, str, str]]
+    key: str | None = None
+
+
+async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
+    """All parts in this process, with the simulated provider: no phone rings."""
+    async with (
+        open_stores(settings, RealClock(), apply_migrations=True) as stores,
+        simulator(settings) as provider,
+    ):
+        key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
+        dialing = make_dialing(stores, provider)
+        services = make_services(stores, provider.name)
+        tasks = [*service_tasks(stores, services, stop), *dialing_tasks(stores, dialing, stop)]
+        async with (
+            serving(api_app(stores, provider), settings.http_host, settings.http_port) as url,
+            serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
+        ):
+            lines = [
+                ("schema", "ready", "up to date"),
+                ("wheel", "ready", f"{settings.shards} shard" + ("s" if settings.shards > 1 else "")),
+                ("api", "ready", url),
+                ("provider", "ready", "simulated: no phone rings"),
+            ]
+            on_ready(Ready(url, metrics_url, lines, key))
+            await run_until(tasks, stop)
+
+
+async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
+    """The HTTP API alone. Calls that an opt-out must end are ended at the simulator, if one is named."""
+    async with open_stores(settings, RealClock(), apply_migrations=True) as stores:
+        key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
+        provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
+        async with (
+            serving(api_app(stores, provider), settings.http_host, settings.http_port) as url,
+            serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
+        ):
+            on_ready(Ready(url, metrics_url, [("api", "ready", url)], key))
+            await stop.wait()
+        if provider is not None:
+            await provider.close()
+
+
+async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
+    """Feeder, sweeper, reaper and calendars alone."""
+    async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
+        tasks = service_tasks(stores, make_services(stores, SimulatedHttpProvider.name), stop)
+        async with serving(
+            make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
+        ) as metrics_url:
+            on_ready(Ready("", metrics_url, [("scheduler", "ready", f"{len(tasks)} services")]))
+            await run_until(tasks, stop)
+
+
+async def run_dialer(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
+    """Claims, arms and sends, alone; its provider is the simulator at `sim_url`."""
+    async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
+        provider = SimulatedHttpProvider(settings.sim_url)
+        tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
+        async with serving(
+            make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
+        ) as metrics_url:
+            lines = [
+                ("dialer", "ready", f"{settings.dial_lines} lines to the simulator at {settings.sim_url}")
+            ]
+            on_ready(Ready("", metrics_url, lines))
+            await run_until(tasks, stop)
+        await provider.close()
+
+
+async def run_sim(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
+    """The simulated provider over HTTP, for dialers in processes of their own."""
+    async with (
+        simulator(settings) as provider,
+        serving(make_sim_app(provider, RealClock()), settings.sim_host, settings.sim_port) as url,
+    ):
+        on_ready(Ready(url, "", [("sim", "ready", f"{url} (no phone rings)")]))
+        await stop.wait()
+
+
+def api_app(stores: Stores, provider: Provider | None) -> web.Application:
+    """The HTTP API over these stores; `provider` ends calls for opt-outs."""
+
+    async def hang_up(refs: list[str]) -> None:
+        if provider is not None and refs:
+            await provider.hang_up(refs, stores.clock.now_ms())
+
+    return make_app(
+        Deps(
+            settings=stores.settings,
+            clock=stores.clock,
+            flow=stores.flow,
+            id_key=stores.installation.id_key,
+            hang_up=hang_up,
+            metrics=stores.metrics,
+        )
+    )
+
+
+@asynccontextmanager
+async def simulator(settings: Settings, *, folder: Path | None = None) -> AsyncIterator[SimulatedProvider]:
+    """The simulated provider with its own ledger of rings under the data directory; calls under way are kept
+    over a stop."""
+    folder = folder or settings.data_path / "simulator"
+    rings = RingLedger(folder / "rings.ndjson")
+    provider = SimulatedProvider(settings.seed, rings=rings)
+    state = load_state(folder / "calls.json")
+    if state is not None:
+        provider.restore(state)
+    try:
+        yield provider
+    finally:
+        save_state(provider.state(), folder / "calls.json")
+        rings.close()
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Serve `app`; answers its address. Raises StartError when the port is taken."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise StartError(
+                f"port {port} on {host} cannot be used",
+                error.strerror or type(error).__name__,
+                "stop what uses it, or choose another port",
+            ) from error
+        bound = runner.addresses[0][1]
+        yield f"http://{host}:{bound}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,238 @@
+"""The parts of one process, put together: the one place that knows every class."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from dialer.providers.base import Provider
+from dialer.recorder import Recorder
+from dialer.worker import Pump, Worker
+from scheduler.clock import Clock
+from scheduler.domain.time import SECOND
+from scheduler.errors import MigrationError
+from scheduler.flow.context import Flow
+from scheduler.flow.lanes import Lanes
+from scheduler.flow.place_book import PlaceBook
+from scheduler.flow.policies import Policies
+from scheduler.ledger.accounts import Installation, ensure_installation
+from scheduler.ledger.database import Database
+from scheduler.ledger.migrate import migrate, pending
+from scheduler.metrics import Metrics
+from scheduler.services.calendars import Calendars
+from scheduler.services.feeder import Feeder
+from scheduler.services.reaper import Reaper
+from scheduler.services.service import Service, run_service
+from scheduler.services.sweeper import Sweeper
+from scheduler.settings import Settings
+from scheduler.wheel import TimingWheel
+
+DIALER_CONNECTIONS = 6
+"""One a line that arms, one for the recorder, some for what waits meanwhile."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What every part stands on. `ledger` is the dialer's own pool: its statements go by key."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    ledger: Database
+    wheel: TimingWheel
+    flow: Flow
+    installation: Installation
+    metrics: Metrics
+    new_id: Callable[[], UUID]
+
+
+@dataclass(frozen=True)
+class Dialing:
+    """A dialer: lines that claim, arm and send, and what carries the news back."""
+
+    worker: Worker
+    recorder: Recorder
+    pump: Pump
+    provider: Provider
+
+
+@dataclass(frozen=True)
+class Services:
+    """What keeps the wheel and the ledger together."""
+
+    feeder: Feeder
+    sweeper: Sweeper
+    reaper: Reaper
+    calendars: Calendars
+
+    def all(self) -> tuple[Service, ...]:
+        return (self.sweeper, self.feeder, self.calendars, self.reaper)
+
+
+@asynccontextmanager
+async def open_stores(
+    settings: Settings,
+    clock: Clock,
+    *,
+    apply_migrations: bool,
+    new_id: Callable[[], UUID] = uuid4,
+    installation_id: UUID | None = None,
+    keys: tuple[bytes, bytes] | None = None,
+) -> AsyncIterator[Stores]:
+    """Connect to both servers. Raises ServerUnavailable, or MigrationError when the schema is behind and
+    `apply_migrations` is off."""
+    async with AsyncExitStack() as stack:
+        database = await Database.connect(
+            settings.postgres_url, max_connections=settings.postgres_connections
+        )
+        stack.push_async_callback(database.close)
+        await _ready_schema(database, apply_migrations)
+        ledger = await Database.connect(
+            settings.postgres_url, max_connections=DIALER_CONNECTIONS, point_reads=True
+        )
+        stack.push_async_callback(ledger.close)
+        wheel = await TimingWheel.connect(
+            settings.redis_url,
+            shards=settings.shards,
+            slot_ms=settings.slot_ms,
+            lease_ms=settings.lease_ms,
+            call_ms=settings.call_ms,
+            floor_share=settings.bulk_floor,
+        )
+        stack.push_async_callback(wheel.close)
+        installation = await ensure_installation(
+            database, now_ms=clock.now_ms(), installation_id=installation_id, keys=keys
+        )
+        flow = make_flow(settings, clock, database, wheel, installation)
+        yield Stores(settings, clock, database, ledger, wheel, flow, installation, Metrics(), new_id)
+
+
+def make_flow(
+    settings: Settings, clock: Clock, database: Database, wheel: TimingWheel, installation: Installation
+) -> Flow:
+    """Throttles may let out at once what comes due in one breath of the clock: a second of a real one, a
+    quantum of a stepped one, twenty real milliseconds of a fast one."""
+    burst_s = settings.throttle_burst_s
+    burst_s = max(burst_s, clock.speed * 0.02) if clock.speed else max(burst_s, settings.quantum_s)
+    return Flow(
+        database=database,
+        wheel=wheel,
+        policies=Policies(database, seed=settings.seed),
+        lanes=Lanes(database, wheel, burst_s=burst_s, shards=settings.shards),
+        places=PlaceBook(database),
+        horizon_ms=settings.horizon_s * SECOND,
+        close_margin_ms=int(settings.close_margin_s * SECOND),
+        phone_key=installation.phone_key,
+    )
+
+
+def make_dialing(stores: Stores, provider: Provider) -> Dialing:
+    settings = stores.settings
+    recorder = Recorder(
+        stores.flow,
+        stores.ledger,
+        provider,
+        stores.clock,
+        stores.metrics,
+        group_commit_s=settings.group_commit_ms / 1000,
+    )
+    worker = Worker(
+        stores.flow,
+        stores.ledger,
+        provider,
+        recorder,
+        stores.clock,
+        stores.metrics,
+        name=f"{os.uname().nodename}-{os.getpid()}",
+        installation_id=stores.installation.installation_id,
+        new_id=stores.new_id,
+        permit_s=settings.permit_s,
+        claim_batch=settings.claim_batch,
+    )
+    return Dialing(worker, recorder, Pump(provider, recorder, worker, stores.clock), provider)
+
+
+def make_services(stores: Stores, provider_name: str) -> Services:
+    """On a fast clock a deadline is the Clock's time and, on top, what our own work takes in real time."""
+    settings = stores.settings
+    slack_s = 30 * max(0.0, stores.clock.speed - 1)
+    return Services(
+        Feeder(stores.flow, period_s=settings.feed_s),
+        Sweeper(
+            stores.flow,
+            shards=settings.shards,
+            period_s=settings.sweep_s,
+            overdue_s=settings.overdue_s + slack_s,
+            call_ms=settings.call_ms,
+            new_id=stores.new_id,
+        ),
+        Reaper(
+            stores.flow,
+            stores.ledger,
+            stores.clock,
+            shards=settings.shards,
+            period_s=settings.reap_s,
+            unknown_after_s=settings.unknown_after_s + slack_s,
+            write_off_s=settings.write_off_s + slack_s,
+            provider=provider_name,
+        ),
+        Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
+    )
+
+
+def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    return [
+        asyncio.create_task(run_service(service, stores.clock, stop), name=service.name)
+        for service in services.all()
+    ]
+
+
+def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    lines = [
+        asyncio.create_task(dialing.worker.run(shard, stop), name=f"line-{shard}-{line}")
+        for shard in range(stores.settings.shards)
+        for line in range(stores.settings.dial_lines)
+    ]
+    return [
+        *lines,
+        asyncio.create_task(dialing.recorder.run(stop), name="recorder"),
+        asyncio.create_task(dialing.pump.run(stop), name="pump"),
+    ]
+
+
+async def run_until(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Until `stop` is set and every task has finished its work; a task that fails stops the others and its
+    error is raised."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        done, late = await asyncio.wait(tasks, timeout=10)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        for task in done:
+            if (error := task.exception()) is not None:
+                raise error
+    finally:
+        stopped.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ready_schema(database: Database, apply_migrations: bool) -> None:
+    if apply_migrations:
+        await migrate(database)
+        return
+    missing = await pending(database)
+    if missing:
+        raise MigrationError(
+            "the ledger's schema is behind this version",
+            f"{len(missing)} migrations are missing, the first is {missing[0]}",
+            "run: dialwheel migrate",
+        )
