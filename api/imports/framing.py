@@ -9,8 +9,17 @@ from __future__ import annotations
 
 import csv
 
+import msgspec
+
 QUOTE = b'"'
 LINE_ENDS = b"\r\n"
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Records in file order, and the number of each one's first line."""
+
+    records: list[bytes]
+    lines: list[int]
 
 
 class Framer:
@@ -59,6 +68,17 @@ class Framer:
         if last:
             self._take(last)
         self._give_up_open()
+
+    @property
+    def next_line(self) -> int:
+        """The first line that is in no record yet."""
+        return self._line
+
+    def take(self, count: int) -> Block:
+        """Hand over the first `count` records, fewer if there are not so many."""
+        block = Block(self.records[:count], self.lines[:count])
+        del self.records[:count], self.lines[:count]
+        return block
 
     def _end_of_too_long(self, chunk: bytes) -> bytes:
         """What follows the line that is too long; empty while it goes on."""

@@ -16,6 +16,7 @@ import msgspec
 
 from api.imports.columns import Columns, field_of
 from api.imports.framing import parse_record
+from api.instants import sensible
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.flow.entries import BadField, Entry, EntryOrBad, read_entry
@@ -227,7 +228,7 @@ def _instant(text: str) -> Ms | None:
         at = msgspec.convert(text, type=datetime)
     except msgspec.ValidationError:
         return None
-    return None if at.tzinfo is None else to_ms(at)
+    return to_ms(at) if at.tzinfo is not None and sensible(at) else None
 
 
 def _any_text(value: Any, wanted: str) -> bool:

@@ -1,4 +1,4 @@
-"""Enrolment: leads into the ledger, each with the one loop that follows it up; what is due soon, on the wheel.
+"""Enrolment: leads into the ledger, each with the one loop that follows it up, and what is due soon placed.
 
 One live lead or thousands of a file take the same way: draft (plan), write in one transaction, place. Doing
 it again adds nothing: a lead is its external id, else its phone, and the ledger holds each phone once.

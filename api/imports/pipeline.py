@@ -1,0 +1,311 @@
+"""A file of leads from its first byte to its last: framed here, read and planned in worker processes, written
+chunk by chunk, each in one transaction with its counts and its rejected rows.
+
+Several chunks are under way at once, and they are written in the order of the file, so that of two rows for
+one lead the first counts. What is committed stays, whatever happens to the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from bisect import bisect_left
+from collections import deque
+from collections.abc import AsyncIterator
+from itertools import compress
+from operator import attrgetter
+
+import msgspec
+import structlog
+
+from api.imports.framing import Block
+from api.imports.opening import Layout, Opening, open_file
+from api.imports.reporting import ImportTotals, Report, Reporter
+from api.imports.rows import NDJSON_COLUMN, BadRow, Reading, bad_row
+from api.imports.seen import Seen
+from api.imports.workers import ImportWorkers, ReadBlock, Recipe, pack
+from scheduler.clock import Clock
+from scheduler.domain.model import Priority
+from scheduler.errors import DialwheelError, ImportRefused, LedgerRefused
+from scheduler.flow.context import Flow
+from scheduler.flow.drafts import Drafts
+from scheduler.flow.enrol import OnDuplicate, Target, agent_of, prepare, write
+from scheduler.flow.enrolment import DUPLICATE, Enrolled
+from scheduler.flow.entries import BadField
+from scheduler.flow.policies import AgentPolicy
+from scheduler.ledger.contention import in_transaction
+from scheduler.ledger.database import Connection
+from scheduler.ledger.imports import Counts, Reject, advance_import, begin_import, end_import
+from scheduler.settings import Settings
+from scheduler.wheel import Placing
+
+__all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
+
+log = structlog.get_logger()
+
+SLOW_DRIP_S = 1.0
+"""Rows of a slow upload wait so long for company, no longer."""
+
+ACTIONS = {"duplicate-in-file": "duplicate", "suppressed": "suppressed"}
+"""What rows with these codes count as; any other one is rejected."""
+
+LEDGER_REFUSED = Enrolled(
+    "rejected", code="malformed-row", detail="the ledger does not take one of its values"
+)
+
+
+async def run_import(
+    flow: Flow,
+    *,
+    account_id: int,
+    agent_id: int,
+    batch: str,
+    chunks: AsyncIterator[bytes],
+    clock: Clock,
+    settings: Settings,
+    report: Report,
+    priority: Priority = Priority.BULK,
+    consent: str | None = None,
+    max_per_min: float | None = None,
+    on_duplicate: OnDuplicate = "update",
+    layout: Layout | None = None,
+    size_bytes: int | None = None,
+    workers: ImportWorkers | None = None,
+) -> ImportTotals:
+    """Import a file into the batch of that name, made or continued; every line of progress goes to `report`.
+
+    `consent`: the basis of all rows that state none. `size_bytes`: of the whole file where it is known, for
+    the time of arrival. Without `workers` it starts its own, for this file.
+
+    Raises ImportRefused, and NotFound for the agent, before anything is written. Later trouble (the sender
+    gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is the line from
+    which to send again.
+    """
+    layout = layout or Layout()
+    target = Target(account_id, agent_id, 0, on_duplicate)
+    await agent_of(flow, target)
+    opening = await open_file(chunks, layout, settings)
+    columns = (NDJSON_COLUMN,) if opening.columns is None else opening.columns.header
+    import_id, batch_id = await begin_import(
+        flow.database,
+        account_id=account_id,
+        agent_id=agent_id,
+        batch=batch,
+        priority=priority.value,
+        max_per_min=max_per_min,
+        columns=columns,
+        now_ms=clock.now_ms(),
+    )
+    reading = Reading(
+        columns=opening.columns,
+        delimiter=opening.delimiter,
+        consent=None if consent is None else consent_json(consent),
+        region=layout.region,
+        country=layout.country,
+        priority=priority,
+        max_cell=settings.import_max_cell,
+        max_record=settings.import_max_line,
+    )
+    crew = workers or ImportWorkers(settings.import_workers)
+    run = _Run(
+        flow,
+        msgspec.structs.replace(target, batch_id=batch_id),
+        import_id,
+        reading,
+        opening,
+        clock,
+        settings,
+        Reporter(report, clock, import_id, batch_id, size_bytes),
+        crew,
+    )
+    try:
+        if max_per_min is not None:
+            with contextlib.suppress(DialwheelError):  # with the wheel away the sweeper shapes it later
+                await flow.lanes.shape_batch(batch_id, clock.now_ms())
+        return await run.to_the_end()
+    finally:
+        if workers is None:
+            crew.close()
+
+
+def consent_json(basis: str) -> str:
+    """The consent of rows that state none themselves."""
+    return msgspec.json.encode({"basis": basis, "source": "import"}).decode()
+
+
+class _Run:
+    """One import under way."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        target: Target,
+        import_id: int,
+        reading: Reading,
+        opening: Opening,
+        clock: Clock,
+        settings: Settings,
+        reporter: Reporter,
+        workers: ImportWorkers,
+    ) -> None:
+        self._flow = flow
+        self._target = target
+        self._import_id = import_id
+        self._reading = reading
+        self._source = opening.source
+        self._framer = opening.framer
+        self._bytes = opening.size
+        self._clock = clock
+        self._rows = settings.import_batch_rows
+        self._reporter = reporter
+        self._workers = workers
+        self._seen = Seen()
+        self._planned_by: AgentPolicy | None = None
+        self._recipe = b""
+        self._under_way: deque[tuple[Block, asyncio.Future[ReadBlock]]] = deque()
+
+    async def to_the_end(self) -> ImportTotals:
+        """Import all rows that come; answers the totals, which the last line of the report has as well."""
+        trouble: str | None = "the import was stopped"
+        try:
+            await self._reporter.start(self._reading)
+            trouble = await self._receive()
+            while self._under_way:
+                await self._write_oldest()
+        except DialwheelError as error:
+            trouble = error.what
+        finally:
+            resume_row = self._first_unwritten() if trouble else None
+            status = "failed" if trouble else "done"
+            await self._clean_up(status)
+        if trouble:
+            log.warning("import_broken_off", import_id=self._import_id, why=trouble, resume_row=resume_row)
+        return await self._reporter.done(status, self._bytes, resume_row, trouble)
+
+    async def _receive(self) -> str | None:
+        """Read to the end of the file; answers what broke it off, if something did. Rows that came whole are
+        imported all the same."""
+        framer = self._framer
+        submitted_s = self._clock.monotonic_s()
+        while True:
+            waited = self._clock.monotonic_s() - submitted_s > SLOW_DRIP_S
+            while len(framer.records) >= self._rows or (waited and framer.records):
+                await self._submit(framer.take(self._rows))
+                submitted_s = self._clock.monotonic_s()
+            chunk, trouble = await self._next_chunk()
+            if not chunk:
+                break
+            self._bytes += len(chunk)
+            framer.feed(chunk)
+        if trouble is None:
+            framer.finish()
+        while framer.records:
+            await self._submit(framer.take(self._rows))
+        return trouble
+
+    async def _next_chunk(self) -> tuple[bytes, str | None]:
+        """The next bytes, empty at the end, and what went wrong."""
+        try:
+            while (chunk := await anext(self._source, None)) is not None:
+                if chunk:
+                    return chunk, None
+        except ImportRefused as error:
+            return b"", f"{error.what}: {error.why}"
+        except Exception as error:
+            # whatever the server in front raises when its client is gone
+            return b"", f"the sender broke off ({type(error).__name__})"
+        return b"", None
+
+    async def _submit(self, block: Block) -> None:
+        """Hand a block to the workers, under the policy of now; first make room."""
+        while len(self._under_way) >= self._workers.ahead:
+            await self._write_oldest()
+        agent = await agent_of(self._flow, self._target)
+        assert agent is not None
+        if agent != self._planned_by:
+            self._planned_by = agent
+            policy = agent.policy if agent.enabled else None
+            self._recipe = pack(Recipe(self._reading, policy, self._flow.phone_key))
+        reading = self._workers.read(self._recipe, block, self._clock.now_ms())
+        self._under_way.append((block, reading))
+
+    async def _write_oldest(self) -> None:
+        block, reading = self._under_way[0]
+        read = await reading
+        leads = read.drafts.leads
+        fresh = [
+            self._seen.add(phone, external_id)
+            for phone, external_id in zip(leads.phones, leads.external_ids, strict=True)
+        ]
+        bad = read.bad
+        drafts, lines = read.drafts, read.lines
+        if not all(fresh):
+            again = [line for line, is_fresh in zip(lines, fresh, strict=True) if not is_fresh]
+            bad = bad + [self._bad(block, line, DUPLICATE) for line in again]
+            drafts, lines = drafts.only(fresh), list(compress(lines, fresh))
+        await self._write(block, lines, drafts, bad)
+        self._under_way.popleft()
+        await self._reporter.progress(self._bytes)
+
+    async def _write(self, block: Block, lines: list[int], drafts: Drafts, bad: list[BadRow]) -> None:
+        """Commit rows with their counts and rejects, then place. A row that only the ledger refuses is found
+        by halving and rejected, and the others go in."""
+        prepared = await prepare(self._flow, self._target, drafts)
+
+        async def work(on: Connection) -> tuple[Counts, list[BadRow], list[Placing]]:
+            results, placings = await write(self._flow, self._target, prepared, on)
+            counts = Counts()
+            refused = list(bad)
+            for line, result in zip(lines, results, strict=True):
+                if result.code:
+                    refused.append(self._bad(block, line, result))
+                else:
+                    counts.count(result.action)
+            for row in refused:
+                counts.count(ACTIONS.get(row.code, "rejected"))
+            rejects = [Reject(row.line, row.column, row.code, row.detail, row.cells) for row in refused]
+            await advance_import(self._flow.database, self._import_id, counts, rejects, self._bytes, on)
+            return counts, refused, placings
+
+        try:
+            counts, refused, placings = await in_transaction(self._flow.database, work)
+        except LedgerRefused:
+            if not lines:
+                raise
+            if len(lines) == 1:
+                fault = self._bad(block, lines[0], LEDGER_REFUSED)
+                await self._write(block, [], drafts.only([False]), [*bad, fault])
+                return
+            first = [at < len(lines) // 2 for at in range(len(lines))]
+            second = [not in_first for in_first in first]
+            await self._write(block, list(compress(lines, first)), drafts.only(first), bad)
+            await self._write(block, list(compress(lines, second)), drafts.only(second), [])
+            return
+        await self._flow.place(placings, drafts.now_ms)
+        await self._reporter.count(counts, sorted(refused, key=attrgetter("line")))
+
+    def _bad(self, block: Block, line: int, result: Enrolled) -> BadRow:
+        record = block.records[bisect_left(block.lines, line)]
+        field = "" if result.code == "malformed-row" else "phone"
+        return bad_row(self._reading, line, record, BadField(result.code, field, result.detail))
+
+    def _first_unwritten(self) -> int:
+        if self._under_way:
+            return self._under_way[0][0].lines[0]
+        return self._framer.lines[0] if self._framer.lines else self._framer.next_line
+
+    async def _clean_up(self, status: str) -> None:
+        unread = [reading for _, reading in self._under_way]
+        for reading in unread:
+            reading.cancel()
+        await asyncio.gather(*unread, return_exceptions=True)
+        try:
+            await end_import(
+                self._flow.database,
+                self._import_id,
+                status,
+                bytes_received=self._bytes,
+                now_ms=self._clock.now_ms(),
+            )
+        except DialwheelError as error:
+            log.warning("import_not_closed", import_id=self._import_id, why=error.what)
