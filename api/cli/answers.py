@@ -53,6 +53,7 @@ def _details(problem: dict[str, Any]) -> list[str]:
 
 def _remedy(code: str, request_id: str | None) -> str:
     known = {
+        "not-found": "check the id, and that the key belongs to its account",
         "unauthenticated": "set DIALWHEEL_API_KEY to a key of this dialwheel",
         "scope-missing": "use a key with that scope: dialwheel keys create --scopes …",
         "dependency-down": "try again shortly; see: dialwheel doctor",

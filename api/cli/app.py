@@ -96,7 +96,9 @@ def _usage(error: CycloptsError) -> UsageError:
                 f'no command "{spoken}". Did you mean: dialwheel {f"{chain} {near[0]}".strip()}'
             )
         return UsageError(
-            f'no command "{spoken}"', do=f"see what there is: dialwheel {chain} --help".replace("  ", " ")
+            f'no command "{spoken}"',
+            "nothing has a name like it",
+            f"see what there is: dialwheel {chain} --help".replace("  ", " "),
         )
     what, colon, why = str(error).rstrip(".").partition(": ")
     if not colon or isinstance(error, UnknownOptionError):

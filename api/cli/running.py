@@ -22,11 +22,11 @@ START_S = 120.0
 
 def foreground(session: Session) -> int:
     """Run until SIGTERM or Ctrl-C."""
+    began_s = time.monotonic()
     from api.assembly import run_up
     from api.embedded import EmbeddedStack
     from scheduler.logs import set_up_logs
 
-    began_s = time.monotonic()
     data = session.settings.data_path
     _refuse_second(data)
     set_up_logs(session.settings.log_level, session.settings.log_format)
@@ -64,6 +64,7 @@ def foreground(session: Session) -> int:
 
 def detached(session: Session) -> int:
     """Start `up` as a process of its own, wait until it is ready, and print what it would have printed."""
+    began_s = time.monotonic()
     data = session.settings.data_path
     _refuse_second(data)
     log_path = data / "up.log"
@@ -80,6 +81,7 @@ def detached(session: Session) -> int:
                 "see the log, then: dialwheel doctor",
             )
         time.sleep(0.05)
+    run.ready_s = round(time.monotonic() - began_s, 1)
     show_ready(session, run, data)
     return 0
 
