@@ -1,1 +1,1 @@
-"""The atomic steps of the wheel: one script, one transition. README.md lists keys, arguments, answers, costs."""
+"""The atomic steps of the wheel: one script, one transition. README.md lists them."""

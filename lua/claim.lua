@@ -18,7 +18,7 @@ if known and string.sub(known, 1, #claim_id + 1) == claim_id .. ' ' then return 
 
 -- What was given in the running minute while bulk was waiting, and to bulk, in buckets of 10 s: the debt to bulk
 -- grows only while bulk waits, so a quiet hour of bulk never lets it overtake a live lead later.
-local bucket, vtime = math.floor(now / 10000), {live = 0, rest = 0}
+local bucket, vtime = floor(now / 10000), {live = 0, rest = 0}
 local contended, to_bulk, stored, stale = 0, 0, {0, 0, 0, 0, 0}, {}
 local floors = call('HGETALL', FLOOR)
 for k = 1, #floors, 2 do
@@ -38,7 +38,7 @@ for k = 1, #floors, 2 do
 end
 
 local looked, taken, out = {}, 0, {}
-local leased, holders, ends = {}, {}, {}
+local leased, holders = {}, {}
 local given = {live = 0, callback = 0, ['follow-up'] = 0, bulk = 0}
 
 -- Live lanes take turns among themselves, all others among each other.
@@ -51,7 +51,7 @@ local function serve(lane, want)
   local head = head_due(lane.id)
   local bound = horizon
   if lane.open_until and lane.open_until > now and (lane.open_from or INF) > lane.open_until then
-    bound = math.min(bound, lane.open_until - 1)
+    bound = min(bound, lane.open_until - 1)
   end
   if not lane.class or not head or head > bound or opening(lane, now) > now then
     file(lane)
@@ -62,23 +62,27 @@ local function serve(lane, want)
     return
   end
   unpark(lane)
-  local got = take(lane.id, bound, math.min(want, n))
-  local count, loops = #got / 2, {}
-  for k = 1, #got, 2 do loops[#loops + 1] = got[k] end
-  local marks = charge(lane.gates, count, loops, hard_end)
-  for k = 1, #got, 2 do
-    local member, due = lane.id .. ':' .. got[k], int(got[k + 1])
-    ends[#ends + 1] = hard_end
-    ends[#ends + 1] = got[k]
-    leased[#leased + 1] = lease_end
-    leased[#leased + 1] = member
-    holders[#holders + 1] = member
-    holders[#holders + 1] = claim_id .. ' ' .. due .. ' - ' .. marks
-    out[#out + 1] = lane.id .. ' ' .. got[k] .. ' ' .. due
+  local loops, dues, count = take(lane.id, bound, min(want, n))
+  local scored = {}
+  for k = 1, count do
+    scored[2 * k - 1] = hard_end
+    scored[2 * k] = loops[k]
+  end
+  call('ZADD', CALLS, unpack(scored))
+  local marks = charge(lane.gates, count, scored)
+  local head_of, tail_of, prefix = claim_id .. ' ', ' - ' .. marks, lane.id .. ':'
+  local size, words_out = #leased, #out
+  for k = 1, count do
+    local loop, member, due = loops[k], prefix .. loops[k], dues[k] .. '' -- 13 digits: safe to join
+    leased[size + 1], leased[size + 2] = lease_end, member
+    holders[size + 1], holders[size + 2] = member, head_of .. due .. tail_of
+    size = size + 2
+    out[words_out + 1], out[words_out + 2], out[words_out + 3] = lane.id, loop, due
+    words_out = words_out + 3
   end
   -- start-time fair queuing: an idle lane resumes at the shard's virtual time, it saves nothing up
   local kind = kind_of(lane)
-  local start = math.max(lane.vt, vtime[kind])
+  local start = max(lane.vt, vtime[kind])
   lane.vt, vtime[kind] = start + count / lane.weight, start
   call('HSET', rule_key(lane.id), 'vt', string.format('%.17g', lane.vt))
   count_waiting(lane, -count)
@@ -103,14 +107,14 @@ end
 
 -- The lowest virtual time first, ties by age; lanes that were idle stand at the shard's virtual time.
 local function by_turn(a, b)
-  local x, y = math.max(a.vt, vtime[kind_of(a)]), math.max(b.vt, vtime[kind_of(b)])
+  local x, y = max(a.vt, vtime[kind_of(a)]), max(b.vt, vtime[kind_of(b)])
   if x ~= y then return x < y end
   if a.at ~= b.at then return a.at < b.at end
   return a.id < b.id
 end
 
 local function serve_all(some, most)
-  local until_taken = math.min(limit, taken + most)
+  local until_taken = min(limit, taken + most)
   table.sort(some, by_turn)
   for _, lane in ipairs(some) do
     if taken >= until_taken then return end
@@ -119,7 +123,7 @@ local function serve_all(some, most)
 end
 
 local live = due_lanes('live', 40)
-local third = math.floor((64 - #live) / 3)
+local third = floor((64 - #live) / 3)
 local bulk = due_lanes('bulk', third)
 local owed = #bulk > 0 and math.ceil(share * contended) - to_bulk or 0
 if owed > 0 then serve_all(bulk, owed) end
@@ -135,7 +139,6 @@ end
 if taken > 0 then
   call('ZADD', LEASES, unpack(leased))
   call('HSET', HOLDER, unpack(holders))
-  call('ZADD', CALLS, unpack(ends))
   for k, class in ipairs(CLASSES) do stored[k] = stored[k] + given[class] end
   if #bulk > 0 then stored[5] = stored[5] + taken end
   call('HSET', FLOOR, int(bucket), table.concat(stored, ' '),

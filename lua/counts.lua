@@ -7,7 +7,7 @@
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local first, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local read, waiting, shut, overdue, slots = 0, 0, 0, 0, 0
-local current = math.floor(now / slot_ms)
+local current = floor(now / slot_ms)
 for _, id in ipairs(call('ZRANGE', lanes_key(ARGV[3]), first, first + most - 1)) do
   local lane = lane_of(id)
   waiting = waiting + lane.waiting

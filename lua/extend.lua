@@ -14,7 +14,7 @@ while i <= #ARGV do
   local mine = {}
   for k, value in ipairs(values) do
     position = position + 1
-    if value and parse_holder(value) == claim then
+    if value and holds(value, claim) then
       mine[#mine + 1] = ARGV[1]
       mine[#mine + 1] = members[k]
     else

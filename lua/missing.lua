@@ -12,7 +12,7 @@ while i <= #ARGV do
   for k = 1, count do
     local loop, due = ARGV[i + 2 * k], tonumber(ARGV[i + 2 * k + 1])
     loops[k] = loop
-    local n = math.floor(due / slot_ms)
+    local n = floor(due / slot_ms)
     by_slot[n] = by_slot[n] or {loops = {}, offs = {}, ks = {}}
     local slot = by_slot[n]
     slot.loops[#slot.loops + 1], slot.offs[#slot.offs + 1], slot.ks[#slot.ks + 1] = loop, due - n * slot_ms, k

@@ -23,10 +23,10 @@ for k, entry in ipairs(found) do
   local lane = lane_of(entry.id)
   local head = head_due(lane.id)
   if head then
-    local at = opening(lane, math.max(head, now))
+    local at = opening(lane, max(head, now))
     local n, _, free_at = passage(lane.gates)
-    if n < 1 then at = opening(lane, math.max(at, free_at)) end
-    best = math.min(best, at)
+    if n < 1 then at = opening(lane, max(at, free_at)) end
+    best = min(best, at)
   end
 end
 return best < INF and int(best) or ''

@@ -21,16 +21,16 @@ local before, due_now, done, added = earliest(), false, 0, 0
 for _, group in ipairs(groups) do
   local lane, items = lane_of(group.id), group.items
   local part
-  part, budget = affordable(lane, items, budget, nil, done == 0)
-  for _, item in ipairs(part) do
-    if item.due <= now then due_now = true end
+  part, budget = affordable(lane, items, budget, {}, done == 0)
+  for k = 1, part do
+    if items.dues[k] <= now then due_now = true end
   end
-  if #part > 0 then
-    added = added + place(lane, part)
+  if part > 0 then
+    added = added + place(lane, items, part, {})
     file(lane)
   end
-  done = done + #part
-  if #part < #items then break end
+  done = done + part
+  if part < #items.loops then break end
 end
 
 local after = earliest()

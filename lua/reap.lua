@@ -23,13 +23,13 @@ for k, member in ipairs(members) do
     for _, value in ipairs({lane, loop, due, claim}) do out[#out + 1] = value end
     local group = by_lane[lane]
     if not group then
-      group = {loops = {}, items = {}}
+      group = {loops = {}, back = {}, dues = {}}
       by_lane[lane] = group
     end
     group.loops[#group.loops + 1] = loop
     if next ~= 'x' then
-      group.items[#group.items + 1] = loop
-      group.items[#group.items + 1] = tonumber(next) or tonumber(due)
+      group.back[#group.back + 1] = loop
+      group.dues[#group.dues + 1] = tonumber(next) or tonumber(due)
     end
   end
 end
@@ -37,8 +37,8 @@ end
 for id, group in pairs(by_lane) do
   local lane = lane_of(id)
   if ARGV[5] == '1' then free_calls(lane, group.loops) end
-  if lane.class and #group.items > 0 then -- a dropped lane takes nothing back
-    count_waiting(lane, put(id, group.items))
+  if lane.class and #group.back > 0 then -- a dropped lane takes nothing back
+    count_waiting(lane, put(id, group.back, group.dues))
     file(lane)
   end
 end

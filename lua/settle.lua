@@ -50,21 +50,23 @@ end
 
 for _, group in ipairs(releases) do
   local lane = lane_of(group.lane)
+  local gone = freed[group.lane] or {}
+  freed[group.lane] = gone
   local members, values = held(group.lane, group.loops)
   local mine, unsent = {}, {}
-  for k, value in ipairs(values) do
+  for k, loop in ipairs(group.loops) do
+    local value = values[k]
     position = position + 1
-    local claim, _, next, marks
-    if value then claim, _, next, marks = parse_holder(value) end
-    if claim ~= group.claim or freed[members[k]] then
+    if not value or not holds(value, group.claim) or gone[loop] then
       stale[#stale + 1] = position
     else
-      freed[members[k]] = true
+      gone[loop] = true
       mine[#mine + 1] = members[k]
-      if tonumber(next) then pending[members[k]] = {lane, group.loops[k], tonumber(next)} end
-      if not group.sent then
-        unsent[#unsent + 1] = group.loops[k]
-        if marks ~= '-' then refund(marks) end
+      if not group.sent then unsent[#unsent + 1] = loop end
+      if string.sub(value, -#PLAIN) ~= PLAIN then
+        local _, _, planned, marks = parse_holder(value)
+        if tonumber(planned) then pending[members[k]] = {lane, loop, tonumber(planned)} end
+        if marks ~= '-' and not group.sent then refund(marks) end
       end
     end
   end
@@ -80,18 +82,20 @@ for _, group in ipairs(ends) do frees(lane_of(group.lane), group.loops) end
 
 local placed = 0
 for _, group in ipairs(placings) do
-  local lane, part = lane_of(group.lane), nil
-  part, budget = affordable(lane, group.items, budget, freed, false)
-  if #part > 0 then
-    place(lane, part, freed)
-    for _, item in ipairs(part) do pending[lane.id .. ':' .. item.loop] = nil end
+  local lane, gone, count = lane_of(group.lane), freed[group.lane] or {}, 0
+  count, budget = affordable(lane, group.items, budget, gone, false)
+  if count > 0 then
+    place(lane, group.items, count, gone)
     touched[lane.id] = lane
+    if next(pending) then
+      for k = 1, count do pending[lane.id .. ':' .. group.items.loops[k]] = nil end
+    end
   end
-  placed = placed + #part
-  if #part < #group.items then break end
+  placed = placed + count
+  if count < #group.items.loops then break end
 end
 for _, plan in pairs(pending) do
-  count_waiting(plan[1], put(plan[1].id, {plan[2], plan[3]}))
+  count_waiting(plan[1], put(plan[1].id, {plan[2]}, {plan[3]}))
   touched[plan[1].id] = plan[1]
 end
 for _, lane in pairs(touched) do file(lane) end

@@ -7,26 +7,26 @@
 --           lane: id, class, gates ("a:1 g:7"), weight, open_until_ms or '', open_from_ms or '', paused (1 or 0)
 -- Returns  gates behind which more lanes wait than one call brings back: shape them again
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
-local i, most, more = 5, 500, {}
+local i, bring, more = 5, 500, {}
 
 local function set_or_clear(key, field, value)
   if value == '' then call('HDEL', key, field) else call('HSET', key, field, value) end
 end
 
-local function shape_gate(id, max, interval, burst, paused)
+local function shape_gate(id, most_calls, interval, burst, paused)
   local key, g = rule_key(id), gate(id)
   if g.interval and interval ~= '' and tonumber(interval) ~= g.interval then
     -- what is owed is owed in tokens: keep their number, at the new pace; older marks refund nothing
-    local owed = math.max(0, g.tat - now * 1000) / g.interval
+    local owed = max(0, g.tat - now * 1000) / g.interval
     local tat = now * 1000 + math.ceil(owed * tonumber(interval))
     call('HSET', key, 'tat', int(tat), 'spent', int(g.spent + tonumber(burst) + 1), 'last', int(now * 1000))
   end
   call('PERSIST', key)
   call('HSET', key, 'burst', burst, 'paused', paused)
-  set_or_clear(key, 'max', max)
+  set_or_clear(key, 'max', most_calls)
   set_or_clear(key, 'interval', interval)
   gates[id] = nil
-  most = most - admit(id, true, most)
+  bring = bring - admit(id, true, bring)
   if call('EXISTS', parked_key(id, 'live'), parked_key(id, 'bulk')) > 0 then more[#more + 1] = id end
 end
 

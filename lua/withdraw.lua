@@ -11,7 +11,7 @@ local budget = tonumber(ARGV[3])
 local done, found, back, i = 0, 0, 0, 4
 while i <= #ARGV do
   local lane, count = lane_of(ARGV[i]), tonumber(ARGV[i + 1])
-  local slots, loops = math.max(1, slot_count(lane.id)), {}
+  local slots, loops = max(1, slot_count(lane.id)), {}
   for k = 1, count do
     if budget < slots and done + #loops > 0 then break end
     budget = budget - slots

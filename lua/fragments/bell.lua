@@ -3,7 +3,7 @@ local function earliest()
   local best = INF
   for _, class in ipairs(CLASSES) do
     local head = call('ZRANGE', lanes_key(class), 0, 0, 'WITHSCORES')
-    if head[2] then best = math.min(best, tonumber(head[2])) end
+    if head[2] then best = min(best, tonumber(head[2])) end
   end
   return best
 end

@@ -11,7 +11,7 @@ local function gate(id)
     id = id,
     known = r[1] and true or false, -- a gate without a rule lets nothing through
     burst = tonumber(r[1] or '1'),
-    max = r[2] and tonumber(r[2]),
+    most = r[2] and tonumber(r[2]),
     interval = r[3] and tonumber(r[3]),
     tat = tonumber(r[4] or '0'),
     spent = tonumber(r[5] or '0'),
@@ -19,7 +19,7 @@ local function gate(id)
     paused = r[7] == '1',
     used = 0,
   }
-  if g.max then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '+inf') end
+  if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '+inf') end
   gates[id] = g
   return g
 end
@@ -28,19 +28,19 @@ end
 local function room(g)
   if g.paused or not g.known then return 0, INF end
   local n, at = INF, 0
-  if g.max then
-    n = g.max - g.used
+  if g.most then
+    n = g.most - g.used
     if n < 1 then
       local first = call('ZRANGE', calls_key(g.id), '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-      if g.max < 1 or not first[2] then return 0, INF end
+      if g.most < 1 or not first[2] then return 0, INF end
       at = tonumber(first[2])
     end
   end
   if g.interval then
     local now_us = now * 1000
-    local tokens = math.floor((now_us + g.burst * g.interval - math.max(g.tat, now_us)) / g.interval)
-    if tokens < 1 then at = math.max(at, math.ceil((g.tat - (g.burst - 1) * g.interval) / 1000)) end
-    n = math.min(n, tokens)
+    local tokens = floor((now_us + g.burst * g.interval - max(g.tat, now_us)) / g.interval)
+    if tokens < 1 then at = max(at, math.ceil((g.tat - (g.burst - 1) * g.interval) / 1000)) end
+    n = min(n, tokens)
   end
   return n, at
 end
@@ -56,26 +56,20 @@ local function passage(ids)
   return least, blocker, blocked_until
 end
 
--- Spends `n` tokens and the call slots of `loops` at each gate; answers the marks that a refund needs.
-local function charge(ids, n, loops, hard_end)
+-- Spends `n` tokens and the call slots of `scored` (hard end, loop, ...) at each gate; answers the marks that a refund needs.
+local function charge(ids, n, scored)
   local marks = {}
   for _, id in ipairs(ids) do
     local g = gate(id)
     if g.interval then
       local now_us = now * 1000
-      g.tat = math.max(g.tat, now_us) + n * g.interval
+      g.tat = max(g.tat, now_us) + n * g.interval
       g.spent, g.last, g.dirty = g.spent + n, now_us, true
       marks[#marks + 1] = id .. '=' .. int(g.spent)
     end
-    if g.max then
+    if g.most then
       call('ZREMRANGEBYSCORE', calls_key(id), '-inf', int(now))
-      local scored = {}
-      for _, loop in ipairs(loops) do
-        scored[#scored + 1] = hard_end
-        scored[#scored + 1] = loop
-      end
-      call('ZADD', calls_key(id), unpack(scored))
-      g.used = g.used + n
+      g.used = g.used + call('ZADD', calls_key(id), unpack(scored)) -- a loop may hold its slot still
     end
   end
   return #marks > 0 and table.concat(marks, ',') or '-'
@@ -87,8 +81,8 @@ local function refund(marks)
   for id, mark in string.gmatch(marks, '([^=,]+)=(%d+)') do
     local g = gate(id)
     if g.interval then
-      local floor_us = g.last + (g.spent - tonumber(mark)) * g.interval
-      g.tat, g.dirty = math.max(g.tat - g.interval, math.min(g.tat, floor_us)), true
+      local least_us = g.last + (g.spent - tonumber(mark)) * g.interval
+      g.tat, g.dirty = max(g.tat - g.interval, min(g.tat, least_us)), true
     end
   end
 end
@@ -109,7 +103,7 @@ local function free_calls(lane, loops)
     for _, id in ipairs(ids) do
       local freed = call('ZREM', calls_key(id), unpack(loops))
       local g = gates[id]
-      if g and freed > 0 then g.used = math.max(0, g.used - freed) end
+      if g and freed > 0 then g.used = max(0, g.used - freed) end
     end
   end
 end

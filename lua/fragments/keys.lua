@@ -1,5 +1,5 @@
 -- keys: every key of a shard is built here, under the one tag handed in.
-local call = redis.call
+local call, floor, max, min = redis.call, math.floor, math.max, math.min
 local now, slot_ms -- set by each script from its arguments
 local TAG = KEYS[1] .. ':'
 local LEASES, HOLDER, FLOOR = TAG .. 'leases', TAG .. 'holder', TAG .. 'floor'

@@ -3,9 +3,14 @@
 -- opens by itself. The score is never later than the truth, so nothing sticks; a claim corrects one that is early.
 local lanes = {}
 
+-- The words of a text; many lanes pass the same gates.
+local word_lists = {}
 local function words(text)
-  local out = {}
+  local out = word_lists[text or '']
+  if out then return out end
+  out = {}
   for word in string.gmatch(text or '', '%S+') do out[#out + 1] = word end
+  word_lists[text or ''] = out
   return out
 end
 
@@ -58,7 +63,7 @@ local function file(lane)
   local head = head_due(lane.id)
   local at = INF
   if head then
-    at = opening(lane, math.max(head, now))
+    at = opening(lane, max(head, now))
     if at == now then at = head end
   end
   if lane.parked then
@@ -93,8 +98,8 @@ local function admit(gate_id, all, most)
         if free < 1 then return back end
         left = free + 8
       end
-      local want = math.min(n, most - back)
-      if class ~= 'live' and not all then want = math.min(want, left) end
+      local want = min(n, most - back)
+      if class ~= 'live' and not all then want = min(want, left) end
       if want > 0 then
         for _, id in ipairs(call('SPOP', key, want)) do
           call('HDEL', rule_key(id), 'parked')

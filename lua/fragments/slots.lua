@@ -6,8 +6,7 @@ local function head_due(lane)
   local first = call('ZRANGE', lane_key(lane), 0, 0)[1]
   if not first then return nil end
   local n = tonumber(first)
-  local head = call('ZRANGE', slot_key(lane, n), 0, 0, 'WITHSCORES')
-  return n * slot_ms + tonumber(head[2])
+  return n * slot_ms + tonumber(call('ZRANGE', slot_key(lane, n), 0, 0, 'WITHSCORES')[2])
 end
 
 local function forget_empty_slots(lane, touched)
@@ -33,16 +32,16 @@ local function pull_wherever(lane, loops)
   return removed
 end
 
--- Takes loops out of the slots of the instants given ({loop, instant, ...}).
-local function pull_from(lane, items)
+-- Takes loops out of the slots of the instants given.
+local function pull_from(lane, loops, instants)
   local by_slot, removed, touched = {}, 0, {}
-  for i = 1, #items, 2 do
-    local n = math.floor(items[i + 1] / slot_ms)
-    by_slot[n] = by_slot[n] or {}
-    table.insert(by_slot[n], items[i])
+  for i, loop in ipairs(loops) do
+    local n = floor(instants[i] / slot_ms)
+    local slot = by_slot[n]
+    if slot then slot[#slot + 1] = loop else by_slot[n] = {loop} end
   end
-  for n, loops in pairs(by_slot) do
-    local found = call('ZREM', slot_key(lane, n), unpack(loops))
+  for n, slot in pairs(by_slot) do
+    local found = call('ZREM', slot_key(lane, n), unpack(slot))
     if found > 0 then touched[n] = true end
     removed = removed + found
   end
@@ -50,22 +49,23 @@ local function pull_from(lane, items)
   return removed
 end
 
--- Puts {loop, due, ...} into their slots; answers how many are new there.
-local function put(lane, items)
+-- Puts loops into the slots of their instants; answers how many are new there.
+local function put(lane, loops, dues)
   local by_slot, slots, added = {}, {}, 0
-  for i = 1, #items, 2 do
-    local due = items[i + 1]
-    local n = math.floor(due / slot_ms)
+  for i = 1, #loops do
+    local due = dues[i]
+    local n = floor(due / slot_ms)
     local slot = by_slot[n]
     if not slot then
       slot = {}
       by_slot[n] = slot
-      slots[#slots + 1] = int(n)
-      slots[#slots + 1] = int(n)
+      local text = int(n)
+      slots[#slots + 1] = text
+      slots[#slots + 1] = text
     end
     local size = #slot
     slot[size + 1] = due - n * slot_ms
-    slot[size + 2] = items[i]
+    slot[size + 2] = loops[i]
   end
   for n, slot in pairs(by_slot) do
     added = added + call('ZADD', slot_key(lane, n), unpack(slot))
@@ -74,14 +74,14 @@ local function put(lane, items)
   return added
 end
 
--- Takes at most `limit` loops due at or before `bound`, earliest first: {loop, due, ...}.
+-- Takes at most `limit` loops due at or before `bound`, earliest first: loops, and their due instants.
 local function take(lane, bound, limit)
-  local out = {}
-  while #out < 2 * limit do
+  local loops, dues, count = {}, {}, 0
+  while count < limit do
     local first = call('ZRANGE', lane_key(lane), 0, 0)[1]
     if not first then break end
     local n = tonumber(first)
-    local start, want, key = n * slot_ms, limit - #out / 2, slot_key(lane, n)
+    local start, want, key = n * slot_ms, limit - count, slot_key(lane, n)
     local got
     if start + slot_ms - 1 <= bound then
       got = call('ZPOPMIN', key, want)
@@ -92,8 +92,8 @@ local function take(lane, bound, limit)
       if #got > 0 then call('ZREMRANGEBYRANK', key, 0, #got / 2 - 1) end
     end
     for i = 1, #got, 2 do
-      out[#out + 1] = got[i]
-      out[#out + 1] = start + tonumber(got[i + 1])
+      count = count + 1
+      loops[count], dues[count] = got[i], start + got[i + 1]
     end
     if call('EXISTS', key) == 0 then
       call('ZREM', lane_key(lane), first)
@@ -101,5 +101,5 @@ local function take(lane, bound, limit)
       break
     end
   end
-  return out
+  return loops, dues, count
 end

@@ -1,4 +1,4 @@
-"""The timing wheel in Redis or Valkey: when work is due, and how much of it may go out. The only user of lua/."""
+"""The timing wheel in Redis or Valkey: when work is due, how much may go out. The only user of lua/."""
 
 from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
 from scheduler.wheel.wheel import CLAIM_LIMIT, TimingWheel

@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey: no retries in the library, every timeout explicit, errors turned into ours."""
+"""Connections to Redis or Valkey: no retries in the library, explicit timeouts, errors turned into ours."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def our_errors() -> Iterator[None]:
 
 
 async def refuse_eviction(client: Redis) -> None:
-    """Raises StartError when the server may drop keys by itself: that would delete due calls without a word."""
+    """Raises StartError when the server may drop keys by itself: due calls would vanish without a word."""
     with our_errors():
         memory = await client.info("memory")
     policy = str(memory.get("maxmemory_policy", "noeviction"))

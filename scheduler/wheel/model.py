@@ -75,7 +75,7 @@ class Claimed(msgspec.Struct):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """End of a lease. Not `sent`: tokens and call slots are given back. Sent: call slots stay until the CallEnd."""
+    """End of a lease. Not `sent`: tokens and call slots are given back. Sent: they stay until the CallEnd."""
 
     claim: Claim
     sent: bool
@@ -90,7 +90,7 @@ class CallEnd(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """A shard in numbers. `held`: waiting on lanes that are closed or paused now; `overdue`: due before now."""
+    """A shard in numbers. `held`: waiting on lanes closed or paused now; `overdue`: due before now."""
 
     waiting: int
     held: int

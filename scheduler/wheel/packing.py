@@ -1,4 +1,4 @@
-"""Arguments for the scripts: items grouped by shard and lane, in calls of bounded size; and claims read back."""
+"""Arguments for the scripts: items grouped by shard and lane, calls of bounded size; claims read back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def instant_groups(placings: Sequence[Placing]) -> list[Any]:
 
 
 def release_groups(releases: Sequence[Release]) -> tuple[int, list[Any], list[Claim]]:
-    """(groups, lane, claim_id, sent, count, loops…) and the claims in the order in which the script counts them."""
+    """(groups, lane, claim_id, sent, count, loops…) and the claims in the order that the script counts in."""
     groups: dict[tuple[int, str, int], list[Claim]] = {}
     for each in releases:
         claim = each.claim
@@ -78,7 +78,7 @@ def release_groups(releases: Sequence[Release]) -> tuple[int, list[Any], list[Cl
 
 
 def claim_groups(claims: Sequence[Claim]) -> tuple[list[Any], list[Claim]]:
-    """(lane, claim_id, count, loops…) and the claims in the order in which the script counts them."""
+    """(lane, claim_id, count, loops…) and the claims in the order that the script counts in."""
     groups: dict[tuple[int, str], list[Claim]] = {}
     for claim in claims:
         groups.setdefault((claim.lane_id, claim.claim_id), []).append(claim)

@@ -1,4 +1,4 @@
-"""The Lua scripts: assembled from lua/, called by their hash, loaded again when the server has forgotten them."""
+"""The Lua scripts: assembled from lua/, called by hash, loaded again when the server has forgotten them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def script(name: str) -> Script:
 
 
 def script_text(name: str) -> str:
-    """Header `#!lua`, then the fragments that the script's "Uses" line names, in that order, then the script."""
+    """Header `#!lua`, then the fragments that the script's "Uses" line names, in order, then the script."""
     folder = files("lua")
     header, _, body = folder.joinpath(f"{name}.lua").read_text("utf-8").partition("\n")
     if not header.startswith("#!lua"):
@@ -44,7 +44,7 @@ def script_text(name: str) -> str:
 
 
 async def run(client: Redis, name: str, shard: int, args: list[Any]) -> Any:
-    """Run a script on a shard. NOSCRIPT means that nothing was executed, so loading and calling again is safe."""
+    """Run a script on a shard. NOSCRIPT means that nothing was executed: load, call again."""
     each = script(name)
     try:
         return await client.execute_command("EVALSHA", each.sha, 1, tag(shard), *args)

@@ -176,8 +176,8 @@ class TimingWheel:
         return stale
 
     async def withdraw(self, items: Sequence[tuple[int, int, int]], now_ms: Ms = 0) -> int:
-        """(shard, lane, loop): off the wheel, wherever it waits; a leased one does not come back when its lease
-        ends. Rings when a gate has room for others. Answers how many were waiting or leased."""
+        """(shard, lane, loop): off the wheel, wherever it waits; a leased one does not come back when its
+        lease ends. Rings when a gate has room for others. Answers how many were waiting or leased."""
         found = 0
         shards: dict[int, list[tuple[int, int]]] = {}
         for shard, lane_id, loop_id in items:
@@ -254,8 +254,8 @@ class TimingWheel:
         return int(answer) if answer else None
 
     async def counts(self, shard: int, now_ms: Ms) -> Counts:
-        """The shard in numbers. One script call for 200 lanes, less where much is overdue; loops on lanes that
-        were never shaped are not counted."""
+        """The shard in numbers. One script call for 200 lanes, less where much is overdue; loops on lanes
+        that were never shaped are not counted."""
         lanes = waiting = held = overdue = 0
         for lane_class in packing.CLASSES:
             first = 0
@@ -268,8 +268,8 @@ class TimingWheel:
                 waiting, held, overdue = waiting + sums[0], held + sums[1], overdue + sums[2]
             lanes += first
         with our_errors():
-            leased = int(await self._client.zcard(keys.leases_key(shard)))
-            in_call = int(await self._client.zcount(keys.calls_key(shard), f"({now_ms}", "+inf"))
+            leased = int(await self._client.zcount(keys.leases_key(shard), "-inf", "(+inf"))
+            in_call = int(await self._client.zcount(keys.calls_key(shard), f"({now_ms}", "(+inf"))
         return Counts(waiting, held, overdue, leased, in_call, lanes)
 
     async def missing(self, placings: Sequence[Placing]) -> list[Placing]:
@@ -282,9 +282,9 @@ class TimingWheel:
         return missing
 
     async def epoch(self, shard: int) -> str | None:
-        """The epoch the shard is ready at; None when it is lost, being rebuilt, or made with another slot_ms."""
+        """The epoch the shard is ready at; None when it is lost, being rebuilt, or made with other slots."""
         with our_errors():
-            stored = await self._client.get(keys.epoch_key(shard))
+            stored: Any = await self._client.get(keys.epoch_key(shard))
         name, _, slot_ms = (stored or b"").decode().partition(" ")
         return name if slot_ms == str(self.slot_ms) else None
 
@@ -310,13 +310,19 @@ class TimingWheel:
         with our_errors():
             for gate, by_loop in ends.items():
                 for part in packing.chunks(list(by_loop.items())):
-                    await self._client.zadd(keys.calls_key(shard, gate), dict(part))
+                    scores: dict[Any, Any] = dict(part)
+                    await self._client.zadd(keys.calls_key(shard, gate), scores)
 
     async def open_epoch(self, shard: int, epoch: str) -> None:
         """The shard is whole: claims that name `epoch` are answered from now on. Rings."""
-        with our_errors():
-            await self._client.set(keys.epoch_key(shard), self._stored(epoch))
-            await self._client.rpush(keys.bell_key(shard), "1")
+        async with self._client.pipeline(transaction=True) as steps:
+            steps.zadd(keys.leases_key(shard), {keys.ANCHOR: float("inf")})
+            steps.hset(keys.holder_key(shard), keys.ANCHOR, "")
+            steps.zadd(keys.calls_key(shard), {keys.ANCHOR: float("inf")})
+            steps.set(keys.epoch_key(shard), self._stored(epoch))
+            steps.rpush(keys.bell_key(shard), "1")
+            with our_errors():
+                await steps.execute()
 
     async def wait_bell(self, shard: int, timeout_s: float) -> bool:
         """True when the bell rang, or had rung since the last wait; False after `timeout_s` by our own timer.

@@ -1,0 +1,5 @@
+"""The shard that every test here stands on."""
+
+from tests.wheel.builders import stand, wheel, wheel_url
+
+__all__ = ["stand", "wheel", "wheel_url"]

@@ -1,0 +1,35 @@
+"""counts: always known, never by a walk over the leads."""
+
+from __future__ import annotations
+
+from scheduler.wheel import Counts
+from tests.wheel.builders import HOUR, MINUTE, NOW, Stand
+
+
+async def test_every_state_is_counted(stand: Stand):
+    await stand.lane(2, "live")
+    await stand.lane(3, "callback", open_until_ms=NOW, open_from_ms=NOW + HOUR)
+    await stand.place([1, 2, 3], -MINUTE)
+    await stand.place([4], 0)
+    await stand.place([5], MINUTE)
+    await stand.place([6, 7], -5, lane_id=3)
+    claims = await stand.claim(2)
+    await stand.release(claims[:1], sent=True)
+    assert await stand.wheel.counts(stand.shard, NOW) == Counts(
+        waiting=5, held=2, overdue=3, leased=1, in_call=2, lanes=3
+    )
+
+
+async def test_more_lanes_than_a_page_are_all_counted(stand: Stand):
+    for lane_id in range(1, 451):
+        await stand.lane(lane_id, "bulk")
+    await stand.wheel.place([stand.placing(i, 0, i) for i in range(1, 451)], NOW)
+    counts = await stand.wheel.counts(stand.shard, NOW + 1)
+    assert (counts.lanes, counts.waiting, counts.overdue) == (450, 450, 450)
+
+
+async def test_a_call_past_its_hard_end_is_none(stand: Stand):
+    await stand.place([1])
+    await stand.claim()
+    assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms - 1)).in_call == 1
+    assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms)).in_call == 0

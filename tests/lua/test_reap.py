@@ -1,0 +1,72 @@
+"""reap: leases that ended unsettled; their loops wait again. I16, I14."""
+
+from __future__ import annotations
+
+from tests.wheel.builders import Stand
+
+
+async def test_a_lease_that_ended_returns_its_loop_due_as_it_was(stand: Stand):
+    await stand.place([1], -5)
+    claims = await stand.claim()
+    stand.wall_ms += stand.wheel.lease_ms - 1
+    assert await stand.reap() == []
+    stand.wall_ms += 1
+    await stand.rang()
+    assert await stand.reap() == claims
+    assert await stand.rang()
+    again = await stand.claim()
+    assert [(claim.loop_id, claim.due_at_ms) for claim in again] == [(1, claims[0].due_at_ms)]
+
+
+async def test_leases_run_on_wall_time_whatever_the_clock_does(stand: Stand):
+    await stand.place([1])
+    await stand.claim()
+    stand.now_ms += 10**10
+    assert await stand.reap() == []
+
+
+async def test_a_loop_planned_anew_while_leased_returns_at_the_new_instant(stand: Stand):
+    await stand.place([1])
+    await stand.claim()
+    await stand.place([1], 90_000)
+    stand.wall_ms += stand.wheel.lease_ms
+    await stand.reap()
+    assert await stand.loops() == []
+    stand.now_ms += 90_000
+    assert await stand.loops() == [1]
+
+
+async def test_call_slots_of_a_lost_worker_come_back_unless_the_caller_asks_the_ledger_first(stand: Stand):
+    """I12 against I16: the caller who keeps them ends those that were never armed."""
+    await stand.gate("g:1", max_concurrent=1)
+    await stand.lane(1, "bulk", "g:1")
+    await stand.place([1])
+    await stand.claim()
+    stand.wall_ms += stand.wheel.lease_ms
+    claims = await stand.reap(free_calls=False)
+    assert await stand.loops() == []
+    await stand.end(claims)
+    assert await stand.loops() == [1]
+
+    stand.wall_ms += stand.wheel.lease_ms
+    await stand.reap()
+    assert await stand.loops() == [1]
+
+
+async def test_no_tokens_come_back_as_the_call_may_have_gone_out(stand: Stand):
+    await stand.gate("a:1", interval_us=3_600_000_000)
+    await stand.lane(1, "bulk", "a:1")
+    await stand.place([1])
+    await stand.claim()
+    stand.wall_ms += stand.wheel.lease_ms
+    await stand.reap()
+    assert await stand.loops() == []
+
+
+async def test_a_reap_takes_no_more_than_its_limit(stand: Stand):
+    await stand.place(range(30))
+    await stand.claim()
+    stand.wall_ms += stand.wheel.lease_ms
+    for left in (20, 10, 0):
+        await stand.wheel.reap(stand.shard, now_ms=stand.now_ms, wall_ms=stand.wall_ms, limit=10)
+        assert (await stand.wheel.counts(stand.shard, stand.now_ms)).leased == left

@@ -1,0 +1,127 @@
+"""One shard of a real wheel with a clock that is moved, and builders for what is put on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+
+from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release, TimingWheel
+
+NOW = 1_760_000_000_000
+MINUTE = 60_000
+HOUR = 3_600_000
+EPOCH = "e1"
+
+_shards = itertools.count()
+_claims = itertools.count()
+
+
+class Stand:
+    """A shard of its own for one test: lane 1 is open, of class bulk, without gates."""
+
+    def __init__(self, wheel: TimingWheel) -> None:
+        self.wheel = wheel
+        self.shard = next(_shards)
+        self.now_ms = NOW
+        self.wall_ms = NOW
+        self.wake_at_ms: int | None = None
+
+    async def lane(self, lane_id: int, lane_class: str = "bulk", *gates: str, **rule: Any) -> None:
+        shape = Lane(lane_id, self.shard, lane_class, gates, **rule)
+        await self.wheel.shape([shape], now_ms=self.now_ms)
+
+    async def gate(self, name: str, **rule: Any) -> None:
+        await self.wheel.shape(gates=[Gate(name, self.shard, **rule)], now_ms=self.now_ms)
+
+    def placing(
+        self, loop_id: int, after_ms: int = 0, lane_id: int = 1, was_at_ms: int | None = None
+    ) -> Placing:
+        """A loop due `after_ms` after the stand's first instant."""
+        return Placing(self.shard, lane_id, loop_id, NOW + after_ms, was_at_ms)
+
+    async def place(self, loops: Iterable[int], after_ms: int = 0, lane_id: int = 1) -> int:
+        return await self.wheel.place([self.placing(loop, after_ms, lane_id) for loop in loops], self.now_ms)
+
+    async def claim(
+        self, limit: int = 100, ahead_ms: int = 0, worker: str = "w1", claim_id: str = ""
+    ) -> list[Claim]:
+        return (await self.claimed(limit, ahead_ms, worker, claim_id)).claims
+
+    async def claimed(
+        self, limit: int = 100, ahead_ms: int = 0, worker: str = "w1", claim_id: str = "", epoch: str = EPOCH
+    ) -> Claimed:
+        answer = await self.wheel.claim(
+            self.shard,
+            worker=worker,
+            claim_id=claim_id or f"c{next(_claims)}",
+            limit=limit,
+            now_ms=self.now_ms,
+            wall_ms=self.wall_ms,
+            epoch=epoch,
+            ahead_ms=ahead_ms,
+        )
+        self.wake_at_ms = answer.wake_at_ms
+        return answer
+
+    async def loops(self, limit: int = 100, ahead_ms: int = 0) -> list[int]:
+        """The loops that one claim gets."""
+        return [claim.loop_id for claim in await self.claim(limit, ahead_ms)]
+
+    async def release(
+        self, claims: Iterable[Claim], *, sent: bool, next_in_ms: int | None = None
+    ) -> list[Claim]:
+        claims = list(claims)
+        placings = [] if next_in_ms is None else [self.next_of(claim, next_in_ms) for claim in claims]
+        return await self.wheel.settle(
+            releases=[Release(claim, sent) for claim in claims],
+            placings=placings,
+            now_ms=self.now_ms,
+            wall_ms=self.wall_ms,
+        )
+
+    async def end(self, claims: Iterable[Claim]) -> None:
+        ends = [CallEnd(claim.shard, claim.lane_id, claim.loop_id) for claim in claims]
+        await self.wheel.settle(ends=ends, now_ms=self.now_ms, wall_ms=self.wall_ms)
+
+    async def reap(self, **options: Any) -> list[Claim]:
+        return await self.wheel.reap(
+            self.shard, now_ms=self.now_ms, wall_ms=self.wall_ms, limit=100, **options
+        )
+
+    async def waiting(self) -> int:
+        return (await self.wheel.counts(self.shard, self.now_ms)).waiting
+
+    async def next_wake(self) -> int | None:
+        return await self.wheel.next_wake(self.shard, self.now_ms)
+
+    def next_of(self, claim: Claim, in_ms: int) -> Placing:
+        return Placing(claim.shard, claim.lane_id, claim.loop_id, self.now_ms + in_ms)
+
+    async def rang(self) -> bool:
+        """Whether the bell has rung since this was last asked, leaving it silent."""
+        return bool(await self.wheel._client.delete(f"{{dw:{self.shard}}}:bell"))
+
+
+@pytest.fixture(scope="session", params=["valkey_url", "redis7_url"])
+def wheel_url(request: pytest.FixtureRequest) -> str:
+    """Valkey 9 from its wheel, and Debian's redis-server 7.0 where it is installed."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="session")
+async def wheel(wheel_url: str) -> AsyncIterator[TimingWheel]:
+    wheel = await TimingWheel.connect(wheel_url, shards=1_000_000)
+    yield wheel
+    await wheel.close()
+
+
+@pytest.fixture
+async def stand(wheel: TimingWheel) -> Stand:
+    stand = Stand(wheel)
+    await wheel.open_epoch(stand.shard, EPOCH)
+    await stand.lane(1)
+    await stand.rang()
+    return stand
