@@ -1,27 +1,28 @@
 -- arm_attempts: give permits to the claimed loops that nothing forbids to call now; say why for the others.
--- The second of the arm's two statements.
+-- The second of the arm's two statements. What forbids is probed by key for each loop, in scalar subqueries:
+-- EXISTS may be planned as a hash of the whole table.
 -- $1 loop_ids bigint[]  $2 due_ats timestamptz[]  $3 now timestamptz  $4 permit uuid  $5 worker text
 -- $6 close_margin interval  $7 rules_revision text
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
---       account_id, agent_id, batch_id
-WITH claimed AS (
+--       account_id, agent_id, batch_id; none for a loop that another arm was faster with
+WITH claimed AS MATERIALIZED (
     SELECT lo.loop_id, lo.lead_id, lo.account_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.why,
            lo.next_step, lo.next_kind, lo.next_channel, lo.open_until - $6::interval AS not_after,
-           (lo.attempts + 1)::smallint AS n, c.due_at, le.phone, ag.policy_version,
+           (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version,
            CASE
                WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN 'stale'
-               WHEN EXISTS (SELECT FROM suppression AS s
-                            WHERE s.account_id = lo.account_id AND s.phone = le.phone) THEN 'dnc'
+               WHEN (SELECT true FROM suppression AS s
+                     WHERE s.account_id = lo.account_id AND s.phone = le.phone) THEN 'dnc'
                WHEN ac.paused THEN 'account_paused'
                WHEN ag.paused THEN 'agent_paused'
-               WHEN lo.batch_id <> 0 AND EXISTS (SELECT FROM batch AS b WHERE b.batch_id = lo.batch_id
-                                                 AND b.status IN ('paused', 'canceled')) THEN 'batch_paused'
+               WHEN lo.batch_id <> 0 AND (SELECT b.status IN ('paused', 'canceled') FROM batch AS b
+                                          WHERE b.batch_id = lo.batch_id) THEN 'batch_paused'
                WHEN lo.policy_version <> ag.policy_version OR lo.lead_version <> le.version THEN 'outdated'
                WHEN lo.next_at > $3 THEN 'early'
                WHEN lo.open_until - $6::interval < $3 THEN 'closed'
-               WHEN EXISTS (SELECT FROM attempt AS busy
-                            WHERE busy.lead_id = lo.lead_id
-                              AND busy.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))
+               WHEN (SELECT true FROM attempt AS busy
+                     WHERE busy.lead_id = lo.lead_id
+                       AND busy.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))
                    THEN 'lead_busy'
            END AS refusal
     FROM unnest($1::bigint[], $2::timestamptz[]) AS c (loop_id, due_at)
@@ -43,12 +44,13 @@ armed AS (
         not_after = excluded.not_after, permit = excluded.permit, why = excluded.why,
         rules_revision = excluded.rules_revision, policy_version = excluded.policy_version, error = NULL
     WHERE attempt.state = 'not_sent'
-    RETURNING attempt_id, loop_id
+    RETURNING attempt_id, loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, channel, due_at,
+              not_after
 ),
 permits AS (
     INSERT INTO arm (attempt_id, permit, armed_at, not_after, worker)
-    SELECT a.attempt_id, $4, $3, c.not_after, $5
-    FROM armed AS a JOIN claimed AS c USING (loop_id)
+    SELECT attempt_id, $4, $3, not_after, $5
+    FROM armed
 ),
 dialing AS (
     UPDATE loop AS lo
@@ -56,9 +58,12 @@ dialing AS (
     FROM armed AS a
     WHERE lo.loop_id = a.loop_id AND lo.status IN ('scheduled', 'waiting_callback')
 )
-SELECT c.loop_id,
-       CASE WHEN c.refusal IS NULL AND a.attempt_id IS NULL THEN 'stale' ELSE c.refusal END AS refusal,
-       a.attempt_id, c.n, c.phone, c.next_channel AS channel, c.due_at, c.not_after, c.lane_id,
+SELECT a.loop_id, NULL AS refusal, a.attempt_id, a.n, le.phone, a.channel, a.due_at, a.not_after, a.lane_id,
+       a.account_id, a.agent_id, a.batch_id
+FROM armed AS a
+JOIN lead AS le USING (lead_id)
+UNION ALL
+SELECT c.loop_id, c.refusal, NULL, c.n, NULL, c.next_channel, c.due_at, c.not_after, c.lane_id,
        c.account_id, c.agent_id, c.batch_id
 FROM claimed AS c
-LEFT JOIN armed AS a USING (loop_id);
+WHERE c.refusal IS NOT NULL;

@@ -1,0 +1,173 @@
+"""`python -m bench path`: attempts per second from waiting to settled, every layer real.
+
+Leads wait on the wheel, are claimed, armed in Postgres with durable commits, sent to the simulated provider at zero
+latency, and settled with their next plan. The first attempt of every lead is counted; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import pstats
+import tempfile
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from api.embedded import EmbeddedStack
+from api.parts import Stores, dialing_tasks, make_dialing, make_services, open_stores
+from bench.fiction import how_many, phones
+from dialer.providers.rings import RingLedger
+from dialer.providers.simulated import SimulatedProvider
+from dialer.providers.simulated_model import instant
+from scheduler.clock import ScaledClock
+from scheduler.domain.model import Place
+from scheduler.domain.numbers import place_of
+from scheduler.domain.time import Ms
+from scheduler.flow.enrol import enrol
+from scheduler.flow.entries import Entry
+from scheduler.ledger.accounts import create_account, create_agent
+from scheduler.settings import Settings
+
+MONDAY_NOON_MS: Ms = 1_795_453_200_000
+"""Monday 23 November 2026, 12:00 in New York: open in every zone of the states but Hawaii's and Alaska's."""
+
+NO_CAPS = ({"max": 100, "window_s": 86_400},)
+ALL_WEEK = {
+    day: {"enabled": True, "ranges": [{"start": "00:00", "end": "24:00"}]}
+    for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+}
+
+
+def run(leads: int, *, claim_batch: int, lines: int, profile: bool) -> dict[str, Any]:
+    """One run in a temporary folder; `profile` adds where this process spent its time (and slows it)."""
+    with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
+        assert private.postgres is not None
+        assert private.valkey is not None
+        settings = Settings(
+            data_dir=folder,
+            postgres_url=private.postgres.url,
+            redis_url=private.valkey.url,
+            claim_batch=claim_batch,
+            dial_lines=lines,
+        )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(settings, leads, profile))
+
+
+async def _run(settings: Settings, leads: int, profile: bool) -> dict[str, Any]:
+    clock = ScaledClock(MONDAY_NOON_MS, 1.0)
+    async with open_stores(settings, clock, apply_migrations=True) as stores:
+        await _enrol(stores, leads)
+        provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
+        dialing = make_dialing(stores, provider)
+        services = make_services(stores, provider.name)
+        await services.sweeper.step(clock.now_ms())
+        due = await _due(stores)
+        stop = asyncio.Event()
+        profiler = cProfile.Profile()
+        began_s, cpu_s = time.monotonic(), time.process_time()
+        if profile:
+            profiler.enable()
+        tasks = dialing_tasks(stores, dialing, stop)
+        await _until_settled(stores, due)
+        elapsed_s, cpu_s = time.monotonic() - began_s, time.process_time() - cpu_s
+        profiler.disable()
+        settled = await _done(stores)
+        stop.set()
+        await asyncio.gather(*tasks)
+        result = {
+            "bench": "path",
+            "leads": leads,
+            "settled": settled,
+            "elapsed_s": round(elapsed_s, 3),
+            "attempts_per_s": round(settled / elapsed_s),
+            "cpu_us_per_attempt_in_dialer": round(cpu_s / settled * 1e6, 1),
+            "claim_batch": settings.claim_batch,
+            "dial_lines": settings.dial_lines,
+        }
+        if profile:
+            result["profile"] = _hot_spots(profiler)
+        return result
+
+
+async def _enrol(stores: Stores, leads: int) -> None:
+    """Due at once, under accounts of their own where one account's fictional numbers do not suffice."""
+    now_ms = stores.clock.now_ms()
+    left = leads
+    while left:
+        count = min(left, how_many())
+        account_id = await create_account(
+            stores.database, name=f"bench {left}", now_ms=now_ms, windows=ALL_WEEK, frequency_caps=NO_CAPS
+        )
+        agent_id = await create_agent(
+            stores.database,
+            account_id=account_id,
+            name="bench",
+            voice="human",
+            auto_dialer={"strategy": "followup"},
+            now_ms=now_ms,
+        )
+        entries = [Entry(phone, _place(phone)) for phone, _ in zip(phones(), range(count), strict=False)]
+        for start in range(0, count, 5000):
+            await enrol(
+                stores.flow,
+                account_id=account_id,
+                agent_id=agent_id,
+                entries=entries[start : start + 5000],
+                now_ms=now_ms,
+            )
+        left -= count
+
+
+def _place(phone: str) -> Place:
+    return place_of(phone)
+
+
+async def _due(stores: Stores) -> int:
+    async with stores.database.connection() as connection:
+        await connection.execute("VACUUM ANALYZE lead, loop")
+        return await connection.fetchval(
+            "SELECT count(*) FROM loop WHERE next_at <= $1 AND attempts = 0", _now(stores)
+        )
+
+
+def _now(stores: Stores) -> Any:
+    from scheduler.ledger.instants import to_datetime
+
+    return to_datetime(stores.clock.now_ms())
+
+
+async def _until_settled(stores: Stores, due: int) -> None:
+    """Wait until as many attempts as were due are settled, by the recorder's own count."""
+    while _counted(stores) < due:
+        await asyncio.sleep(0.02)
+
+
+def _counted(stores: Stores) -> float:
+    return sum(
+        sample.value
+        for metric in stores.metrics.registry.collect()
+        if metric.name == "dialwheel_attempts"
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
+
+
+async def _done(stores: Stores) -> int:
+    async with stores.database.connection() as connection:
+        return await connection.fetchval("SELECT count(*) FROM attempt WHERE state = 'done'")
+
+
+def _hot_spots(profiler: cProfile.Profile) -> list[str]:
+    text = StringIO()
+    pstats.Stats(profiler, stream=text).sort_stats("tottime").print_stats(30)
+    return [line for line in text.getvalue().splitlines() if line.strip()]
+
+
+def as_json(result: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
