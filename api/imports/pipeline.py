@@ -1,8 +1,9 @@
 """A file of leads from its first byte to its last: framed here, read and planned in worker processes, written
 chunk by chunk, each in one transaction with its counts and its rejected rows.
 
-Several chunks are under way at once, and they are written in the order of the file, so that of two rows for
-one lead the first counts. What is committed stays, whatever happens to the rest.
+Several chunks are under way at once: some being read, two being written. What comes twice is told apart in
+the order of the file, so that of two rows for one lead the first counts. What is committed stays, whatever
+happens to the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
 log = structlog.get_logger()
 
 SLOW_DRIP_S = 1.0
-"""Rows of a slow upload wait so long for company, no longer."""
+"""Rows of a slow upload wait so long for company."""
+
+WRITERS = 2
+"""Chunks being written: while Postgres works on one, the next is encoded and the one before is placed."""
 
 ACTIONS = {"duplicate-in-file": "duplicate", "suppressed": "suppressed"}
 """What rows with these codes count as; any other one is rejected."""
@@ -78,8 +82,8 @@ async def run_import(
     the time of arrival. Without `workers` it starts its own, for this file.
 
     Raises ImportRefused, and NotFound for the agent, before anything is written. Later trouble (the sender
-    gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is the line from
-    which to send again.
+    gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is the line
+    from which to send again.
     """
     layout = layout or Layout()
     target = Target(account_id, agent_id, 0, on_duplicate)
@@ -162,7 +166,8 @@ class _Run:
         self._seen = Seen()
         self._planned_by: AgentPolicy | None = None
         self._recipe = b""
-        self._under_way: deque[tuple[Block, asyncio.Future[ReadBlock]]] = deque()
+        self._reading_now: deque[tuple[Block, asyncio.Future[ReadBlock]]] = deque()
+        self._writing_now: deque[tuple[Block, asyncio.Task[None]]] = deque()
 
     async def to_the_end(self) -> ImportTotals:
         """Import all rows that come; answers the totals, which the last line of the report has as well."""
@@ -170,14 +175,11 @@ class _Run:
         try:
             await self._reporter.start(self._reading)
             trouble = await self._receive()
-            while self._under_way:
-                await self._write_oldest()
         except DialwheelError as error:
             trouble = error.what
         finally:
-            resume_row = self._first_unwritten() if trouble else None
             status = "failed" if trouble else "done"
-            await self._clean_up(status)
+            resume_row = await self._clean_up(status)
         if trouble:
             log.warning("import_broken_off", import_id=self._import_id, why=trouble, resume_row=resume_row)
         return await self._reporter.done(status, self._bytes, resume_row, trouble)
@@ -186,40 +188,54 @@ class _Run:
         """Read to the end of the file; answers what broke it off, if something did. Rows that came whole are
         imported all the same."""
         framer = self._framer
-        submitted_s = self._clock.monotonic_s()
+        caught_up_s = self._clock.monotonic_s()
         while True:
-            waited = self._clock.monotonic_s() - submitted_s > SLOW_DRIP_S
-            while len(framer.records) >= self._rows or (waited and framer.records):
+            while len(framer.records) >= self._rows:
                 await self._submit(framer.take(self._rows))
-                submitted_s = self._clock.monotonic_s()
+                caught_up_s = self._clock.monotonic_s()
+            if self._clock.monotonic_s() - caught_up_s > SLOW_DRIP_S:
+                await self._catch_up()
+                caught_up_s = self._clock.monotonic_s()
             chunk, trouble = await self._next_chunk()
-            if not chunk:
+            if chunk is None:
                 break
             self._bytes += len(chunk)
             framer.feed(chunk)
         if trouble is None:
             framer.finish()
-        while framer.records:
-            await self._submit(framer.take(self._rows))
+        await self._catch_up()
         return trouble
 
-    async def _next_chunk(self) -> tuple[bytes, str | None]:
-        """The next bytes, empty at the end, and what went wrong."""
+    async def _next_chunk(self) -> tuple[bytes | None, str | None]:
+        """The next bytes, None at the end, and what went wrong. A sender that pauses holds nothing up."""
+        coming = asyncio.ensure_future(anext(self._source, None))
         try:
-            while (chunk := await anext(self._source, None)) is not None:
-                if chunk:
-                    return chunk, None
+            while not (await asyncio.wait({coming}, timeout=SLOW_DRIP_S))[0]:
+                await self._catch_up()
+            return coming.result(), None
         except ImportRefused as error:
-            return b"", f"{error.what}: {error.why}"
+            return None, f"{error.what}: {error.why}"
+        except DialwheelError:
+            raise
         except Exception as error:
             # whatever the server in front raises when its client is gone
-            return b"", f"the sender broke off ({type(error).__name__})"
-        return b"", None
+            return None, f"the sender broke off ({type(error).__name__})"
+        finally:
+            coming.cancel()
+
+    async def _catch_up(self) -> None:
+        """Write all that has come."""
+        while self._framer.records:
+            await self._submit(self._framer.take(self._rows))
+        while self._reading_now:
+            await self._pass_on_oldest()
+        while self._writing_now:
+            await self._see_oldest_written()
 
     async def _submit(self, block: Block) -> None:
         """Hand a block to the workers, under the policy of now; first make room."""
-        while len(self._under_way) >= self._workers.ahead:
-            await self._write_oldest()
+        while len(self._reading_now) >= self._workers.ahead:
+            await self._pass_on_oldest()
         agent = await agent_of(self._flow, self._target)
         assert agent is not None
         if agent != self._planned_by:
@@ -227,11 +243,14 @@ class _Run:
             policy = agent.policy if agent.enabled else None
             self._recipe = pack(Recipe(self._reading, policy, self._flow.phone_key))
         reading = self._workers.read(self._recipe, block, self._clock.now_ms())
-        self._under_way.append((block, reading))
+        self._reading_now.append((block, reading))
 
-    async def _write_oldest(self) -> None:
-        block, reading = self._under_way[0]
+    async def _pass_on_oldest(self) -> None:
+        """Of the oldest block in reading leave out what the file had already, and have the rest written."""
+        block, reading = self._reading_now[0]
         read = await reading
+        while len(self._writing_now) >= WRITERS:
+            await self._see_oldest_written()
         leads = read.drafts.leads
         fresh = [
             self._seen.add(phone, external_id)
@@ -243,8 +262,12 @@ class _Run:
             again = [line for line, is_fresh in zip(lines, fresh, strict=True) if not is_fresh]
             bad = bad + [self._bad(block, line, DUPLICATE) for line in again]
             drafts, lines = drafts.only(fresh), list(compress(lines, fresh))
-        await self._write(block, lines, drafts, bad)
-        self._under_way.popleft()
+        self._reading_now.popleft()
+        self._writing_now.append((block, asyncio.create_task(self._write(block, lines, drafts, bad))))
+
+    async def _see_oldest_written(self) -> None:
+        await self._writing_now[0][1]
+        self._writing_now.popleft()
         await self._reporter.progress(self._bytes)
 
     async def _write(self, block: Block, lines: list[int], drafts: Drafts, bad: list[BadRow]) -> None:
@@ -290,15 +313,18 @@ class _Run:
         return bad_row(self._reading, line, record, BadField(result.code, field, result.detail))
 
     def _first_unwritten(self) -> int:
-        if self._under_way:
-            return self._under_way[0][0].lines[0]
+        for block, _ in (*self._writing_now, *self._reading_now):
+            return block.lines[0]
         return self._framer.lines[0] if self._framer.lines else self._framer.next_line
 
-    async def _clean_up(self, status: str) -> None:
-        unread = [reading for _, reading in self._under_way]
-        for reading in unread:
+    async def _clean_up(self, status: str) -> int | None:
+        """Close the import; answers the line to send again from, if it is not done."""
+        for _, reading in self._reading_now:
             reading.cancel()
-        await asyncio.gather(*unread, return_exceptions=True)
+        await asyncio.gather(*(reading for _, reading in self._reading_now), return_exceptions=True)
+        written = await asyncio.gather(*(task for _, task in self._writing_now), return_exceptions=True)
+        while written and written.pop(0) is None:
+            self._writing_now.popleft()
         try:
             await end_import(
                 self._flow.database,
@@ -309,3 +335,4 @@ class _Run:
             )
         except DialwheelError as error:
             log.warning("import_not_closed", import_id=self._import_id, why=error.what)
+        return None if status == "done" else self._first_unwritten()
