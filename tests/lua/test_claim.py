@@ -104,7 +104,7 @@ async def test_live_lanes_go_first(stand: Stand):
 
 
 async def test_bulk_keeps_its_floor_beside_a_live_backlog(stand: Stand):
-    """I18: at least a tenth of what is given in any running minute, while bulk waits; I17: no more than it is owed."""
+    """I18: at least a tenth of what is given in any running minute, while bulk waits; I17: not much more."""
     await stand.lane(2, "live")
     await stand.place(range(2_000), -HOUR)
     await stand.place(range(2_000, 5_000), -HOUR, lane_id=2)
@@ -172,7 +172,7 @@ async def test_an_idle_throttle_saves_up_its_burst_and_names_the_next_token(stan
 
 
 async def test_microseconds_are_exact(stand: Stand):
-    """Three a second is a token every 333 333 µs; the 14 digits of Lua's own numbers would lose 100 µs each."""
+    """Three a second is a token every 333 333 µs; Lua's own 14 digits would lose 100 µs each."""
     await stand.gate("b:1", interval_us=333_333)
     await stand.lane(1, "bulk", "b:1")
     await stand.place(range(10))
@@ -233,7 +233,7 @@ async def test_the_room_a_lane_leaves_goes_to_another_that_waits(stand: Stand):
     first = await stand.claim(1)
     assert await stand.claim() == []
     await stand.release(first, sent=False)
-    left = {lane_id for lane_id in range(1, 31)} - {first[0].loop_id}
+    left = set(range(1, 31)) - {first[0].loop_id}
     while left:
         claims = await stand.claim()
         while not claims and stand.wake_at_ms is not None and stand.wake_at_ms <= stand.now_ms:
