@@ -1,7 +1,7 @@
-"""`python -m bench import`: a made-up file of a million leads, read, checked, planned and written, every layer real.
+"""`python -m bench import`: a made-up file of a million leads, checked, planned, written, every layer real.
 
-Its numbers have the exchange 555 of every area code of the states, four free digits each: nobody is called, the
-file never leaves this process, and the fictional range 555-0100 to 555-0199 alone has too few for a million.
+Its numbers have the exchange 555 of every area code of the states, four free digits each, since the fictional
+range 555-0100 to 555-0199 alone has too few for a million. Nobody is called: there is no dialer in this run.
 """
 
 from __future__ import annotations
@@ -26,16 +26,14 @@ from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.settings import Settings
 
 MONDAY_NOON_MS: Ms = 1_795_453_200_000
-"""Monday 23 November 2026, 12:00 in New York: open almost everywhere, so that most rows go onto the wheel too."""
+"""Monday 23 November 2026, 12:00 in New York: open nearly everywhere, so that most rows are placed too."""
 
 CHUNK = 1 << 16
 HEADER = "First Name,Last Name,Phone,Email,Time Zone,Lead Source,Created,Product Interest\n"
 ZONES = ("", "", "", "America/New_York", "", "America/Chicago", "", "")
 
 
-async def run(
-    rows: int, *, workers: int = 1, bad_per_100: int = 1, with_wheel: bool = True
-) -> dict[str, Any]:
+async def run(rows: int, *, workers: int = 1, bad_per_100: int = 1) -> dict[str, Any]:
     """One import in a temporary folder. `bad_per_100`: rows of a hundred whose number is too short. Memory is
     in MiB: at the start, at most, and at the end, of this process and of the workers together."""
     with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
@@ -46,7 +44,6 @@ async def run(
             postgres_url=private.postgres.url,
             redis_url=private.valkey.url,
             import_workers=workers,
-            horizon_s=3600 if with_wheel else 60,
         )
         clock = ScaledClock(MONDAY_NOON_MS, 1.0)
         async with open_stores(settings, clock, apply_migrations=True) as stores:

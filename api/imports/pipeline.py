@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator
-from itertools import compress
-from operator import attrgetter
 
 import msgspec
 import structlog
@@ -22,23 +19,17 @@ import structlog
 from api.imports.framing import Block
 from api.imports.opening import Layout, Opening, open_file
 from api.imports.reporting import ImportTotals, Report, Reporter
-from api.imports.rows import NDJSON_COLUMN, BadRow, Reading, bad_row
-from api.imports.seen import Seen
+from api.imports.rows import NDJSON_COLUMN, Reading
 from api.imports.workers import ImportWorkers, ReadBlock, Recipe, pack
+from api.imports.writing import Chunk, ChunkWriter
 from scheduler.clock import Clock
 from scheduler.domain.model import Priority
-from scheduler.errors import DialwheelError, ImportRefused, LedgerRefused
+from scheduler.errors import DialwheelError, ImportRefused
 from scheduler.flow.context import Flow
-from scheduler.flow.drafts import Drafts
-from scheduler.flow.enrol import OnDuplicate, Target, agent_of, prepare, write
-from scheduler.flow.enrolment import DUPLICATE, Enrolled
-from scheduler.flow.entries import BadField
+from scheduler.flow.enrol import OnDuplicate, Target, agent_of
 from scheduler.flow.policies import AgentPolicy
-from scheduler.ledger.contention import in_transaction
-from scheduler.ledger.database import Connection
-from scheduler.ledger.imports import Counts, Reject, advance_import, begin_import, end_import
+from scheduler.ledger.imports import begin_import, end_import
 from scheduler.settings import Settings
-from scheduler.wheel import Placing
 
 __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
 
@@ -49,13 +40,6 @@ SLOW_DRIP_S = 1.0
 
 WRITERS = 2
 """Chunks being written: while Postgres works on one, the next is encoded and the one before is placed."""
-
-ACTIONS = {"duplicate-in-file": "duplicate", "suppressed": "suppressed"}
-"""What rows with these codes count as; any other one is rejected."""
-
-LEDGER_REFUSED = Enrolled(
-    "rejected", code="malformed-row", detail="the ledger does not take one of its values"
-)
 
 
 async def run_import(
@@ -163,7 +147,7 @@ class _Run:
         self._rows = settings.import_batch_rows
         self._reporter = reporter
         self._workers = workers
-        self._seen = Seen()
+        self._writer = ChunkWriter(flow, target, import_id, reading, reporter)
         self._planned_by: AgentPolicy | None = None
         self._recipe = b""
         self._reading_now: deque[tuple[Block, asyncio.Future[ReadBlock]]] = deque()
@@ -191,7 +175,7 @@ class _Run:
         caught_up_s = self._clock.monotonic_s()
         while True:
             while len(framer.records) >= self._rows:
-                await self._submit(framer.take(self._rows))
+                await self._submit()
                 caught_up_s = self._clock.monotonic_s()
             if self._clock.monotonic_s() - caught_up_s > SLOW_DRIP_S:
                 await self._catch_up()
@@ -226,14 +210,14 @@ class _Run:
     async def _catch_up(self) -> None:
         """Write all that has come."""
         while self._framer.records:
-            await self._submit(self._framer.take(self._rows))
+            await self._submit()
         while self._reading_now:
             await self._pass_on_oldest()
         while self._writing_now:
             await self._see_oldest_written()
 
-    async def _submit(self, block: Block) -> None:
-        """Hand a block to the workers, under the policy of now; first make room."""
+    async def _submit(self) -> None:
+        """Hand the next block to the workers, under the policy of now; first make room."""
         while len(self._reading_now) >= self._workers.ahead:
             await self._pass_on_oldest()
         agent = await agent_of(self._flow, self._target)
@@ -242,75 +226,27 @@ class _Run:
             self._planned_by = agent
             policy = agent.policy if agent.enabled else None
             self._recipe = pack(Recipe(self._reading, policy, self._flow.phone_key))
+        block = self._framer.take(self._rows)
         reading = self._workers.read(self._recipe, block, self._clock.now_ms())
         self._reading_now.append((block, reading))
 
     async def _pass_on_oldest(self) -> None:
-        """Of the oldest block in reading leave out what the file had already, and have the rest written."""
+        """Have the oldest block in reading written, without what the file had already."""
         block, reading = self._reading_now[0]
         read = await reading
         while len(self._writing_now) >= WRITERS:
             await self._see_oldest_written()
-        leads = read.drafts.leads
-        fresh = [
-            self._seen.add(phone, external_id)
-            for phone, external_id in zip(leads.phones, leads.external_ids, strict=True)
-        ]
-        bad = read.bad
-        drafts, lines = read.drafts, read.lines
-        if not all(fresh):
-            again = [line for line, is_fresh in zip(lines, fresh, strict=True) if not is_fresh]
-            bad = bad + [self._bad(block, line, DUPLICATE) for line in again]
-            drafts, lines = drafts.only(fresh), list(compress(lines, fresh))
+        chunk = self._writer.without_repeats(block, read)
         self._reading_now.popleft()
-        self._writing_now.append((block, asyncio.create_task(self._write(block, lines, drafts, bad))))
+        self._writing_now.append((block, asyncio.create_task(self._write(chunk))))
+
+    async def _write(self, chunk: Chunk) -> None:
+        await self._writer.write(chunk, self._bytes)
 
     async def _see_oldest_written(self) -> None:
         await self._writing_now[0][1]
         self._writing_now.popleft()
         await self._reporter.progress(self._bytes)
-
-    async def _write(self, block: Block, lines: list[int], drafts: Drafts, bad: list[BadRow]) -> None:
-        """Commit rows with their counts and rejects, then place. A row that only the ledger refuses is found
-        by halving and rejected, and the others go in."""
-        prepared = await prepare(self._flow, self._target, drafts)
-
-        async def work(on: Connection) -> tuple[Counts, list[BadRow], list[Placing]]:
-            results, placings = await write(self._flow, self._target, prepared, on)
-            counts = Counts()
-            refused = list(bad)
-            for line, result in zip(lines, results, strict=True):
-                if result.code:
-                    refused.append(self._bad(block, line, result))
-                else:
-                    counts.count(result.action)
-            for row in refused:
-                counts.count(ACTIONS.get(row.code, "rejected"))
-            rejects = [Reject(row.line, row.column, row.code, row.detail, row.cells) for row in refused]
-            await advance_import(self._flow.database, self._import_id, counts, rejects, self._bytes, on)
-            return counts, refused, placings
-
-        try:
-            counts, refused, placings = await in_transaction(self._flow.database, work)
-        except LedgerRefused:
-            if not lines:
-                raise
-            if len(lines) == 1:
-                fault = self._bad(block, lines[0], LEDGER_REFUSED)
-                await self._write(block, [], drafts.only([False]), [*bad, fault])
-                return
-            first = [at < len(lines) // 2 for at in range(len(lines))]
-            second = [not in_first for in_first in first]
-            await self._write(block, list(compress(lines, first)), drafts.only(first), bad)
-            await self._write(block, list(compress(lines, second)), drafts.only(second), [])
-            return
-        await self._flow.place(placings, drafts.now_ms)
-        await self._reporter.count(counts, sorted(refused, key=attrgetter("line")))
-
-    def _bad(self, block: Block, line: int, result: Enrolled) -> BadRow:
-        record = block.records[bisect_left(block.lines, line)]
-        field = "" if result.code == "malformed-row" else "phone"
-        return bad_row(self._reading, line, record, BadField(result.code, field, result.detail))
 
     def _first_unwritten(self) -> int:
         for block, _ in (*self._writing_now, *self._reading_now):
