@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler.domain.time import Ms
-from scheduler.ledger.accounts import Installation, create_account, create_agent
+from scheduler.ledger.accounts import Installation, create_account, create_agent, find_account
 from scheduler.ledger.database import Database
 from scheduler.ledger.keys import create_key
 
@@ -13,9 +13,8 @@ SMART = "Smart"
 
 async def ensure_starter(database: Database, installation: Installation, now_ms: Ms) -> str | None:
     """Make them if the ledger has no account at all; answers the new API key, which is shown only once."""
-    async with database.connection() as connection:
-        if await connection.fetchval("SELECT EXISTS (SELECT FROM account)"):
-            return None
+    if await find_account(database) is not None:
+        return None
     account_id = await create_account(database, name="main", now_ms=now_ms)
     await create_starter_agents(database, account_id, now_ms)
     return await create_key(

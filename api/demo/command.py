@@ -38,9 +38,10 @@ from api.starter import create_starter_agents
 from api.stepping import Stepper
 from dialer.providers.rings import RingLedger
 from scheduler.clock import Clock, RealClock, ScaledClock, SteppedClock
+from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.errors import UsageError
-from scheduler.ledger.accounts import create_account
+from scheduler.ledger.accounts import agents_of, batches_received, create_account, find_account
 from scheduler.ledger.books import latest_instant, read_books
 from scheduler.ledger.database import Database
 from scheduler.ledger.instants import to_datetime
@@ -49,6 +50,7 @@ from scheduler.logs import set_up_logs
 from scheduler.settings import Settings, check_settings
 
 ACCOUNT = "demo"
+BATCHES = ("demo follow-up", "demo smart")
 MAX_DIALS_PER_S = 20.0
 MAX_CONCURRENT = 2000
 """Limits that the demo's account has, so that gates and throttles are at work."""
@@ -61,7 +63,7 @@ def run_demo(options: DemoOptions) -> int:
     data = Path(options.data_dir) / "demo"
     settings = Settings(data_dir=str(data.absolute()), seed=options.seed, import_workers=0)
     check_settings(settings)
-    set_up_logs("warning" if not options.quiet else "error", settings.log_format)
+    set_up_logs("error", settings.log_format)  # the network's faults are part of the play
     _say(options, f"  SIMULATED: no phone rings. Data in {data}")
     with EmbeddedStack(data) as private:
         assert private.postgres is not None
@@ -167,28 +169,38 @@ async def _run(
 
 async def _leads_in(options: DemoOptions, stores: Stores, halves: tuple[bytes, bytes]) -> tuple[int, int]:
     """The demo's account with its leads, made at the first run; answers its id and the rows rejected now."""
-    async with stores.database.connection() as connection:
-        known = await connection.fetchval("SELECT account_id FROM account WHERE name = $1", ACCOUNT)
     now_ms = stores.clock.now_ms()
-    if known is not None:
+    account_id, agents, received = await _account(stores, now_ms)
+    if len(received) == len(BATCHES):
         _say(options, f"  Going on where the last run stopped: {clock_face(now_ms)}")
-        return known, 0
-    account_id = await create_account(
-        stores.database,
-        name=ACCOUNT,
-        now_ms=now_ms,
-        max_dials_per_s=MAX_DIALS_PER_S,
-        max_concurrent=MAX_CONCURRENT,
-    )
-    agents = await create_starter_agents(stores.database, account_id, now_ms)
+        return account_id, 0
     rejected = 0
-    for agent_id, name, half in zip(agents, ("demo follow-up", "demo smart"), halves, strict=True):
+    for agent_id, name, half in zip(agents, BATCHES, halves, strict=True):
+        if name in received:
+            continue
         began_s = time.monotonic()
         totals = await _import(stores, account_id, agent_id, name, half)
         rejected += totals.rejected
         took_s = time.monotonic() - began_s
         _say(options, f"  imported  {totals.created:,} leads for {name[5:]} in {took_s:.1f} s")
     return account_id, rejected
+
+
+async def _account(stores: Stores, now_ms: Ms) -> tuple[int, tuple[int, int], set[str]]:
+    """The account, its two agents and the batches received whole, by an earlier run or made now."""
+    account_id = await find_account(stores.database, ACCOUNT)
+    if account_id is not None:
+        agents = await agents_of(stores.database, account_id)
+        if len(agents) == len(BATCHES):
+            return account_id, (agents[0], agents[1]), await batches_received(stores.database, account_id)
+    account_id = account_id or await create_account(
+        stores.database,
+        name=ACCOUNT,
+        now_ms=now_ms,
+        max_dials_per_s=MAX_DIALS_PER_S,
+        max_concurrent=MAX_CONCURRENT,
+    )
+    return account_id, await create_starter_agents(stores.database, account_id, now_ms), set()
 
 
 async def _import(stores: Stores, account_id: int, agent_id: int, name: str, half: bytes) -> Any:
@@ -200,7 +212,7 @@ async def _import(stores: Stores, account_id: int, agent_id: int, name: str, hal
         account_id=account_id,
         agent_id=agent_id,
         batch=name,
-        priority="bulk",
+        priority=Priority.BULK,
         consent="demo",
         chunks=chunks_of(half),
         clock=stores.clock,

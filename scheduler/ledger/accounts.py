@@ -78,6 +78,22 @@ async def create_account(
     return int(row["account_id"])
 
 
+async def find_account(database: Database, name: str | None = None) -> int | None:
+    """The id of the account of that name, without a name of the first one; None if there is none."""
+    row = await database.fetch_row("account_find", name)
+    return None if row is None else int(row["account_id"])
+
+
+async def agents_of(database: Database, account_id: int) -> list[int]:
+    """Agent ids, oldest first."""
+    return [row["agent_id"] for row in await database.fetch("agent_ids", account_id)]
+
+
+async def batches_received(database: Database, account_id: int) -> set[str]:
+    """Names of the batches that were received whole."""
+    return {row["name"] for row in await database.fetch("batch_received", account_id)}
+
+
 async def create_agent(
     database: Database,
     *,

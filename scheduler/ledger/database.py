@@ -66,6 +66,7 @@ class Database:
                 command_timeout=statement_timeout_s,
                 statement_cache_size=256,
                 max_cached_statement_lifetime=0,
+                reset=_keep_session,
                 server_settings=settings,
             )
         except asyncpg.PostgresError as error:
@@ -136,6 +137,11 @@ class Database:
             return
         async with self.connection() as connection:
             await connection.executemany(statement(name), rows)
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Nothing of a session is ever changed, so a connection goes back to the pool without the round trip that
+    would reset it; advisory locks are given back by whoever took them."""
 
 
 def _unavailable(error: BaseException) -> ServerUnavailable:
