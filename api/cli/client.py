@@ -84,6 +84,8 @@ class ApiClient:
                 for line in response:
                     if line.strip():
                         yield json.loads(line)
+                if not response.isclosed():  # the last chunk never came, which reading by lines passes over
+                    raise http.client.IncompleteRead(b"")
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise ServerUnavailable(
                     "the connection to dialwheel broke",

@@ -14,7 +14,7 @@ from api.cli.client import ApiClient, blocks_of, find_dialwheel
 from api.cli.dialing import agent_id
 from api.cli.exits import INTERRUPTED, OK, REJECTED_ROWS
 from api.cli.session import Progress, Session
-from scheduler.errors import NotFound, ServerUnavailable, UsageError
+from scheduler.errors import DialwheelError, NotFound, ServerUnavailable, UsageError
 
 TYPES = {".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
 COUNTS = ("created", "updated", "unchanged", "duplicate", "suppressed", "rejected")
@@ -48,10 +48,16 @@ def import_leads(session: Session, order: ImportOrder) -> int:
         with _stop_on_interrupt(session, stop):
             done = _send(session, client, query, order.file, file, stop)
         elapsed_s = time.monotonic() - began_s
-    result = done.get("import") or done
+    result = done
     rejected = int(result.get("rejected") or 0)
     saved = _save_rejected(client, result, order.file) if rejected else None
     _report(session, result, saved, elapsed_s, interrupted=stop.is_set())
+    if result["status"] == "failed":
+        raise DialwheelError(
+            "the import broke off",
+            f"{result.get('trouble')}; the rows before line {result.get('resume_row')} are in",
+            "run the same command again: nothing is added twice",
+        )
     if stop.is_set():
         return INTERRUPTED
     return REJECTED_ROWS if rejected else OK
@@ -75,7 +81,9 @@ def _send(
     try:
         for line in client.upload("/v1/imports", query, blocks_of(file, stop, sent), content_type):
             last = line
-            if line.get("t") == "progress":
+            if line.get("t") == "start":
+                session.say(_reading_text(line, path, size))
+            elif line.get("t") == "progress":
                 progress.show(_progress_text(line, sent[0], size, time.monotonic() - began_s))
     finally:
         progress.clear()
@@ -86,6 +94,15 @@ def _send(
             "run the same command again: nothing is added twice",
         )
     return last
+
+
+def _reading_text(line: dict[str, Any], path: Path, size: int) -> str:
+    """What was made of the file's first lines."""
+    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+    form = names.get(line.get("delimiter") or "", line.get("format") or "")
+    columns = "  ".join(f"{column}→{field}" for field, column in (line.get("columns") or {}).items())
+    kept = "  ".join(f"{name}→variables" for name in line.get("variables") or [])
+    return f"  Reading {path.name}   {size / 1e6:.1f} MB, {form}\n  Columns  {columns}  {kept}".rstrip()
 
 
 def _progress_text(line: dict[str, Any], sent: int, size: int, elapsed_s: float) -> str:
@@ -100,7 +117,7 @@ def _progress_text(line: dict[str, Any], sent: int, size: int, elapsed_s: float)
 
 def _save_rejected(client: ApiClient, result: dict[str, Any], path: Path) -> Path:
     into = Path.cwd() / f"{path.stem}.errors.csv"
-    client.download(f"/v1/imports/{result['id']}/errors", into, accept="text/csv")
+    client.download(f"/v1/imports/{result['import_id']}/errors", into, accept="text/csv")
     return into
 
 

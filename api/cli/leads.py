@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from whenever import Instant, TimeZoneNotFoundError
+from whenever import Instant, OffsetDateTime, TimeZoneNotFoundError
 
 from api.cli.client import ApiClient, find_dialwheel
 from api.cli.exits import OK
@@ -13,6 +14,24 @@ from api.cli.session import Session
 from scheduler.errors import NotFound
 
 PHONE = re.compile(r"^\+?[\d ().-]{7,20}$")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Wall(NamedTuple):
+    """The clock that a lead's times are shown by: its stated zone, else the offset that the API names."""
+
+    name: str
+    zone: str | None
+    offset_s: int
+
+    def show(self, at: str | None) -> str:
+        """An instant of the API as `Mon 23 Nov 14:27`."""
+        if not at:
+            return "–"
+        instant = Instant.parse_iso(at)
+        moment = instant.to_tz(self.zone) if self.zone else instant.add(seconds=self.offset_s).to_tz("UTC")
+        day = moment.date().day_of_week().name[:3].title()
+        return f"{day} {moment.day} {MONTHS[moment.month - 1]} {moment.hour:02}:{moment.minute:02}"
 
 
 def show(session: Session, who: str) -> int:
@@ -21,51 +40,48 @@ def show(session: Session, who: str) -> int:
     lead = _find(client, who)
     timeline = client.get(f"/v1/leads/{lead['id']}/timeline")
     entries = timeline["data"] if isinstance(timeline, dict) else timeline
-    zone = _zone(lead)
-    lines = [_headline(lead, zone), _next_line(lead.get("next_attempt"), zone)]
-    rows: list[tuple[Any, ...]] = []
-    for entry in entries:
-        at, kind, said = (
-            _moment(entry),
-            entry.get("kind") or entry.get("type") or entry.get("object", ""),
-            _said(entry),
-        )
-        lines.append(f"    {local_time(at, zone):<14}  {kind:<12}  {said}".rstrip())
-        rows.append((at, kind, said))
-    session.answer({"lead": lead, "timeline": entries}, lines, plain=rows or [(lead["id"],)])
+    wall = wall_of(lead, entries[0].get("at_local") if entries else None)
+    rows = [(entry["at"], entry["kind"], entry.get("detail") or "") for entry in entries]
+    lines = [_headline(lead, wall), _next_line(lead.get("next_attempt"), wall, None)]
+    lines += [f"    {wall.show(at)}  {kind:<12}  {detail}".rstrip() for at, kind, detail in rows]
+    session.answer({"lead": lead, "timeline": entries}, lines, plain=rows)
     return OK
 
 
 def why(session: Session, who: str) -> int:
-    """Each step that set, moved or kept the next call."""
+    """Each step that set, moved or kept the next call, and what stands in the way at this moment."""
     client = find_dialwheel(session)
     lead = _find(client, who)
     explained = client.get(f"/v1/leads/{lead['id']}/explain")
-    zone = _zone(lead)
-    lines = [_headline(lead, zone), _next_line(explained.get("next_attempt"), zone)]
-    for blocker in explained.get("blockers") or []:
-        lines.append(f"    held back: {_said(blocker)}")
-    rows: list[tuple[Any, ...]] = []
-    for step in explained.get("why") or []:
-        at = step.get("to_at") or step.get("from_at")
-        lines.append(
-            f"    {local_time(at, zone):<14}  {step['effect']:<7}  {step['rule']}: {step.get('detail') or ''}"
-        )
-        rows.append((at, step["effect"], step["rule"], step.get("detail")))
-    session.answer({"lead": lead, **explained}, lines, plain=rows or [(lead["id"], "nothing planned")])
+    planned = explained.get("next_attempt")
+    wall = wall_of(lead, planned.get("at_local") if planned else None)
+    lines = [_headline(lead, wall), _next_line(planned, wall, explained.get("at"))]
+    for blocker in explained["blockers"]:
+        until = f" (until {wall.show(blocker['until_at'])})" if blocker.get("until_at") else ""
+        lines.append(f"    not now: {blocker['detail']}{until}")
+    rows = []
+    for step in explained["why"]:
+        at = step["to_at"] or step["from_at"]
+        lines.append(f"    {wall.show(at)}  {step['effect']:<7}  {step['rule']}: {step['detail']}")
+        rows.append((at, step["effect"], step["rule"], step["detail"]))
+    session.answer({"lead": lead, **explained}, lines, plain=rows)
     return OK
 
 
-def local_time(at: str | None, zone: str) -> str:
-    """An instant of the API as `Mon 23 Nov 14:27` in `zone`."""
-    if not at:
-        return "–"
-    moment = Instant.parse_iso(at).to_tz(zone)
-    day = moment.date().day_of_week().name[:3].title()
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[
-        moment.month - 1
-    ]
-    return f"{day} {moment.day} {month} {moment.hour:02}:{moment.minute:02}"
+def wall_of(lead: dict[str, Any], at_local: str | None) -> Wall:
+    """`at_local`: any local twin of the lead, whose offset serves where no zone was stated."""
+    zone = lead.get("timezone")
+    if zone:
+        try:
+            Instant.from_timestamp(0).to_tz(zone)
+            return Wall(zone, zone, 0)
+        except TimeZoneNotFoundError:
+            pass  # a newer tzdata at the server: its offset is still good
+    if at_local:
+        offset_s = int(OffsetDateTime.parse_iso(at_local).offset.total("seconds"))
+        hours, minutes = divmod(abs(offset_s) // 60, 60)
+        return Wall(f"UTC{'-' if offset_s < 0 else '+'}{hours:02}:{minutes:02}", None, offset_s)
+    return Wall("UTC", None, 0)
 
 
 def masked(phone: str | None) -> str:
@@ -73,50 +89,39 @@ def masked(phone: str | None) -> str:
     return f"{phone[:2]}…{phone[-4:]}" if phone and len(phone) > 8 else "no phone"
 
 
+def time_until(at: str, now: str) -> str:
+    """`in 2 d 0 h`, by the clock of dialwheel, which need not be this machine's."""
+    minutes = int((Instant.parse_iso(at) - Instant.parse_iso(now)).total("minutes"))
+    if minutes < 1:
+        return "due now"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"in {days} d {hours} h"
+    return f"in {hours} h {minutes} min" if hours else f"in {minutes} min"
+
+
 def _find(client: ApiClient, who: str) -> dict[str, Any]:
     """By id, by phone, by external id. The phone travels in a body: addresses end up in logs."""
     if who.startswith("lead_"):
-        return client.get(f"/v1/leads/{who}")
-    looked_like_a_phone = bool(PHONE.match(who))
-    for field in ("phone", "external_id") if looked_like_a_phone else ("external_id",):
+        return client.get(f"/v1/leads/{quote(who, safe='')}")
+    is_phone = bool(PHONE.match(who))
+    for field in ("phone", "external_id") if is_phone else ("external_id",):
         found = client.post("/v1/leads/search", {"filter": {field: who}, "limit": 1})["data"]
         if found:
             return found[0]
-    what = "no lead with that phone number" if looked_like_a_phone else f'no lead "{who}"'
+    what = "no lead with that phone number" if is_phone else f'no lead "{who}"'
     raise NotFound(
         what, "neither an id, nor an external id, nor a phone matches", "check it, or import it first"
     )
 
 
-def _zone(lead: dict[str, Any]) -> str:
-    """The lead's zone; UTC, and named so, where it is not known."""
-    zone = lead.get("timezone") or "UTC"
-    try:
-        Instant.from_timestamp(0).to_tz(zone)
-    except TimeZoneNotFoundError:
-        return "UTC"
-    return zone
-
-
-def _headline(lead: dict[str, Any], zone: str) -> str:
+def _headline(lead: dict[str, Any], wall: Wall) -> str:
     name = lead.get("name") or lead.get("external_id") or lead["id"]
-    return f"  {name}  {masked(lead.get('phone'))}  {lead.get('status', '')}  times in {zone}"
+    return f"  {name}  {masked(lead.get('phone'))}  {lead['status']}  (times: {wall.name})"
 
 
-def _next_line(planned: dict[str, Any] | None, zone: str) -> str:
+def _next_line(planned: dict[str, Any] | None, wall: Wall, now: str | None) -> str:
     if not planned:
         return "  Next  nothing is planned"
-    said = planned.get("headline") or planned.get("step") or ""
-    return f"  Next  {local_time(planned.get('at'), zone)} {zone}   {said}".rstrip()
-
-
-def _moment(entry: dict[str, Any]) -> str | None:
-    return next(
-        (entry[name] for name in ("at", "dispatched_at", "planned_at", "created_at") if entry.get(name)), None
-    )
-
-
-def _said(entry: dict[str, Any]) -> str:
-    """What an entry tells, whatever its kind."""
-    names = ("headline", "status", "outcome", "disposition", "end_reason", "code", "rule", "detail", "reason")
-    return "  ".join(str(entry[name]) for name in names if entry.get(name))
+    left = f"   ({time_until(planned['at'], now)})" if now else ""
+    return f"  Next  {wall.show(planned['at'])} {wall.name}{left}   {planned['headline']}"

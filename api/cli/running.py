@@ -33,33 +33,32 @@ def foreground(session: Session) -> int:
     settings = choose_ports(session, session.settings, "http_port", "metrics_port")
     interrupt_on_sigterm()
     private = EmbeddedStack(data, postgres=not settings.postgres_url, valkey=not settings.redis_url)
-    try:
-        with private:
+    with private:
+        remove_run(data)
+        servers: dict[str, str] = {}
+        if private.postgres is not None:
+            servers["postgres"] = private.postgres.url
+        if private.valkey is not None:
+            servers["redis"] = private.valkey.url
+        lines = [(name, "ready", f"private, under {data}") for name in servers]
+        settings = msgspec.structs.replace(
+            settings,
+            postgres_url=servers.get("postgres", settings.postgres_url),
+            redis_url=servers.get("redis", settings.redis_url),
+        )
+
+        def on_ready(ready: Ready) -> None:
+            save_key(data, ready.key)
+            run = run_of(ready, lines, servers, began_s)
+            write_run(data, run)
+            show_ready(session, run, data)
+
+        try:
+            code = serve(run_up, settings, on_ready)
+        finally:
             remove_run(data)
-            servers: dict[str, str] = {}
-            if private.postgres is not None:
-                servers["postgres"] = private.postgres.url
-            if private.valkey is not None:
-                servers["redis"] = private.valkey.url
-            lines = [(name, "ready", f"private, under {data}") for name in servers]
-            settings = msgspec.structs.replace(
-                settings,
-                postgres_url=servers.get("postgres", settings.postgres_url),
-                redis_url=servers.get("redis", settings.redis_url),
-            )
-
-            def on_ready(ready: Ready) -> None:
-                save_key(data, ready.key)
-                run = run_of(ready, lines, servers, began_s)
-                write_run(data, run)
-                show_ready(session, run, data)
-
-            try:
-                return serve(run_up, settings, on_ready)
-            finally:
-                remove_run(data)
-    finally:
-        session.say(f"  Stopped. The data is kept in {data}")
+    session.say(f"  Stopped. The data is kept in {data}")
+    return code
 
 
 def detached(session: Session) -> int:
