@@ -81,11 +81,7 @@ class ApiClient:
                 response = http.client.HTTPResponse(connection.socket, method="POST")
                 response.begin()
                 raise_problem(response)
-                for line in response:
-                    if line.strip():
-                        yield json.loads(line)
-                if not response.isclosed():  # the last chunk never came, which reading by lines passes over
-                    raise http.client.IncompleteRead(b"")
+                yield from (json.loads(line) for line in _lines(response))
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise ServerUnavailable(
                     "the connection to dialwheel broke",
@@ -187,6 +183,16 @@ def blocks_of(file: IO[bytes], stop: threading.Event, sent: list[int]) -> Iterat
             return
         sent[0] += len(block)
         yield block
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Lines as they arrive. By blocks: reading by lines takes an answer that was cut short for a whole one."""
+    rest = b""
+    while block := response.read1(BLOCK):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from filter(None, lines)
+    if rest:
+        yield rest
 
 
 def _send_chunks(connection: _Connection, blocks: Iterable[bytes]) -> None:

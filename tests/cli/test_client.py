@@ -87,7 +87,7 @@ def chunk(request: BaseHTTPRequestHandler, line: dict[str, Any]) -> None:
 
 
 def read_chunk(request: BaseHTTPRequestHandler) -> bytes:
-    size = int(request.rfile.readline(), 16)
+    size = int(request.rfile.readline() or b"0", 16)
     data = request.rfile.read(size)
     request.rfile.readline()
     return data
@@ -100,7 +100,7 @@ def read_chunk(request: BaseHTTPRequestHandler) -> bytes:
         (problem(403, "scope-missing"), 5, "title of scope-missing"),
         (problem(404, "not-found"), 3, "title of not-found"),
         (problem(409, "state-conflict", hint="look again"), 4, "title of state-conflict"),
-        (problem(422, "validation-failed", errors=[{"pointer": "/a", "detail": "too long"}]), 1, "/a too long"),
+        (problem(422, "validation-failed", errors=[{"pointer": "/a", "detail": "odd"}]), 1, "/a odd"),
         (problem(429, "rate-limited"), 75, "title of rate-limited"),
         (problem(503, "dependency-down"), 75, "title of dependency-down"),
         (problem(500, "internal", request_id="req_1"), 1, "req_1"),
