@@ -86,9 +86,10 @@ def place_of(phone: str) -> Place:
 
 @cache
 def anywhere_in_the_us() -> Place:
-    """Every state and its zones; our own windows are then read in the account's zone."""
+    """Every state and its zones."""
     states = rules.load().all_states()
-    return Place(rules.load().zones_of(states), states, (), "unknown")
+    zones = rules.load().zones_of(states)
+    return Place(zones, states, zones, "unknown")
 
 
 class _Area(msgspec.Struct):
@@ -148,7 +149,8 @@ def _place_elsewhere(phone: str) -> Place:
         return anywhere_in_the_us()
     if number.country_code == 1 and region == "CA":  # no area: 600, 622 and the like
         regions = ("CA", "CA-BC")
-        return Place(rules.load().zones_of(regions), regions, (), "unknown")
+        zones = rules.load().zones_of(regions)
+        return Place(zones, regions, zones, "unknown")
     found = (zone for zone in time_zones_for_geographical_number(number) if is_zone(zone))
     zones = tuple(sorted({*found, *rules.load().zones_of((region,))}))
     return Place(zones, (region,), zones, "number" if zones else "unknown")

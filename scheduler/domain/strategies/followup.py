@@ -24,7 +24,7 @@ OFFSETS: tuple[Ms, ...] = (
 LATER_GAP: Ms = 5 * DAY
 """Between attempts after the last offset."""
 
-LEAST_GAP: Ms = 3 * HOUR
+LEAST_GAP: Ms = 2 * HOUR
 """What an attempt that came late leaves before the next; half the gap of the schedule where that is more."""
 
 CALLBACK_SOON: tuple[Ms, Ms] = (30 * SECOND, 90 * SECOND)
@@ -45,7 +45,7 @@ def followup(case: Case) -> Iterator[Wish]:
         yield _callback_at_once(case)
     step = case.loop.step
     wanted_ms = case.loop.history[0] + offset_of(step)
-    at_ms = max(wanted_ms, case.retry_ms if case.failed else case.ended_ms + least_gap(step))
+    at_ms = max(wanted_ms, case.retry_ms if case.failed else case.loop.history[-1] + least_gap(step))
     why = Why("strategy", "set", None, at_ms, _told(case, at_ms - wanted_ms), "followup")
     if not case.failed:
         for part in case.parts():

@@ -54,7 +54,7 @@ def smart(case: Case) -> Iterator[Wish]:
         number = day - days[0] + 1
         quota = _quota(paces, number)
         if quota == 0 and day - days[-1] >= WEEK_DAYS:
-            yield from _in_dayparts(case, day, number, 1, case.parts())
+            yield from _in_dayparts(case, day, number, 1, (*case.parts(), None))
         elif number == 1 and days.count(day) < quota:
             yield _about_an_hour_later(case, day)
         elif days.count(day) < quota:
@@ -81,9 +81,10 @@ def _about_an_hour_later(case: Case, day: int) -> Wish:
     )
 
 
-def _parts_left(case: Case, day: int, quota: int) -> tuple[int, ...]:
+def _parts_left(case: Case, day: int, quota: int) -> tuple[int | None, ...]:
     """Dayparts for the next attempt of the day, best first: one that leaves a later one for what is still to
-    come, and none that the day has had already."""
+    come, and none that the day has had already. None stands for any time of a day whose hours lie in no part
+    (own windows at night, or zones so far apart that no part of the day is the same in all)."""
     zone, history = case.calendar.zone, case.loop.history
     had = [index_at(minute_of(zone, at_ms)) for at_ms in history if case.day_of(at_ms) == day]
     from_ms, until_ms = _stretch(case, day)
@@ -91,6 +92,8 @@ def _parts_left(case: Case, day: int, quota: int) -> tuple[int, ...]:
     still_open = [
         part for part in range(len(DAYPARTS)) if part_is_open(case.calendar, part, from_ms, until_ms)
     ]
+    if not still_open and not had:
+        return (None,)
     later = [part for part in still_open if not had or part > max(had)]
     wanted = quota - len(had)
     early = later[: max(1, len(later) - wanted + 1)]
@@ -98,11 +101,13 @@ def _parts_left(case: Case, day: int, quota: int) -> tuple[int, ...]:
     return tuple(sorted(later, key=lambda part: (part not in early, order.index(part))))
 
 
-def _in_dayparts(case: Case, day: int, number: int, quota: int, parts: tuple[int, ...]) -> Iterator[Wish]:
+def _in_dayparts(
+    case: Case, day: int, number: int, quota: int, parts: tuple[int | None, ...]
+) -> Iterator[Wish]:
     from_ms, until_ms = _stretch(case, day)
     rhythm = f"{quota} on this day" if _quota(INTENSITIES[case.policy.intensity], number) else "one a week"
     for part in parts:
-        text = f"day {number}, {rhythm}, in the {DAYPARTS[part].name}"
+        text = f"day {number}, {rhythm}" + (f", in the {DAYPARTS[part].name}" if part is not None else "")
         why = Why("strategy", "set", None, from_ms, text, "smart")
         yield Wish(
             from_ms, AttemptKind.CADENCE, case.loop.step, why, fit=Fit.UNIFORM, until_ms=until_ms, part=part
