@@ -186,7 +186,7 @@ def blocks_of(file: IO[bytes], stop: threading.Event, sent: list[int]) -> Iterat
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Lines as they arrive. By blocks: reading by lines takes an answer that was cut short for a whole one."""
+    """Lines as they arrive. Read by blocks: `readline` takes an answer that was cut short for a whole one."""
     rest = b""
     while block := response.read1(BLOCK):
         *lines, rest = (rest + block).split(b"\n")
