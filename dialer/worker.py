@@ -8,7 +8,6 @@ from uuid import UUID, uuid5
 
 import msgspec
 import structlog
-from scheduler.metrics import Metrics
 
 from dialer.gate import may_send
 from dialer.providers.base import Action, PlaceResult, Provider, Unknown
@@ -16,9 +15,10 @@ from dialer.recorder import Recorder, Sent
 from scheduler.clock import Clock
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError, EpochNotReady
-from scheduler.flow.arm import Armed, arm
+from scheduler.flow.arm import Armed, ArmResult, arm
 from scheduler.flow.context import Flow
 from scheduler.ledger.database import Database
+from scheduler.metrics import Metrics
 from scheduler.wheel import Claim, Release
 
 log = structlog.get_logger()
@@ -121,8 +121,8 @@ class Worker:
             return 0
         if result.reasons:
             log.info("arm_refused", **result.reasons)
-        if result.refused:
-            await self._give_back(result.refused, result.placings)
+        if result.refused or result.under_way:
+            await self._give_back(result)
         if not result.armed:
             return 0
         return await self._send(result.armed, began_s)
@@ -174,18 +174,19 @@ class Worker:
             channel=item.channel,
         )
 
-    async def _give_back(self, refused: list[Claim], placings: list) -> None:
+    async def _give_back(self, result: ArmResult) -> None:
         now_ms = self._clock.now_ms()
-        near = [p for p in placings if self._flow.within_horizon(p.due_at_ms, now_ms)]
+        near = [p for p in result.placings if self._flow.within_horizon(p.due_at_ms, now_ms)]
+        unsent = [Release(claim, sent=False) for claim in result.refused]
         try:
             await self._flow.wheel.settle(
-                releases=[Release(claim, sent=False) for claim in refused],
+                releases=unsent + [Release(claim, sent=True) for claim in result.under_way],
                 placings=near,
                 now_ms=now_ms,
                 wall_ms=self._clock.wall_ms(),
             )
         except DialwheelError as error:
-            log.warning("claims_not_given_back", claims=len(refused), why=error.what)
+            log.warning("claims_not_given_back", claims=len(unsent), why=error.what)
 
     async def _epoch(self, shard: int) -> str:
         if shard not in self._epochs:

@@ -48,10 +48,16 @@ class Armed(msgspec.Struct, frozen=True):
 
 
 class ArmResult(msgspec.Struct, frozen=True):
-    """`armed` may be sent; `refused` are claims to give back, `placings` where their loops belong now."""
+    """`armed` may be sent; `refused` are claims to give back, `placings` where their loops belong now.
+
+    `under_way` are claims of loops that are in a call by another permit or claim: a lease had run out, the
+    wheel was lost, or the loop waited on two lanes. They are given back as well, but the slots at the gates
+    are that call's and stay taken.
+    """
 
     armed: list[Armed]
     refused: list[Claim]
+    under_way: list[Claim]
     placings: list[Placing]
     reasons: dict[str, int]
 
@@ -78,8 +84,14 @@ async def arm(
     placings += [_same_place(row, by_loop[row["loop_id"]]) for row in held]
     await _hold(flow, [row for row in held if row["refusal"] != "early"], now_ms)
     armed_loops = {permit_given.loop_id for permit_given in armed}
-    refused = [claim for claim in claims if claim.loop_id not in armed_loops]
-    return ArmResult(armed, refused, placings, reasons)
+    in_call = {row["loop_id"] for row in rows if row["refusal"] == "in_call"}
+    refused = [claim for claim in claims if claim.loop_id not in armed_loops | in_call]
+    under_way = [
+        claim
+        for claim in claims
+        if claim.loop_id in in_call or (claim.loop_id in armed_loops and by_loop[claim.loop_id] is not claim)
+    ]
+    return ArmResult(armed, refused, under_way, placings, reasons)
 
 
 async def _arm_rows(
@@ -126,8 +138,9 @@ async def _plan_again(
     placings += [item for item in planned if item.due_at_ms > now_ms]
     second = await _arm_rows(flow, ledger, due_now, worker, permit, now_ms, on) if due_now else []
     answered = {row["loop_id"] for row in anew}
-    still_refused = {row["loop_id"] for row in second if row["refusal"] is not None}
-    placings += [item for item in planned if item.loop_id in still_refused]
+    still_refused = [row["loop_id"] for row in second if row["refusal"] is not None]
+    if still_refused:
+        placings += await replan_loops(flow, ledger, still_refused, now_ms + BUSY_PAUSE_MS, on)
     kept = [row for row in rows if row["loop_id"] not in answered]
     return placings, kept + [row for row in second if row["refusal"] is None]
 

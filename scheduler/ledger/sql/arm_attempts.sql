@@ -10,7 +10,11 @@ WITH claimed AS MATERIALIZED (
            lo.next_step, lo.next_kind, lo.next_channel, lo.open_until - $6::interval AS not_after,
            (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version,
            CASE
-               WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN 'stale'
+               WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN
+                   CASE WHEN EXISTS (SELECT FROM attempt AS own
+                                     WHERE own.lead_id = lo.lead_id AND own.loop_id = lo.loop_id
+                                       AND own.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))
+                        THEN 'in_call' ELSE 'stale' END
                WHEN (SELECT true FROM suppression AS s
                      WHERE s.account_id = lo.account_id AND s.phone = le.phone) THEN 'dnc'
                WHEN ac.paused THEN 'account_paused'
