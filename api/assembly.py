@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from api.app import make_app, make_metrics_app
+from api.app import make_app, make_metrics_app, make_runner
 from api.deps import Deps
 from api.parts import (
     Stores,
@@ -159,7 +159,7 @@ async def simulator(settings: Settings, *, folder: Path | None = None) -> AsyncI
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
     """Serve `app`; answers its address. Raises StartError when the port is taken."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3)
+    runner = make_runner(app)
     await runner.setup()
     try:
         try:

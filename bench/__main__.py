@@ -1,0 +1,86 @@
+"""`python -m bench path | import | live`: figures as JSON on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.machine import machine
+from scheduler.logs import set_up_logs
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    set_up_logs("error", "text")
+    result = {**arguments.bench(arguments), "machine": machine(), "command": _command()}
+    text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+    sys.stdout.write(text)
+    if arguments.save:
+        Path(arguments.save).write_text(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
+    parser.add_argument("--save", metavar="FILE", help="also write the result there")
+    kinds = parser.add_subparsers(required=True, metavar="path|import|live")
+
+    path = kinds.add_parser("path", help="attempts per second from waiting to settled")
+    path.add_argument("--leads", type=int, default=100_000)
+    path.add_argument("--claim-batch", type=int, default=100)
+    path.add_argument("--lines", type=int, default=2, help="claims in flight")
+    path.add_argument("--profile", action="store_true", help="say where the time goes; slows the run")
+    path.set_defaults(bench=_path)
+
+    rows = kinds.add_parser("import", help="rows per second of a CSV file, checked, zoned, planned")
+    rows.add_argument("--rows", type=int, default=1_000_000)
+    rows.set_defaults(bench=_import)
+
+    live = kinds.add_parser("live", help="from the answer to a live lead's POST to its dial")
+    live.add_argument("--backlog", type=int, default=100_000, help="bulk leads that wait")
+    live.add_argument("--live", type=int, default=1000, help="live leads that are posted")
+    live.add_argument("--per-s", type=float, default=50, help="posts a second")
+    live.add_argument("--bulk-per-s", type=float, default=200, help="pace of bulk; 0: as fast as it goes")
+    live.set_defaults(bench=_live)
+    return parser
+
+
+def _path(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.path import run
+
+    return run(
+        arguments.leads,
+        claim_batch=arguments.claim_batch,
+        lines=arguments.lines,
+        profile=arguments.profile,
+    )
+
+
+def _import(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.import_rows import run
+
+    return asyncio.run(run(arguments.rows))
+
+
+def _live(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.live import run
+
+    return run(
+        backlog=arguments.backlog,
+        live=arguments.live,
+        live_per_s=arguments.per_s,
+        bulk_per_s=arguments.bulk_per_s or None,
+    )
+
+
+def _command() -> str:
+    return "python -m bench " + " ".join(argument for argument in sys.argv[1:] if argument)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
