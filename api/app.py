@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
 from api.auth import KeyRing
 from api.deps import Deps
+from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
 from api.routes import account, agents, attempts, batches, dnc, health, imports, leads, wheel
 from api.routing import Route, add_routes
@@ -33,7 +35,7 @@ ROUTES: tuple[Route, ...] = (
 """Every endpoint that needs a key."""
 
 PURGE_S = 3600.0
-SERVER_OPTIONS = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
+SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
 """How an app is served: what is compressed is unpacked by who reads it, under a cap of its own."""
 
 
@@ -42,6 +44,8 @@ def make_app(deps: Deps) -> web.Application:
     app.on_response_prepare.append(put_headers)
     add_routes(app, ROUTES, deps, KeyRing(deps.flow.database, deps.id_key, deps.clock))
     health.add_health(app, deps)
+    app[imports.WORKERS] = ImportWorkers(deps.settings.import_workers)
+    app.on_cleanup.append(_close_workers)
     app.cleanup_ctx.append(lambda _app: _purging(deps))
     return app
 
@@ -59,7 +63,11 @@ def make_metrics_app(metrics: Metrics) -> web.Application:
 
 def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunner:
     """The app ready to be bound to a port: `await runner.setup()`, then a site."""
-    return web.AppRunner(app, shutdown_timeout=shutdown_s, **SERVER_OPTIONS)
+    return web.AppRunner(app, shutdown_timeout=shutdown_s, handle_signals=False, **SERVER_OPTIONS)
+
+
+async def _close_workers(app: web.Application) -> None:
+    app[imports.WORKERS].close()
 
 
 async def _purging(deps: Deps) -> AsyncIterator[None]:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from api.problems import FieldError, Problem, problem_response
+from api.problems import FieldError, Problem, problem_of, problem_response
 from scheduler.clock import Clock
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency as ledger
@@ -71,8 +71,9 @@ async def _act_and_keep(
     try:
         try:
             response = await act()
-        except Problem as problem:
-            if problem.status >= 500 or problem.status == 429:
+        except (Problem, DialwheelError) as error:
+            problem = error if isinstance(error, Problem) else problem_of(error)
+            if problem is None or problem.status >= 500 or problem.status == 429:
                 raise
             response = problem_response(problem, request_id, request.path)
         with contextlib.suppress(DialwheelError):  # the work is done and is answered, kept or not

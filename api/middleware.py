@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from api.ids import request_id
 from api.problems import Problem, problem_of, problem_response
@@ -18,6 +19,9 @@ from scheduler.errors import DialwheelError
 from scheduler.metrics import Metrics
 
 log = structlog.get_logger()
+
+STARTED = web.RequestKey("started", bool)
+"""Set once the head of the response is on its way."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,7 +34,7 @@ _BY_STATUS = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def make_edge(metrics: Metrics) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def make_edge(metrics: Metrics) -> Middleware:
     """The outermost middleware of an app."""
 
     @web.middleware
@@ -59,6 +63,8 @@ def make_edge(metrics: Metrics) -> Callable[[web.Request, Handler], Awaitable[we
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except ConnectionResetError:  # the caller left
+        raise
     except Problem as problem:
         return _respond(request, problem)
     except DialwheelError as error:
@@ -78,6 +84,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _respond(request: web.Request, problem: Problem) -> web.Response:
+    _cut_if_started(request)
     if problem.status >= 500:
         log.warning("request_refused", code=problem.code, why=problem.detail, request_id=request[REQUEST_ID])
     return problem_response(problem, request[REQUEST_ID], request.path)
@@ -92,11 +99,19 @@ def _fault(request: web.Request, error: Exception) -> web.Response:
         where=[f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
         request_id=request[REQUEST_ID],
     )
+    _cut_if_started(request)
     return problem_response(Problem("internal"), request[REQUEST_ID], request.path)
+
+
+def _cut_if_started(request: web.Request) -> None:
+    """A stream that breaks must not look like one that ended well."""
+    if request.get(STARTED) and request.transport is not None:
+        request.transport.abort()
 
 
 async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal before the head of any response is written, streamed ones as well."""
+    request[STARTED] = True
     response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request_id(None)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -120,13 +120,16 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
         caller = await keys.caller_of(request.headers.get("Authorization"))
         caller.require(one.scope)
         call = Call(request, deps, caller, request[REQUEST_ID])
-        raw = b"" if one.streams else await read_body(request, deps.settings.body_max)
+        if one.streams:  # the body is not known before it is used: its length must do
+            raw = str(request.content_length).encode()
+        else:
+            raw = await read_body(request, deps.settings.body_max)
 
         async def act() -> web.StreamResponse:
             arguments: dict[str, Any] = {}
             if one.streams:
                 return await one.handler(call)
-            query = decode_query(query_values(request), one.query)
+            query: Any = decode_query(query_values(request), one.query)
             if one.query is not NoQuery:
                 arguments["query"] = query
             if one.body is not None:

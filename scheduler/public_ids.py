@@ -17,7 +17,7 @@ LENGTH = 13
 """Characters that hold 64 bits."""
 
 LARGEST = (1 << 48) - 1
-"""More rows than any table will hold; the sixteen bits above it tell what was made up from what was written."""
+"""More rows than any table will hold. The sixteen bits above it give away what was made up."""
 
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _HALF = 0xFFFF_FFFF

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from api import schemas, views
-from api.routing import Call, Reply, route
+from api.decoding import decode_query
+from api.idempotency import KeptStream
+from api.imports.pipeline import ImportTotals, Layout, run_import
+from api.imports.workers import ImportWorkers
+from api.problems import FieldError, Problem
+from api.routing import Call, Reply, query_values, route
+from scheduler.domain.model import Priority
+from scheduler.errors import NotFound
 from scheduler.ledger import reads
 from scheduler.ledger.database import Row
 
+WORKERS = web.AppKey("import_workers", ImportWorkers)
+"""The processes that read files, shared by all imports of an app."""
+
 NDJSON = "application/x-ndjson"
+FORMATS = {
+    "text/csv": "csv",
+    NDJSON: "ndjson",
+    "application/jsonl": "ndjson",
+    "text/plain": None,
+    "application/gzip": None,
+    "application/octet-stream": None,
+}
+"""Types of a body that is a file, and what it is; None: told from its first line."""
+
+IDLE_S = 60.0
+"""A sender that is silent for so long has left; what came whole is imported."""
+
+UNHEARD_S = 30.0
+"""A sender that does not read its lines for so long gets no more of them; the import goes on."""
 
 
 class RejectedRow(msgspec.Struct, omit_defaults=True):
@@ -27,6 +54,53 @@ class RejectedRow(msgspec.Struct, omit_defaults=True):
     cells: dict[str, str]
 
 
+@route("POST", "/v1/imports", scope="leads:write", streams=True)
+async def receive(call: Call) -> web.StreamResponse:
+    """Take in a file of leads, CSV or NDJSON, while it arrives; bad rows never stop good ones.
+
+    202 with the import once all rows are in; with `Accept: application/x-ndjson` a line for each thing that
+    happens while they come.
+    """
+    query, mapping = _query(call.request)
+    format_ = _format(call.request)
+    agent_id, batch = await _target(call, query)
+    live = KeptStream(headers={"Content-Type": NDJSON}) if _wants_lines(call.request) else None
+
+    async def report(line: dict[str, Any]) -> None:
+        if live is None:
+            return
+        if not live.prepared:
+            await live.prepare(call.request)
+        live.kept = msgspec.json.encode(_public(line, call)) + b"\n"
+        async with asyncio.timeout(UNHEARD_S):
+            await live.write(live.kept)
+
+    try:
+        totals = await run_import(
+            call.deps.flow,
+            account_id=call.account_id,
+            agent_id=agent_id,
+            batch=batch,
+            chunks=_chunks(call.request),
+            clock=call.deps.clock,
+            settings=call.deps.settings,
+            report=report,
+            priority=Priority(query.priority),
+            consent=query.consent,
+            max_per_min=query.max_per_min,
+            on_duplicate=query.on_duplicate,
+            layout=Layout(format_, query.delimiter, mapping, query.region),
+            size_bytes=call.request.content_length,
+            workers=call.request.app[WORKERS],
+        )
+    except NotFound:
+        raise _bad("agent_id", "not-found", "no such agent in this account") from None
+    call.deps.metrics.ingested(totals.rows)
+    if live is not None:
+        return live  # its end is written by the server, after the reply was kept for replays
+    return await _accepted(call, totals)
+
+
 @route("GET", "/v1/imports/{id}", scope="read")
 async def show_import(call: Call) -> Reply[schemas.Import]:
     """What became of a file; its totals add up to its rows."""
@@ -36,16 +110,17 @@ async def show_import(call: Call) -> Reply[schemas.Import]:
 
 @route("GET", "/v1/imports/{id}/errors", scope="read")
 async def show_errors(call: Call, query: schemas.ErrorsQuery) -> web.StreamResponse:
-    """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them and send them again."""
+    """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them, send them again."""
     database = call.deps.flow.database
     row = await reads.import_(database, call.account_id, call.id("imp"))
     asked = query.format or ("ndjson" if NDJSON in call.request.headers.get("Accept", "") else "csv")
     rejects = reads.import_rejects(database, call.account_id, row["import_id"])
     lines = _ndjson(row["columns"], rejects) if asked == "ndjson" else _csv(row["columns"], rejects)
+    name = f"{call.ids.write('imp', row['import_id'])}.errors.{asked}"
     response = web.StreamResponse(
         headers={
             "Content-Type": NDJSON if asked == "ndjson" else "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{call.ids.write("imp", row["import_id"])}.errors.{asked}"',
+            "Content-Disposition": f'attachment; filename="{name}"',
         }
     )
     await response.prepare(call.request)
@@ -53,6 +128,86 @@ async def show_errors(call: Call, query: schemas.ErrorsQuery) -> web.StreamRespo
         await response.write(line)
     await response.write_eof()
     return response
+
+
+def _query(request: web.Request) -> tuple[schemas.ImportQuery, dict[str, str]]:
+    """The parameters, and the columns that `map.<column>=<field>` names."""
+    values = query_values(request)
+    mapping = {
+        name.removeprefix("map."): values.pop(name)[-1] for name in list(values) if name.startswith("map.")
+    }
+    return decode_query(values, schemas.ImportQuery), mapping
+
+
+def _format(request: web.Request) -> str | None:
+    if request.content_type not in FORMATS or (request.charset or "utf-8").lower() not in (
+        "utf-8",
+        "us-ascii",
+    ):
+        raise Problem(
+            "unsupported-media-type", "send text/csv or application/x-ndjson in UTF-8, gzip if you like"
+        )
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("identity", "gzip"):
+        raise Problem("unsupported-media-type", "the only Content-Encoding of a file is gzip")
+    if not request.body_exists:
+        raise Problem("malformed-body", "the file is empty", hint="send the file as the body")
+    return FORMATS[request.content_type]
+
+
+async def _target(call: Call, query: schemas.ImportQuery) -> tuple[int, str]:
+    """The agent and the name of the batch; a batch that exists brings its agent."""
+    agent_id = None if query.agent_id is None else call.ids.read("agt", query.agent_id)
+    if query.agent_id is not None and agent_id is None:
+        raise _bad("agent_id", "not-found", "no such agent in this account")
+    if query.batch_id is not None:
+        batch_id = call.ids.read("bat", query.batch_id)
+        try:
+            batch = await reads.batch_head(call.deps.flow.database, call.account_id, batch_id or 0)
+        except NotFound:
+            raise _bad("batch_id", "not-found", "no such batch in this account") from None
+        return agent_id or batch["agent_id"], batch["name"]
+    if query.name is None:
+        raise _bad("name", "required", "name the batch, or give its batch_id")
+    if agent_id is None:
+        raise _bad("agent_id", "required", "say which agent calls these leads")
+    return agent_id, query.name
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TimeoutError when nothing does."""
+    while True:
+        async with asyncio.timeout(IDLE_S):
+            chunk = await request.content.readany()
+        if not chunk:
+            return
+        yield chunk
+
+
+def _wants_lines(request: web.Request) -> bool:
+    return NDJSON in request.headers.get("Accept", "")
+
+
+def _public(line: dict[str, Any], call: Call) -> dict[str, Any]:
+    """A line with public ids."""
+    for name, prefix in (("import_id", "imp"), ("batch_id", "bat")):
+        if name in line:
+            line = {**line, name: call.ids.write(prefix, line[name])}
+    return line
+
+
+async def _accepted(call: Call, totals: ImportTotals) -> web.StreamResponse:
+    row = await reads.import_(call.deps.flow.database, call.account_id, totals.import_id)
+    shown = views.import_(row, call.ids)
+    return web.Response(
+        status=202,
+        body=msgspec.json.encode(shown),
+        content_type="application/json",
+        headers={"Location": f"/v1/imports/{shown.id}"},
+    )
+
+
+def _bad(parameter: str, code: str, detail: str) -> Problem:
+    return Problem("validation-failed", detail, errors=(FieldError(code, detail, parameter=parameter),))
 
 
 async def _csv(columns: Sequence[str], rejects: AsyncIterator[Row]) -> AsyncIterator[bytes]:
@@ -78,4 +233,4 @@ def _line(cells: Sequence[object]) -> bytes:
     return text.getvalue().encode()
 
 
-ROUTES = (show_import, show_errors)
+ROUTES = (receive, show_import, show_errors)

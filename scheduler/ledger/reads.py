@@ -100,6 +100,11 @@ async def batch(database: Database, account_id: int, batch_id: int) -> Row:
     return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
 
 
+async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:
+    """Its name and agent, without the counts."""
+    return _found(await database.fetch_row("read_batch_head", account_id, batch_id), "batch")
+
+
 async def import_(database: Database, account_id: int, import_id: int) -> Row:
     return _found(await database.fetch_row("read_import", account_id, import_id), "import")
 

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import AppRunner
 
-from api.app import SERVER_OPTIONS, make_app
+from api.app import make_app, make_runner
 from api.deps import Deps
 from scheduler.clock import SteppedClock
 from scheduler.domain.time import HOUR, MINUTE, Ms
@@ -32,6 +33,15 @@ EPOCH = "e1"
 LIVE_PRESET = {"enabled": True, "strategy": "followup"}
 
 
+class ApiServer(TestServer):
+    """Serves the app as the processes do."""
+
+    __test__ = False
+
+    async def _make_runner(self, **_: Any) -> AppRunner:
+        return make_runner(self.app)
+
+
 @dataclass
 class HungUp:
     """A provider's hang_up that only remembers."""
@@ -51,8 +61,7 @@ class Tenant:
 
 @dataclass
 class Site:
-    """The running API and what stands behind it. `home`: the tenant whose key is sent unless told otherwise.
-    """
+    """The running API and what stands behind it. `home`: whose key is sent unless told otherwise."""
 
     client: TestClient
     deps: Deps
@@ -150,7 +159,7 @@ async def a_site(
         hang_up=hung_up,
     )
     home = await a_tenant(database)
-    client = await aiohttp_client(make_app(deps), server_kwargs=SERVER_OPTIONS)
+    client = await aiohttp_client(ApiServer(make_app(deps)))
     return Site(client, deps, clock, home, hung_up)
 
 

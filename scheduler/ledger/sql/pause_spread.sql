@@ -4,7 +4,8 @@
 -- Rows: loop_id, lane_id, shard, next_at, was_at of those moved
 WITH moved AS (
     SELECT lo.loop_id, lo.next_at AS was, la.shard,
-           date_trunc('milliseconds', $2 + least($4::interval, lo.open_until - $3::interval - $2)
+           date_trunc('milliseconds', $2::timestamptz
+               + least($4::interval, lo.open_until - $3::interval - $2::timestamptz)
                * ((hashint8extended(lo.loop_id, 0) & 2147483647)::double precision / 2147483648)) AS next_at
     FROM loop AS lo
     JOIN lane AS la USING (lane_id)

@@ -1,0 +1,52 @@
+"""I24: nothing of one tenant ever reaches another."""
+
+from __future__ import annotations
+
+from api.app import ROUTES
+from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
+
+
+async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
+    """I24: every route, asked by A with the ids of B, answers 404 and never with B's canary."""
+    canary = "canary-9f3a"
+    other = await a_tenant(site.database, canary)
+    agent = site.deps.ids.write("agt", other.agent_id)
+    theirs = await (
+        await site.post("/v1/leads", a_lead(name=canary, external_id=canary, agent_id=agent), key=other.key)
+    ).json()
+    await site.rows(
+        "INSERT INTO batch (account_id, agent_id, name, priority, created_at, updated_at) "
+        "VALUES ($1, $2, $3, 'bulk', now(), now())", other.account_id, other.agent_id, canary,
+    )  # fmt: skip
+    await site.rows(
+        "INSERT INTO import (account_id, batch_id, status, started_at) VALUES ($1, 1, 'done', now())",
+        other.account_id,
+    )
+    await site.rows(
+        "INSERT INTO attempt (loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, step, kind, "
+        "channel, state, due_at, armed_at, not_after, permit, why, rules_revision, policy_version) "
+        "SELECT loop_id, lead_id, account_id, agent_id, 0, lane_id, 1, 1, 'first', 'call', 'armed', now(), "
+        "now(), now(), gen_random_uuid(), '[]', 'r', 1 FROM loop",
+    )
+    ids = {"leads": theirs["id"], "agents": agent}
+    for name, prefix in (("batches", "bat"), ("imports", "imp"), ("attempts", "att")):
+        ids[name] = site.deps.ids.write(prefix, 1)
+    asked = 0
+    for route in ROUTES:
+        path = route.path.replace("{id}", ids.get(route.path.split("/")[2], ""))
+        if route.method == "GET" and "{id}" in route.path:
+            assert (await site.get(path, key=other.key)).status == 200, path
+            reply = await site.get(path)
+            assert reply.status == 404, path
+        elif route.method == "GET":
+            reply = await site.get(path)
+        else:
+            continue
+        asked += 1
+        assert canary not in await reply.text()
+    assert asked >= 10
+    for narrow in ({"name": canary}, {"external_id": canary}, {"phone": PHONE}, {"agent_id": agent}):
+        found = await (await site.post("/v1/leads/search", {"filter": narrow})).json()
+        assert found["data"] == []
+    assert (await site.post("/v1/leads", a_lead(phone=OTHER_PHONE, agent_id=agent))).status == 422
+    assert await site.rows("SELECT 1 FROM lead WHERE account_id = $1", site.home.account_id) == []
