@@ -120,9 +120,10 @@ def next_opening(policy: Policy, place: Place, at_ms: Ms, *, after_hours: bool =
     return found[1:] if found else None
 
 
-def part_is_open(calendar: Calendar, part: int, from_ms: Ms, until_ms: Ms) -> bool:
-    """Whether a call would find room in this daypart between the two instants."""
-    return calendar.parts[part].first(from_ms, until_ms, ROOM) is not None
+def has_room(calendar: Calendar, part: int | None, from_ms: Ms, until_ms: Ms) -> bool:
+    """Whether a call would find room between the two instants, in this daypart where one is given."""
+    openings = calendar.open if part is None else calendar.parts[part]
+    return openings.first(from_ms, until_ms, ROOM) is not None
 
 
 def _openings(calendar: Calendar, wish: Wish) -> Openings:

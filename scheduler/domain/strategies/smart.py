@@ -12,7 +12,7 @@ from scheduler.domain.case import Case
 from scheduler.domain.dayparts import DAYPARTS, index_at
 from scheduler.domain.localtime import day_start, minute_of
 from scheduler.domain.model import AttemptKind, Why
-from scheduler.domain.placement import Fit, Wish, part_is_open
+from scheduler.domain.placement import Fit, Wish, has_room
 from scheduler.domain.time import HOUR, MINUTE, Ms
 
 LEAST_GAP: Ms = 2 * HOUR
@@ -48,9 +48,12 @@ def smart(case: Case) -> Iterator[Wish]:
     if not case.loop.history:
         yield case.first_wish()
         return
+    zone = case.calendar.zone
     days = [case.day_of(at_ms) for at_ms in case.loop.history]
     today = max(case.day_of(case.ended_ms), case.day_of(case.limits.now_ms))
     for day in range(today, today + SEARCH_DAYS + WEEK_DAYS):
+        if not has_room(case.calendar, None, day_start(zone, day), day_start(zone, day + 1)):
+            continue
         number = day - days[0] + 1
         quota = _quota(paces, number)
         if quota == 0 and day - days[-1] >= WEEK_DAYS:
@@ -89,9 +92,7 @@ def _parts_left(case: Case, day: int, quota: int) -> tuple[int | None, ...]:
     had = [index_at(minute_of(zone, at_ms)) for at_ms in history if case.day_of(at_ms) == day]
     from_ms, until_ms = _stretch(case, day)
     from_ms = max(from_ms, case.limits.free_ms)
-    still_open = [
-        part for part in range(len(DAYPARTS)) if part_is_open(case.calendar, part, from_ms, until_ms)
-    ]
+    still_open = [part for part in range(len(DAYPARTS)) if has_room(case.calendar, part, from_ms, until_ms)]
     if not still_open and not had:
         return (None,)
     later = [part for part in still_open if not had or part > max(had)]
