@@ -174,14 +174,13 @@ def find_dialwheel(session: Session) -> ApiClient:
     raise ServerUnavailable("no dialwheel is running", f"none uses {data}", "start it with: dialwheel up")
 
 
-def blocks_of(file: IO[bytes], stop: threading.Event, sent: list[int]) -> Iterator[bytes]:
-    """The file in blocks, `sent[0]` counting its bytes. After `stop` it ends with the line it is in."""
+def blocks_of(file: IO[bytes], stop: threading.Event) -> Iterator[bytes]:
+    """The file in blocks. After `stop` it ends with the line it is in."""
     while block := file.read(BLOCK):
         if stop.is_set():
             line, newline, _ = block.partition(b"\n")
             yield line + newline
             return
-        sent[0] += len(block)
         yield block
 
 

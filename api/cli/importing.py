@@ -13,12 +13,11 @@ from typing import IO, Any, NamedTuple
 from api.cli.client import ApiClient, blocks_of, find_dialwheel
 from api.cli.dialing import agent_id
 from api.cli.exits import INTERRUPTED, OK, REJECTED_ROWS
+from api.cli.import_words import COUNTS, Meter, reading_text, result_lines
 from api.cli.session import Progress, Session
 from scheduler.errors import DialwheelError, NotFound, ServerUnavailable, UsageError
 
 TYPES = {".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
-COUNTS = ("created", "updated", "unchanged", "duplicate", "suppressed", "rejected")
-HIDE_TIME_LEFT_S = 2.0
 
 
 class ImportOrder(NamedTuple):
@@ -72,19 +71,17 @@ def _send(
     stop: threading.Event,
 ) -> dict[str, Any]:
     """The last line of the live answer."""
-    size = path.stat().st_size
-    sent = [0]
     progress = Progress(session)
-    began_s = time.monotonic()
+    meter = Meter(_rows_in(file), time.monotonic())
     content_type = TYPES.get(path.suffix.lower(), "text/csv")
     last: dict[str, Any] = {}
     try:
-        for line in client.upload("/v1/imports", query, blocks_of(file, stop, sent), content_type):
+        for line in client.upload("/v1/imports", query, blocks_of(file, stop), content_type):
             last = line
             if line.get("t") == "start":
-                session.say(_reading_text(line, path, size))
+                session.say(reading_text(line, path))
             elif line.get("t") == "progress":
-                progress.show(_progress_text(line, sent[0], size, time.monotonic() - began_s))
+                progress.show(meter.text(line["rows"], line["rejected"], time.monotonic()))
     finally:
         progress.clear()
     if last.get("t") != "done":
@@ -96,23 +93,15 @@ def _send(
     return last
 
 
-def _reading_text(line: dict[str, Any], path: Path, size: int) -> str:
-    """What was made of the file's first lines."""
-    names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-    form = names.get(line.get("delimiter") or "", line.get("format") or "")
-    columns = "  ".join(f"{column}→{field}" for field, column in (line.get("columns") or {}).items())
-    kept = "  ".join(f"{name}→variables" for name in line.get("variables") or [])
-    return f"  Reading {path.name}   {size / 1e6:.1f} MB, {form}\n  Columns  {columns}  {kept}".rstrip()
-
-
-def _progress_text(line: dict[str, Any], sent: int, size: int, elapsed_s: float) -> str:
-    share = min(sent / size, 1.0) if size else 1.0
-    bar = "█" * int(share * 20)
-    rate = float(line.get("rows_per_s") or 0)
-    text = f"  importing {bar:░<20}  {_grouped(line.get('rows', 0))} rows  {_grouped(int(rate))}/s"
-    if elapsed_s > HIDE_TIME_LEFT_S and 0 < share < 1:
-        text += f"  {elapsed_s / share - elapsed_s:.0f} s left"
-    return f"{text}  {_grouped(line.get('rejected', 0))} bad"
+def _rows_in(file: IO[bytes]) -> int:
+    """Lines of the file less its header; 0 for a pipe, which can be read only once."""
+    if not file.seekable():
+        return 0
+    lines = 0
+    while block := file.read(1 << 20):
+        lines += block.count(b"\n")
+    file.seek(0)
+    return lines - 1
 
 
 def _save_rejected(client: ApiClient, result: dict[str, Any], path: Path) -> Path:
@@ -124,27 +113,14 @@ def _save_rejected(client: ApiClient, result: dict[str, Any], path: Path) -> Pat
 def _report(
     session: Session, result: dict[str, Any], saved: Path | None, elapsed_s: float, *, interrupted: bool
 ) -> None:
-    counts = {name: int(result.get(name) or 0) for name in COUNTS}
-    rows = int(result.get("rows") or 0)
-    said = " · ".join(
-        f"{_grouped(count)} {name}" for name, count in counts.items() if count or name == "created"
-    )
-    lines = [f"  Done in {elapsed_s:.1f} s.  {_grouped(rows)} rows: {said}"]
-    if sum(counts.values()) != rows:
-        lines.append(
-            f"  These do not add up: {_grouped(sum(counts.values()))} of {_grouped(rows)}. Please report it."
-        )
-    if saved is not None:
-        lines.append(
-            f"  {_grouped(counts['rejected'])} bad rows saved to {saved.name} (fix and import that file)."
-        )
-    if interrupted:
-        lines.append(
-            "  Interrupted: the rest was not sent. The same command goes on, nothing is added twice."
-        )
-    value = {**result, "elapsed_s": round(elapsed_s, 3), "errors_file": str(saved) if saved else None,
-             "interrupted": interrupted}  # fmt: skip
-    session.answer(value, lines, plain=[("rows", rows), *counts.items()])
+    value = {
+        **result,
+        "elapsed_s": round(elapsed_s, 3),
+        "errors_file": str(saved) if saved else None,
+        "interrupted": interrupted,
+    }
+    lines = result_lines(result, saved, elapsed_s, interrupted=interrupted)
+    session.answer(value, lines, plain=[(name, result[name]) for name in ("rows", *COUNTS)])
 
 
 @contextmanager
@@ -178,8 +154,3 @@ def _stop_on_interrupt(session: Session, stop: threading.Event) -> Iterator[None
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _grouped(number: Any) -> str:
-    """Thousands apart by a thin space, as the dashboard shows them."""
-    return f"{int(number or 0):,}".replace(",", " ")

@@ -248,6 +248,6 @@ def test_an_import_reports_saves_rejected_rows_and_ends_with_seven(
 
     assert (words.code, as_json.code) == (7, 7)
     assert "3 rows: 2 created · 1 rejected" in words.out
-    assert "1 bad rows saved to leads.errors.csv" in words.out
+    assert "1 bad row saved to leads.errors.csv" in words.out
     assert (tmp_path / "work" / "leads.errors.csv").read_text().startswith("phone,_row,_code,_detail")
     assert json.loads(as_json.out).items() >= counts.items()
