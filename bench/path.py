@@ -102,7 +102,8 @@ async def enrol_backlog(stores: Stores, leads: int, *, max_dials_per_s: float | 
     Answers the accounts; `max_dials_per_s` is the limit of them all together."""
     now_ms = stores.clock.now_ms()
     accounts = -(-leads // MOST_A_ACCOUNT)
-    left, made = leads, []
+    left = leads
+    made: list[int] = []
     while left:
         count = min(left, MOST_A_ACCOUNT)
         account_id = await create_account(

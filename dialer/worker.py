@@ -103,6 +103,7 @@ class Worker:
         )
         if not claimed.claims:
             return Pass(0, 0, claimed.wake_at_ms)
+        self._metrics.due(len(claimed.claims))
         sent = await self._arm_and_send(claimed.claims)
         return Pass(len(claimed.claims), sent, claimed.wake_at_ms)
 
