@@ -10,6 +10,10 @@ ifeq ($(FOUND_UV),)
 export UV_CACHE_DIR := $(CURDIR)/.tools/cache
 export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.tools/python
 endif
+# An organisation's own certificate authority is in the system's store, not among those that uv brings.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS ?= 1
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench

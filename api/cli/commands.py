@@ -195,7 +195,7 @@ def demo(
     leads: int = 10_000,
     speed: float = 600,
     seed: int | None = None,
-    json: str | None = None,
+    json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     rings: str | None = None,
     no_browser: Annotated[bool, Switch] = False,
     session: Given,

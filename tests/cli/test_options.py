@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.cli.app import make_app
 from api.cli.session import Options, split_options
 from scheduler.errors import UsageError
 
@@ -32,3 +33,12 @@ def test_common_options_are_taken_from_anywhere(words: str, options: Options, re
 def test_an_option_without_its_value_is_refused(words: str) -> None:
     with pytest.raises(UsageError):
         split_options(words.split())
+
+
+@pytest.mark.parametrize("words", ["demo --json -", "demo --until-done --leads 10 --json - --rings r.ndjson"])
+def test_the_demos_summary_may_go_to_stdout(words: str) -> None:
+    """`-` is a value here, although it begins as options do."""
+    function, bound, _ = make_app().parse_args(words.split(), print_error=False, exit_on_error=False)
+
+    assert function.__name__ == "demo"
+    assert bound.arguments["json"] == "-"
