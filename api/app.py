@@ -20,7 +20,7 @@ from api.routes import account, agents, attempts, batches, dnc, health, imports,
 from api.routing import Route, add_routes
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
-from scheduler.metrics import CONTENT_TYPE, Metrics
+from scheduler.metrics import CONTENT_TYPE, Depths, Metrics
 
 ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
@@ -44,6 +44,7 @@ def make_app(deps: Deps) -> web.Application:
     app.on_response_prepare.append(put_headers)
     add_routes(app, ROUTES, deps, KeyRing(deps.flow.database, deps.id_key, deps.clock))
     health.add_health(app, deps)
+    deps.metrics.on_scrape(lambda: _depths(deps))
     app[imports.WORKERS] = ImportWorkers(deps.settings.import_workers)
     app.on_cleanup.append(_close_workers)
     app.cleanup_ctx.append(lambda _app: _purging(deps))
@@ -64,6 +65,15 @@ def make_metrics_app(metrics: Metrics) -> web.Application:
 def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunner:
     """The app ready to be bound to a port: `await runner.setup()`, then a site."""
     return web.AppRunner(app, shutdown_timeout=shutdown_s, handle_signals=False, **SERVER_OPTIONS)
+
+
+async def _depths(deps: Deps) -> Depths:
+    shards = await wheel.depths(deps)
+    return Depths(
+        depth=sum(shard.depth for shard in shards),
+        overdue=sum(shard.overdue for shard in shards),
+        in_flight=sum(shard.in_flight for shard in shards),
+    )
 
 
 async def _close_workers(app: web.Application) -> None:

@@ -51,9 +51,7 @@ class Metrics:
             buckets=_HTTP_S,
             registry=on,
         )
-        self._depth = Gauge("dialwheel_wheel_depth", "Attempts that wait on the wheel", registry=on)
-        self._overdue = Gauge("dialwheel_overdue", "Attempts past their time", registry=on)
-        self._in_flight = Gauge("dialwheel_in_flight", "Calls under way", registry=on)
+        self._gauges: tuple[Gauge, ...] = ()
         self._read_depths: ReadDepths | None = None
 
     def due(self, attempts: int) -> None:
@@ -75,8 +73,14 @@ class Metrics:
         self._http.labels(method, route, str(status)).observe(seconds)
 
     def on_scrape(self, read_depths: ReadDepths) -> None:
-        """Where the gauges come from."""
+        """Where the gauges come from; a process that cannot tell has none, rather than zeros."""
+        on = self.registry
         self._read_depths = read_depths
+        self._gauges = self._gauges or (
+            Gauge("dialwheel_wheel_depth", "Attempts that wait on the wheel", registry=on),
+            Gauge("dialwheel_overdue", "Attempts past their time", registry=on),
+            Gauge("dialwheel_in_flight", "Calls under way", registry=on),
+        )
 
     async def render(self) -> bytes:
         """Prometheus' text. With the wheel away the gauges are not a number rather than an old one."""
@@ -84,9 +88,9 @@ class Metrics:
             try:
                 depths = await self._read_depths()
             except DialwheelError:
-                values = (float("nan"),) * 3
+                values: tuple[float, ...] = (float("nan"),) * 3
             else:
                 values = (depths.depth, depths.overdue, depths.in_flight)
-            for gauge, value in zip((self._depth, self._overdue, self._in_flight), values, strict=True):
+            for gauge, value in zip(self._gauges, values, strict=True):
                 gauge.set(value)
         return generate_latest(self.registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from api import schemas
+from api.deps import Deps
 from api.instants import utc
 from api.routing import Call, Reply, route
 from scheduler.ledger.instants import EPOCH
@@ -13,24 +14,10 @@ from scheduler.ledger.instants import EPOCH
 @route("GET", "/v1/wheel", scope="read")
 async def show_wheel(call: Call) -> Reply[schemas.Wheel]:
     """Depth, what is overdue and what is under way, over all accounts of this installation."""
-    now_ms = call.deps.clock.now_ms()
-    shards = []
-    for shard in range(call.deps.settings.shards):
-        counts = await call.deps.flow.wheel.counts(shard, now_ms)
-        shards.append(
-            schemas.ShardDepth(
-                shard,
-                counts.waiting,
-                counts.held,
-                counts.overdue,
-                counts.in_call,
-                counts.leased,
-                counts.lanes,
-            )
-        )
+    shards = await depths(call.deps)
     wheel = schemas.Wheel(
         object="wheel",
-        at=utc(EPOCH + timedelta(milliseconds=now_ms)),
+        at=utc(EPOCH + timedelta(milliseconds=call.deps.clock.now_ms())),
         depth=sum(shard.depth for shard in shards),
         held=sum(shard.held for shard in shards),
         overdue=sum(shard.overdue for shard in shards),
@@ -39,6 +26,26 @@ async def show_wheel(call: Call) -> Reply[schemas.Wheel]:
         shards=shards,
     )
     return Reply(wheel)
+
+
+async def depths(deps: Deps) -> list[schemas.ShardDepth]:
+    """Every shard in numbers. Raises ServerUnavailable."""
+    now_ms = deps.clock.now_ms()
+    shards = []
+    for shard in range(deps.settings.shards):
+        counts = await deps.flow.wheel.counts(shard, now_ms)
+        shards.append(
+            schemas.ShardDepth(
+                shard=shard,
+                depth=counts.waiting,
+                held=counts.held,
+                overdue=counts.overdue,
+                in_flight=counts.in_call,
+                leased=counts.leased,
+                lanes=counts.lanes,
+            )
+        )
+    return shards
 
 
 ROUTES = (show_wheel,)

@@ -21,7 +21,8 @@ from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
 from scheduler.flow.keys import lead_key
 from scheduler.ledger.audit import Actor, write_audit
-from scheduler.ledger.database import Row
+from scheduler.ledger.contention import in_transaction
+from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms
 
 log = structlog.get_logger()
@@ -108,13 +109,15 @@ async def _suppress(
 
 async def _cancel(flow: Flow, account_id: int, phone: str, now_ms: Ms) -> tuple[list[Row], list[Row]]:
     """End what was planned for the phone; answers the loops ended and the attempts that are live."""
-    async with flow.database.transaction() as on:
+
+    async def work(on: Connection) -> tuple[list[Row], list[Row]]:
         lead = await flow.database.fetch_row("opt_out_lock", account_id, phone, on=on)
         if lead is None:
             return [], []
         ended = await flow.database.fetch("opt_out_end", lead["lead_id"], to_datetime(now_ms), on=on)
-        live = await flow.database.fetch("opt_out_live", account_id, phone, on=on)
-    return ended, live
+        return ended, await flow.database.fetch("opt_out_live", account_id, phone, on=on)
+
+    return await in_transaction(flow.database, work)
 
 
 async def _live(flow: Flow, account_id: int, phone: str) -> list[Row]:

@@ -18,6 +18,8 @@ from scheduler.errors import DialwheelError, NotFound, Refused
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import MARGIN
 from scheduler.ledger.audit import Actor, write_audit
+from scheduler.ledger.contention import in_transaction
+from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.wheel import Placing
 
@@ -85,37 +87,28 @@ async def resume_account(
 
 async def _spread(flow: Flow, account_id: int, spread_over_s: int, now_ms: Ms) -> int:
     """Move what is overdue, a chunk of leads at a time, in id order."""
-    moved, after = 0, 0
-    while True:
-        async with flow.database.transaction() as on:
-            locked = await flow.database.fetch(
-                "pause_overdue",
-                account_id,
-                to_datetime(now_ms),
-                timedelta(milliseconds=ROOM_MS),
-                after,
-                CHUNK,
-                on=on,
-            )
-            lead_ids = [row["lead_id"] for row in locked]
-            rows = await flow.database.fetch(
-                "pause_spread",
-                lead_ids,
-                to_datetime(now_ms),
-                timedelta(milliseconds=ROOM_MS),
-                timedelta(seconds=spread_over_s),
-                f"calls held back by the pause start again over {spread_over_s} s",
-                on=on,
-            )
-        placings = [
-            Placing(row["shard"], row["lane_id"], row["loop_id"], to_ms(row["next_at"]), to_ms(row["was_at"]))
-            for row in rows
-        ]
+    now, room = to_datetime(now_ms), timedelta(milliseconds=ROOM_MS)
+    spread = timedelta(seconds=spread_over_s)
+    detail = f"calls held back by the pause start again over {spread_over_s} s"
+    moved, after, more = 0, 0, True
+
+    async def move(on: Connection) -> tuple[list[int], list[Row]]:
+        locked = await flow.database.fetch("pause_overdue", account_id, now, room, after, CHUNK, on=on)
+        lead_ids = [row["lead_id"] for row in locked]
+        return lead_ids, await flow.database.fetch("pause_spread", lead_ids, now, room, spread, detail, on=on)
+
+    while more:
+        lead_ids, rows = await in_transaction(flow.database, move)
+        placings = [_placing(row) for row in rows]
         await flow.place([item for item in placings if flow.within_horizon(item.due_at_ms, now_ms)], now_ms)
         moved += len(rows)
-        if len(lead_ids) < CHUNK:
-            return moved
-        after = lead_ids[-1]
+        more = len(lead_ids) == CHUNK
+        after = lead_ids[-1] if lead_ids else after
+    return moved
+
+
+def _placing(row: Row) -> Placing:
+    return Placing(row["shard"], row["lane_id"], row["loop_id"], to_ms(row["next_at"]), to_ms(row["was_at"]))
 
 
 async def _lift(

@@ -259,8 +259,16 @@ async def test_metrics_name_routes_and_never_paths_phones_or_tenants(site: Site,
 
     assert 'route="/v1/leads/{id}"' in text
     assert 'route="unmatched"' in text
-    for name in ("due_total", "dispatched_total 1.0", 'attempts_total{outcome="answered"} 1.0', "wheel_depth",
-                 "dispatch_lag_seconds_bucket", "overdue", "in_flight", "ingest_rows_total 3.0"):  # fmt: skip
+    for name in (
+        "due_total",
+        "dispatched_total 1.0",
+        'attempts_total{outcome="answered"} 1.0',
+        "dispatch_lag_seconds_bucket",
+        "wheel_depth 1.0",
+        "overdue 0.0",
+        "in_flight 0.0",
+        "ingest_rows_total 3.0",
+    ):
         assert f"dialwheel_{name}" in text, name
     assert PHONE[1:] not in text
     assert lead["id"] not in text
