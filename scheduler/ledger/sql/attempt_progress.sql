@@ -13,4 +13,4 @@ SET state = CASE
 FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $7::text[])
     AS s (attempt_id, state, dispatched_at, answered_at, provider_call_id, error)
 WHERE a.attempt_id = s.attempt_id
-  AND a.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call');
+  AND a.state NOT IN ('not_sent', 'done', 'canceled');

@@ -8,7 +8,8 @@
 -- $22 steps smallint[]  $23 consecutive_errors smallint[]  $24 postponed smallint[]
 -- $25 dialled_ats timestamptz[]  $26 end_reasons text[]  $27 lead_ids bigint[]  $28 lead_statuses text[]
 -- $29 contact_ats timestamptz[]  $30 now timestamptz
--- Rows: attempt_id of those this call closed
+-- Rows: attempt_id of those this call closed. (The states are excluded, not named: named, they would match the
+-- index of all live calls, and the plan would walk through every call under way.)
 WITH s AS (
     SELECT *
     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
@@ -47,5 +48,5 @@ SET state = 'done', outcome = s.outcome, disposition = s.disposition, ended_at =
     provider = $11, provider_call_id = coalesce(a.provider_call_id, s.provider_call_id)
 FROM s
 WHERE a.attempt_id = s.attempt_id
-  AND a.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call')
+  AND a.state NOT IN ('not_sent', 'done', 'canceled')
 RETURNING a.attempt_id;
