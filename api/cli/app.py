@@ -6,7 +6,7 @@ import sys
 from difflib import get_close_matches
 from typing import Any
 
-from cyclopts import App, CycloptsError, UnknownCommandError, UnknownOptionError
+from cyclopts import App, CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from api.cli.commands import COMMANDS
 from api.cli.exits import INTERRUPTED, OK, exit_code, print_error, unexpected
@@ -100,6 +100,10 @@ def _usage(error: CycloptsError) -> UsageError:
             "nothing has a name like it",
             f"see what there is: dialwheel {chain} --help".replace("  ", " "),
         )
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        why = f"dialwheel {chain} takes no more"
+        return UsageError(f"too many words: {words}", why, f"see: dialwheel {chain} --help")
     what, colon, why = str(error).rstrip(".").partition(": ")
     if not colon or isinstance(error, UnknownOptionError):
         what, why = what + colon + why, f"dialwheel {chain} does not understand it".replace("  ", " ")

@@ -87,6 +87,7 @@ def test_pause_without_a_reason_is_refused_as_the_sample_shows(dialwheel: Dialwh
     [
         ("frobnicate", 2, 'no command "frobnicate"'),
         ("import", 2, "requires an argument"),
+        ("status now", 2, "too many words: now"),
         ("import x.csv --bogus 1", 2, "unknown option: --bogus"),
         ("import x.csv --max-per-min many", 2, "--max-per-min"),
         ("import x.csv --priority urgent", 2, "--priority"),
