@@ -84,30 +84,38 @@ local function park(lane, gate_id, at)
   set_at(lane, at)
 end
 
--- Brings lanes back that wait at a gate, if it has room: live ones first, then a few more than there is room,
--- so that the next claim still chooses by virtual time. `all` brings them whatever the room. At most `most`.
+-- Brings lanes back that wait at a gate, if it has room: live ones all, of the others a few more than there is room,
+-- so that the next claim still chooses by virtual time. `all` brings them whatever the room. Looks at `most` lanes; if
+-- none of them has work, one more is shown to the next claim, which asks here again, so that nothing sticks.
 -- Answers how many came back.
 local function admit(gate_id, all, most)
-  local left, back = INF, 0
+  local wanted, back, seen = all and INF or nil, 0, 0
   for _, class in ipairs({'live', 'bulk'}) do
     local key = parked_key(gate_id, class)
     local n = call('SCARD', key)
-    if n > 0 then
-      if left == INF and not all then
+    while n > 0 and seen < most do
+      if not wanted then
         local free = room(gate(gate_id))
         if free < 1 then return back end
-        left = free + 8
+        wanted = free + 8
       end
-      local want = min(n, most - back)
-      if class ~= 'live' and not all then want = min(want, left) end
-      if want > 0 then
-        for _, id in ipairs(call('SPOP', key, want)) do
-          call('HDEL', rule_key(id), 'parked')
-          local lane = lane_of(id)
-          lane.parked = nil
-          if file(lane) < INF then back = back + 1 end
-        end
+      local want = min(n, most - seen)
+      if class ~= 'live' then want = min(want, wanted - back) end
+      if want < 1 then return back end
+      for _, id in ipairs(call('SPOP', key, want)) do
+        call('HDEL', rule_key(id), 'parked')
+        local lane = lane_of(id)
+        lane.parked = nil
+        if file(lane) < INF then back = back + 1 end
       end
+      seen, n = seen + want, n - want
+    end
+    if n > 0 and back == 0 and not all then
+      local lane = lane_of(call('SPOP', key))
+      call('HDEL', rule_key(lane.id), 'parked')
+      lane.parked = nil
+      set_at(lane, now)
+      return 1
     end
   end
   return back

@@ -85,6 +85,14 @@ async def test_a_lane_closes_at_its_instant_even_for_claims_ahead(stand: Stand):
     assert stand.wake_at_ms is None
 
 
+async def test_a_backlog_is_held_once_its_lane_has_closed(stand: Stand):
+    await stand.lane(1, open_until_ms=NOW + 100)
+    await stand.place(range(5))
+    assert len(await stand.claim(1)) == 1
+    stand.now_ms += 100
+    assert await stand.loops() == []
+
+
 async def test_a_closed_lane_spends_no_tokens(stand: Stand):
     await stand.gate("a:1", interval_us=SECOND_US)
     await stand.lane(1, "live", "a:1", open_until_ms=NOW)
@@ -245,6 +253,32 @@ async def test_the_room_a_lane_leaves_goes_to_another_that_waits(stand: Stand):
         if left:
             gone = left.pop()
             await stand.wheel.withdraw([(stand.shard, gone, gone)], stand.now_ms)
+
+
+async def test_lanes_that_closed_meanwhile_do_not_keep_the_room_from_others(stand: Stand):
+    """Only lane 150 is open when a call ends; it comes, wherever it stands among those that wait."""
+    await stand.crowd(150)
+    last = 150 if stand.under_way[0].lane_id != 150 else 149
+    for lane_id in set(range(1, 151)) - {last}:
+        await stand.lane(lane_id, "bulk", "g:1", open_until_ms=NOW + 1_000)
+    await stand.drain()
+    await stand.end(stand.under_way)
+    stand.now_ms += 1_000
+    assert [claim.lane_id for claim in await stand.drain()] == [last]
+
+
+async def test_more_work_on_a_lane_at_a_full_gate_wakes_nobody(stand: Stand):
+    await stand.crowd(2)
+    await stand.rang()
+    await stand.place([70], lane_id=1)
+    await stand.place([71], lane_id=2)
+    assert len(await stand.shown()) <= 1
+    await stand.drain()
+    await stand.rang()
+    await stand.place([72], lane_id=1)
+    await stand.place([73], lane_id=2)
+    assert await stand.shown() == []
+    assert not await stand.rang()
 
 
 async def test_a_live_lane_is_the_first_to_come_back_when_a_call_ends(stand: Stand):

@@ -53,3 +53,10 @@ async def test_a_dropped_lane_may_be_shaped_again(stand: Stand):
     await stand.lane(1, "bulk", "a:1")
     assert await stand.waiting() == 1
     assert await stand.loops() == [1]
+
+
+async def test_dropped_lanes_pass_their_room_on(stand: Stand):
+    await stand.crowd(40)
+    await stand.end(stand.under_way)
+    await stand.wheel.drop_lanes(stand.shard, await stand.shown())
+    assert len(await stand.claim()) == 1

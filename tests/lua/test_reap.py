@@ -70,3 +70,12 @@ async def test_a_reap_takes_no_more_than_its_limit(stand: Stand):
     for left in (20, 10, 0):
         await stand.wheel.reap(stand.shard, now_ms=stand.now_ms, wall_ms=stand.wall_ms, limit=10)
         assert (await stand.wheel.counts(stand.shard, stand.now_ms)).leased == left
+
+
+async def test_the_slot_of_a_lost_call_goes_to_a_lane_that_waits(stand: Stand):
+    await stand.crowd(2)
+    (lost,) = stand.under_way
+    await stand.wheel.withdraw([(stand.shard, lost.lane_id, lost.loop_id)])
+    stand.wall_ms += stand.wheel.lease_ms
+    await stand.reap()
+    assert await stand.loops() == [3 - lost.loop_id]

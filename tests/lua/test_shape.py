@@ -102,17 +102,12 @@ async def test_calls_under_way_free_their_slots_at_gates_the_lane_has_left(stand
     assert await stand.loops() == [2]
 
 
-async def test_a_lane_that_closes_passes_its_room_on(stand: Stand):
-    await stand.gate("t:1", max_concurrent=1)
-    for lane_id in (1, 2):
-        await stand.lane(lane_id, "bulk", "t:1")
-        await stand.place([lane_id], lane_id=lane_id)
-    (first,) = await stand.claim(1)
-    await stand.claim()
-    await stand.end([first])
-    await stand.lane(3 - first.lane_id, "bulk", "t:1", open_until_ms=NOW)
-    await stand.place([first.loop_id + 10], lane_id=first.lane_id)
-    assert await stand.loops() == [first.loop_id + 10]
+async def test_lanes_that_are_paused_pass_their_room_on(stand: Stand):
+    await stand.crowd(40)
+    await stand.end(stand.under_way)
+    for lane_id in await stand.shown():
+        await stand.lane(lane_id, "bulk", "g:1", paused=True)
+    assert len(await stand.claim()) == 1
 
 
 @pytest.mark.parametrize("name", ["a", "a:", "A:1", "a:1}", "live:a:1", "a:1 b:2", "shard"])

@@ -41,16 +41,12 @@ async def test_many_loops_over_many_slots_go_in_bounded_steps(stand: Stand):
     assert await stand.waiting() == 800
 
 
-async def test_the_bell_rings_when_a_gate_has_room_for_another_lane(stand: Stand):
-    await stand.gate("g:1", max_concurrent=1)
-    for lane_id in (1, 2):
-        await stand.lane(lane_id, "bulk", "g:1")
-        await stand.place([lane_id], lane_id=lane_id)
-    claims = await stand.claim(1)
-    await stand.claim()
-    await stand.place([3], lane_id=claims[0].lane_id)
-    await stand.end(claims)
+async def test_the_room_that_withdrawn_loops_leave_goes_to_others_and_rings(stand: Stand):
+    await stand.crowd(40)
+    await stand.end(stand.under_way)
+    shown = await stand.shown()
+    assert len(shown) < 39
     await stand.rang()
-    other = 3 - claims[0].lane_id
-    await stand.wheel.withdraw([(stand.shard, claims[0].lane_id, 3)], stand.now_ms)
-    assert await stand.loops() == [other]
+    await stand.wheel.withdraw([(stand.shard, lane_id, lane_id) for lane_id in shown], stand.now_ms)
+    assert await stand.rang()
+    assert len(await stand.claim()) == 1

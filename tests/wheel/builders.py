@@ -28,6 +28,7 @@ class Stand:
         self.now_ms = NOW
         self.wall_ms = NOW
         self.wake_at_ms: int | None = None
+        self.under_way: list[Claim] = []
 
     async def lane(self, lane_id: int, lane_class: str = "bulk", *gates: str, **rule: Any) -> None:
         shape = Lane(lane_id, self.shard, lane_class, gates, **rule)
@@ -99,6 +100,28 @@ class Stand:
 
     def next_of(self, claim: Claim, in_ms: int) -> Placing:
         return Placing(claim.shard, claim.lane_id, claim.loop_id, self.now_ms + in_ms)
+
+    async def crowd(self, lanes: int) -> None:
+        """Lanes 1 to `lanes` with one loop each behind gate g:1, which has room for one call. One is under way, the
+        others wait at the gate."""
+        await self.gate("g:1", max_concurrent=1)
+        for lane_id in range(1, lanes + 1):
+            await self.lane(lane_id, "bulk", "g:1")
+            await self.place([lane_id], lane_id=lane_id)
+        self.under_way = await self.claim(1)
+        await self.drain()
+
+    async def drain(self) -> list[Claim]:
+        """Everything that can be claimed now."""
+        claims = await self.claim()
+        while self.wake_at_ms is not None and self.wake_at_ms <= self.now_ms:
+            claims += await self.claim()
+        return claims
+
+    async def shown(self) -> list[int]:
+        """The lanes that a claim would look at now."""
+        key = f"{{dw:{self.shard}}}:lanes:bulk"
+        return [int(lane) for lane in await self.wheel._client.zrangebyscore(key, "-inf", self.now_ms)]
 
     async def rang(self) -> bool:
         """Whether the bell has rung since this was last asked, leaving it silent."""
