@@ -1,4 +1,4 @@
-"""A whole dialwheel on real stores and a clock that is moved; what a test does not care about is filled in."""
+"""A whole dialwheel on real stores and a clock that is moved; what a test leaves open is filled in."""
 
 from __future__ import annotations
 

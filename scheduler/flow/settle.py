@@ -6,7 +6,7 @@ attempt (a state never goes back, the first end wins), and committed before anyb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -89,8 +89,8 @@ async def settle(
     provider: str,
     now_ms: Ms,
 ) -> Settled:
-    """Commit this group of news. Reports of attempts that are already over change nothing, but for one that
-    was written off as unknown: its result is put right."""
+    """Commit this group of news. Reports of attempts that are already over change nothing but two things: the
+    result of one that was written off as unknown is put right, and who said "stop" is not called again."""
     async with ledger.transaction() as on:
         attempt_ids = [report.attempt_id for report in reports]
         await ledger.fetch("settle_lock", attempt_ids, on=on)
@@ -99,19 +99,21 @@ async def settle(
         rows = {r["attempt_id"]: r for r in await ledger.fetch("settle_read", attempt_ids, on=on)}
         live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
         over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
-        placings = await _take_back(flow, ledger, [r for r in live if r.not_sent], rows, now_ms, on)
-        await _progress(ledger, [r for r in live if not r.not_sent and r.outcome is None], provider, on)
-        ended = [r for r in live if not r.not_sent and r.outcome is not None]
+        unsent = [r for r in live if _never_left(r)]
+        placings, back = await _take_back(flow, ledger, unsent, rows, on)
+        await _progress(ledger, [r for r in live if r.outcome is None and not _never_left(r)], provider, on)
+        ended = [r for r in live if r.outcome is not None]
         closings = await _plan_next(flow, ended, rows, now_ms, on)
         placings += await _close(flow, ledger, closings, provider, now_ms, on)
-        await _suppress(ledger, closings, now_ms, on)
+        await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
         await _amend(ledger, [r for r in over if r.outcome is not None], on)
-    gone = [r for r in live if r.not_sent or r.outcome is not None]
-    lanes = [rows[r.attempt_id]["lane_id"] for r in gone]
+        await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
+    gone = back + [r.attempt_id for r in ended]
+    lanes = [rows[attempt_id]["lane_id"] for attempt_id in gone]
     shards = await flow.lanes.shards_of(lanes)
     ends = [
-        CallEnd(shards[lane_id], lane_id, rows[r.attempt_id]["loop_id"])
-        for r, lane_id in zip(gone, lanes, strict=True)
+        CallEnd(shards[lane_id], lane_id, rows[attempt_id]["loop_id"])
+        for attempt_id, lane_id in zip(gone, lanes, strict=True)
     ]
     return Settled(ends, placings, [str(r.outcome) for r in ended])
 
@@ -160,7 +162,7 @@ async def _close(
         return []
     wanted = {c.next.lane for c in closings if c.next is not None and c.next.lane is not None}
     lanes = await flow.lanes.ensure(wanted, now_ms)
-    columns: list[list[Any]] = [[] for _ in range(28)]
+    written: list[tuple[Any, ...]] = []
     placings = []
     for c in closings:
         row, report, nxt = c.row, c.report, c.next
@@ -197,18 +199,24 @@ async def _close(
             row["lead_status"] if nxt is None else nxt.lead_status,
             to_datetime(report.rang_until_ms or c.dialled_at_ms),
         )
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
+        written.append(values)
+    columns = [list(column) for column in zip(*written, strict=True)]
     await ledger.fetch("settle_attempts", *columns[:10], provider, *columns[10:], to_datetime(now_ms), on=on)
     return placings
 
 
+def _never_left(report: Report) -> bool:
+    """Whether nothing was sent. A provider that denies a call and reports it all the same is not believed."""
+    return report.not_sent and report.outcome is None and report.state in ("armed", "unknown")
+
+
 async def _take_back(
-    flow: Flow, ledger: Database, unsent: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
-) -> list[Placing]:
-    """Permits that were not used: the attempt counts for nothing, the loop waits again."""
+    flow: Flow, ledger: Database, unsent: Sequence[Report], rows: dict[int, Row], on: Connection
+) -> tuple[list[Placing], list[int]]:
+    """Permits that were not used: the attempt counts for nothing, the loop waits again. Answers where, and
+    the attempts that were taken back."""
     if not unsent:
-        return []
+        return [], []
     back = await ledger.fetch(
         "attempt_not_sent",
         [r.attempt_id for r in unsent],
@@ -217,10 +225,13 @@ async def _take_back(
         [r.error for r in unsent],
         on=on,
     )
-    shards = await flow.lanes.shards_of([row["lane_id"] for row in back])
-    return [
-        Placing(shards[row["lane_id"]], row["lane_id"], row["loop_id"], to_ms(row["next_at"])) for row in back
+    waiting = [row for row in back if row["next_at"] is not None]
+    shards = await flow.lanes.shards_of([row["lane_id"] for row in waiting])
+    placings = [
+        Placing(shards[row["lane_id"]], row["lane_id"], row["loop_id"], to_ms(row["next_at"]))
+        for row in waiting
     ]
+    return placings, [row["attempt_id"] for row in back]
 
 
 async def _progress(ledger: Database, reports: Sequence[Report], provider: str, on: Connection) -> None:
@@ -253,13 +264,13 @@ async def _store(
     )
 
 
-async def _suppress(ledger: Database, closings: Iterable[_Closing], now_ms: Ms, on: Connection) -> None:
+def _stops(closing: _Closing) -> bool:
+    ends = closing.next is not None and closing.next.end_reason == EndReason.DNC
+    return ends or closing.report.disposition in STOPPED
+
+
+async def _suppress(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: Connection) -> None:
     """Who said "stop" is never called again by this account, whatever enrols them."""
-    stopped = [
-        c.row
-        for c in closings
-        if c.report.disposition in STOPPED or (c.next is not None and c.next.end_reason == EndReason.DNC)
-    ]
     if stopped:
         await ledger.execute(
             "suppression_add",
@@ -270,6 +281,14 @@ async def _suppress(ledger: Database, closings: Iterable[_Closing], now_ms: Ms, 
             to_datetime(now_ms),
             on=on,
         )
+
+
+async def _stop_late(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: Connection) -> None:
+    """The attempt was closed before its news came: what was planned meanwhile is not called."""
+    if stopped:
+        await _suppress(ledger, stopped, now_ms, on)
+        loop_ids = [row["loop_id"] for row in stopped]
+        await ledger.execute("loop_end", loop_ids, "dnc", "opted_out", to_datetime(now_ms), on=on)
 
 
 async def _amend(ledger: Database, late: Sequence[Report], on: Connection) -> None:
