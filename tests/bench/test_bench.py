@@ -1,0 +1,41 @@
+"""Every benchmark runs and answers the figures that the README shows; how fast it was is not judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+
+def bench(*arguments: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_the_path_benchmark_settles_every_lead_that_was_due():
+    result = bench("path", "--leads", "600", "--profile")
+
+    assert result["settled"] >= 500
+    assert result["attempts_per_s"] > 0
+    assert result["profile"]
+    assert result["machine"]["cores"] >= 1
+
+
+def test_the_live_benchmark_sees_every_posted_lead_dialled():
+    """P4, P14: a new live lead is called at once, beside a bulk backlog."""
+    result = bench("live", "--backlog", "600", "--live", "20", "--bulk-per-s", "50")
+
+    assert result["answered_2xx"] == result["posted"] == 20
+    assert result["dialled"] == 20
+    assert set(result["answered_to_dial_ms"]) == {"p50", "p90", "p99", "max"}
+
+
+def test_the_import_benchmark_accounts_for_every_row():
+    """I21: rows in = created + updated + unchanged + duplicate + suppressed + rejected."""
+    result = bench("import", "--rows", "3000")
+
+    assert result["rows"] == 3000
+    assert result["created"] + result["rejected"] + result["duplicate"] + result["unchanged"] == 3000
