@@ -62,7 +62,22 @@ class ImportWorkers:
             self._pool = ProcessPoolExecutor(
                 self._count, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in
             )
-        return asyncio.ensure_future(_read_there(self._pool, packed, block, now_ms))
+        return asyncio.ensure_future(self._read_there(self._pool, packed, block, now_ms))
+
+    async def _read_there(
+        self, pool: ProcessPoolExecutor, packed: bytes, block: Block, now_ms: Ms
+    ) -> ReadBlock:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(pool, read_and_draft, packed, block, now_ms)
+        except BrokenProcessPool as error:
+            if self._pool is pool:
+                self.close()  # the next file starts new ones
+            raise ServerUnavailable(
+                "an import worker ended",
+                "its process was killed or ran out of memory",
+                "send the file again",
+            ) from error
 
     def close(self) -> None:
         """End the processes; what they have not begun is dropped."""
@@ -86,15 +101,6 @@ def read_and_draft(packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:
 
 async def _read_here(packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:
     return read_and_draft(packed, block, now_ms)
-
-
-async def _read_there(pool: ProcessPoolExecutor, packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(pool, read_and_draft, packed, block, now_ms)
-    except BrokenProcessPool as error:
-        raise ServerUnavailable(
-            "an import worker ended", "its process was killed or ran out of memory", "send the file again"
-        ) from error
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""One chunk of a file into the ledger: rows, counts, rejected rows in one transaction; then onto the wheel."""
+"""One chunk of a file into the ledger: rows, counts, rejected rows in one transaction; then on the wheel."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""API 6: the usual names of columns, mapping them, and what becomes of the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.imports.columns import match_columns
+from scheduler.errors import ImportRefused
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("Phone", "phone"), ("PHONE NUMBER", "phone"), ("Mobile", "phone"), ("phone_number", "phone"),
+        ("Cell-Phone", "phone"), ("First Name", "first_name"), ("LastName", "last_name"), ("E-mail", "email"),
+        ("Time Zone", "timezone"), ("time_zone", "timezone"), ("State", "region"),
+        ("External ID", "external_id"), ("Full Name", "name"), ("Tags", "tags"), ("Consent", "consent"),
+    ],
+)  # fmt: skip
+def test_the_usual_names_are_known(name: str, field: str):
+    header = [name] if field == "phone" else ["Phone", name]
+
+    assert match_columns(header).fields[field] == len(header) - 1
+
+
+def test_unknown_columns_become_variables_and_keep_their_names():
+    columns = match_columns(["Lead Source", "Phone", ""])
+
+    assert columns.variables == (("Lead Source", 0), ("column_3", 2))
+
+
+def test_of_columns_with_one_name_the_first_counts_and_the_others_stay_apart():
+    columns = match_columns(["Phone", "Notes", "Phone", "Notes"])
+
+    assert columns.fields["phone"] == 0
+    assert columns.variables == (("Notes", 1), ("Phone", 2), ("Notes_2", 3))
+
+
+def test_the_better_name_wins_whatever_the_order():
+    assert match_columns(["Mobile", "Phone"]).fields["phone"] == 1
+
+
+def test_a_mapping_goes_before_the_names():
+    columns = match_columns(
+        ["Phone", "Contact", "Zip", "Secret"],
+        {"contact": "phone", "Zip": "variables.postcode", "Secret": "ignore"},
+    )
+
+    assert columns.fields == {"phone": 1}
+    assert columns.variables == (("Phone", 0), ("postcode", 2))
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "said"),
+    [
+        (["Name", "Email"], {}, "no phone column"),
+        (["Phone"], {"Phone": "phne"}, "unknown field"),
+        (["Phone"], {"Fone": "phone"}, "no column 'Fone'"),
+        (["Phone"], {"Phone": "ignore"}, "no phone column"),
+    ],
+)
+def test_a_file_that_cannot_be_matched_is_refused_and_says_what_to_do(
+    header: list[str], mapping: dict[str, str], said: str
+):
+    with pytest.raises(ImportRefused, match=said) as refused:
+        match_columns(header, mapping)
+
+    assert refused.value.code == "validation-failed"
+    assert refused.value.why
+    assert refused.value.do
