@@ -54,9 +54,6 @@ KINDS: dict[str, Kind] = {
         "Wait for `Retry-After`, then send the same request again to get its reply.",
     ),
     "dnc-blocked": Kind(409, "The person may not be called", "The phone is on a suppression list."),
-    "loop-already-active": Kind(
-        409, "The lead is being followed up already", "A lead has one live loop at most."
-    ),
     "state-conflict": Kind(409, "The present state forbids this", "Read the object again, then decide."),
     "body-too-large": Kind(
         413, "The body is too large", "JSON bodies may have 1 MiB; imports may have any size."
@@ -72,9 +69,6 @@ KINDS: dict[str, Kind] = {
         422,
         "The Idempotency-Key belongs to another request",
         "Choose a new key for a new request; keys are kept for 72 hours.",
-    ),
-    "no-callable-time": Kind(
-        422, "The lead can never be called", "No instant satisfies the law and the windows."
     ),
     "internal": Kind(500, "We failed", "The fault is ours; the request id is in our logs."),
     "dependency-down": Kind(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import schemas, views
+from api import requests, schemas, views
 from api.routing import Call, Reply, route
 from scheduler.flow.pause import pause_account, resume_account
 from scheduler.ledger import reads
@@ -15,7 +15,7 @@ async def show_account(call: Call) -> Reply[schemas.Account]:
 
 
 @route("POST", "/v1/account/pause", scope="calls:write")
-async def pause(call: Call, body: schemas.PauseIn) -> Reply[schemas.Account]:
+async def pause(call: Call, body: requests.PauseIn) -> Reply[schemas.Account]:
     """Stop all dialing. From its answer on, some two seconds later, nothing is dialled."""
     await pause_account(
         call.deps.flow,
@@ -29,7 +29,7 @@ async def pause(call: Call, body: schemas.PauseIn) -> Reply[schemas.Account]:
 
 
 @route("POST", "/v1/account/resume", scope="calls:write")
-async def resume(call: Call, body: schemas.ResumeIn) -> Reply[schemas.Account]:
+async def resume(call: Call, body: requests.ResumeIn) -> Reply[schemas.Account]:
     """Restart dialing; what came due meanwhile is spread over `spread_over_s`, live leads first."""
     spread = call.deps.settings.spread_over_s if body.spread_over_s is None else body.spread_over_s
     await resume_account(

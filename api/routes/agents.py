@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from api import schemas, views
+from api import requests, schemas, views
 from api.paging import link_to_next, page, read_cursor
 from api.routing import Call, Reply, route
 from scheduler.ledger import reads
 
 
 @route("GET", "/v1/agents", scope="read")
-async def list_agents(call: Call, query: schemas.ListQuery) -> Reply[schemas.Page[schemas.Agent]]:
+async def list_agents(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[schemas.Agent]]:
     """The account's agents, oldest first unless `order=desc`."""
     rows = await reads.agents(
         call.deps.flow.database,

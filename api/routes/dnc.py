@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from api import schemas
+from api import requests, schemas
 from api.instants import utc
 from api.problems import invalid
 from api.routing import Call, Reply, route
@@ -15,7 +15,7 @@ from scheduler.ledger.instants import EPOCH
 
 
 @route("POST", "/v1/dnc/entries", scope="compliance:write")
-async def add_entry(call: Call, body: schemas.DncIn) -> Reply[schemas.DncEntry]:
+async def add_entry(call: Call, body: requests.DncIn) -> Reply[schemas.DncEntry]:
     """Never call this phone again. From the answer on nobody does: what was on its way is waited for or
     ended.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from api import schemas, views
+from api import requests, schemas, views
 from api.decoding import decode_query
 from api.idempotency import KeptStream
 from api.imports.pipeline import ImportTotals, Layout, run_import
@@ -109,7 +109,7 @@ async def show_import(call: Call) -> Reply[schemas.Import]:
 
 
 @route("GET", "/v1/imports/{id}/errors", scope="read")
-async def show_errors(call: Call, query: schemas.ErrorsQuery) -> web.StreamResponse:
+async def show_errors(call: Call, query: requests.ErrorsQuery) -> web.StreamResponse:
     """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them, send them again."""
     database = call.deps.flow.database
     row = await reads.import_(database, call.account_id, call.id("imp"))
@@ -130,13 +130,13 @@ async def show_errors(call: Call, query: schemas.ErrorsQuery) -> web.StreamRespo
     return response
 
 
-def _query(request: web.Request) -> tuple[schemas.ImportQuery, dict[str, str]]:
+def _query(request: web.Request) -> tuple[requests.ImportQuery, dict[str, str]]:
     """The parameters, and the columns that `map.<column>=<field>` names."""
     values = query_values(request)
     mapping = {
         name.removeprefix("map."): values.pop(name)[-1] for name in list(values) if name.startswith("map.")
     }
-    return decode_query(values, schemas.ImportQuery), mapping
+    return decode_query(values, requests.ImportQuery), mapping
 
 
 def _format(request: web.Request) -> str | None:
@@ -154,7 +154,7 @@ def _format(request: web.Request) -> str | None:
     return FORMATS[request.content_type]
 
 
-async def _target(call: Call, query: schemas.ImportQuery) -> tuple[int, str]:
+async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str]:
     """The agent and the name of the batch; a batch that exists brings its agent."""
     agent_id = None if query.agent_id is None else call.ids.read("agt", query.agent_id)
     if query.agent_id is not None and agent_id is None:

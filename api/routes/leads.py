@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from api import schemas, timeline, views
+from api import requests, schemas, timeline, views
 from api.explain import blockers_of
 from api.instants import sensible, utc
 from api.paging import page, read_cursor
@@ -26,7 +26,7 @@ MOST_DEPTH = 8
 
 
 @route("POST", "/v1/leads", scope="leads:write")
-async def create_lead(call: Call, body: schemas.LeadIn) -> Reply[schemas.Lead]:
+async def create_lead(call: Call, body: requests.LeadIn) -> Reply[schemas.Lead]:
     """Take a lead in; with an agent it is followed up, and a live one is called at once.
 
     201 for a new lead, 200 for one that was known by its external id or its phone: it is changed where it
@@ -93,7 +93,7 @@ async def explain_lead(call: Call) -> Reply[schemas.Explain]:
 
 
 @route("POST", "/v1/leads/search", scope="read")
-async def search_leads(call: Call, body: schemas.SearchIn) -> Reply[schemas.Page[schemas.Lead]]:
+async def search_leads(call: Call, body: requests.SearchIn) -> Reply[schemas.Page[schemas.Lead]]:
     """Leads that match every part of the filter, newest first. Phones travel in the body, never in an URL."""
     narrow = _filter(call, body.filter)
     if narrow is None:
@@ -114,7 +114,7 @@ async def _lead(call: Call) -> Any:
     return await reads.lead(call.deps.flow.database, call.account_id, call.id("lead"))
 
 
-def _read(body: schemas.LeadIn) -> Entry:
+def _read(body: requests.LeadIn) -> Entry:
     """The body as an entry; Problem 422 points at what is wrong."""
     consent = body.consent
     instants = {
@@ -154,7 +154,7 @@ def _depth(value: Any) -> int:
     return 0
 
 
-async def _target(call: Call, body: schemas.LeadIn) -> tuple[int | None, int | None]:
+async def _target(call: Call, body: requests.LeadIn) -> tuple[int | None, int | None]:
     """The agent and the batch that the body names; a batch brings its agent."""
     agent_id = None if body.agent_id is None else call.ids.read("agt", body.agent_id)
     if body.agent_id is not None and agent_id is None:
@@ -170,7 +170,7 @@ async def _target(call: Call, body: schemas.LeadIn) -> tuple[int | None, int | N
     return agent_id or owned.batch_agent_id, batch_id
 
 
-def _filter(call: Call, said: schemas.LeadFilterIn) -> reads.LeadFilter | None:
+def _filter(call: Call, said: requests.LeadFilterIn) -> reads.LeadFilter | None:
     """None when no lead can match: an id or a phone that cannot be anybody's."""
     phone, agent_id, batch_id = None, None, None
     if said.phone is not None:

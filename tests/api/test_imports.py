@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
+from scheduler.errors import ServerUnavailable
 from tests.api.builders import Site, a_tenant
 
 CSV = {"Content-Type": "text/csv"}
@@ -226,3 +227,20 @@ async def test_rows_are_counted_in_the_metrics(site: Site):
     await send(site, FILE)
 
     assert b"dialwheel_ingest_rows_total 4.0" in await site.deps.metrics.render()
+
+
+async def test_an_export_that_breaks_does_not_look_like_one_that_ended(site: Site):
+    data = b"Phone\n" + b"x%d\n" * 1500 % tuple(range(1500))
+    said = await (await send(site, data)).json()
+    assert said["rejected"] == 1500
+    fetch, pages = site.database.fetch, []
+
+    async def breaking(name: str, *arguments: Any, **rest: Any) -> Any:
+        pages.append(name)
+        if pages.count("read_import_rejects") == 2:
+            raise ServerUnavailable("Postgres does not answer")
+        return await fetch(name, *arguments, **rest)
+
+    site.database.fetch = breaking  # type: ignore[method-assign]
+    with pytest.raises(ClientError):
+        await (await site.get(said["errors_url"])).read()

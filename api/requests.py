@@ -1,0 +1,92 @@
+"""Bodies and parameters that the API takes, with their bounds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Line = Annotated[str, Meta(max_length=500)]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Id = Annotated[str, Meta(max_length=32)]
+LeadStatus = Literal[
+    "new", "active", "reached", "converted", "exhausted", "unreachable", "opted_out", "closed"
+]
+
+
+class ConsentIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    basis: Annotated[str, Meta(min_length=1, max_length=100)]
+    captured_at: Annotated[datetime, Meta(tz=True)] | None = None
+    source: Line = ""
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class LeadIn(msgspec.Struct, forbid_unknown_fields=True):
+    phone: Annotated[str, Meta(max_length=64)]
+    external_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    name: Line = ""
+    email: Line = ""
+    timezone: Annotated[str, Meta(max_length=64)] | None = None
+    region: Annotated[str, Meta(max_length=64)] | None = None
+    appointment_at: Annotated[datetime, Meta(tz=True)] | None = None
+    priority: Literal["live", "bulk"] = "bulk"
+    agent_id: Id | None = None
+    batch_id: Id | None = None
+    consent: ConsentIn | None = None
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=100)] = []
+    variables: dict[str, Any] = {}
+
+
+class LeadFilterIn(msgspec.Struct, forbid_unknown_fields=True):
+    phone: Annotated[str, Meta(max_length=64)] | None = None
+    external_id: Annotated[str, Meta(max_length=255)] | None = None
+    email: Line | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    status: LeadStatus | list[LeadStatus] | None = None
+    agent_id: Id | None = None
+    batch_id: Id | None = None
+
+
+class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
+    filter: LeadFilterIn = msgspec.field(default_factory=LeadFilterIn)
+    limit: Limit = 50
+    cursor: Id | None = None
+
+
+class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
+    limit: Limit = 50
+    cursor: Id | None = None
+    order: Literal["asc", "desc"] = "asc"
+
+
+class PauseIn(msgspec.Struct, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
+
+
+class ResumeIn(msgspec.Struct, forbid_unknown_fields=True):
+    spread_over_s: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+
+
+class DncIn(msgspec.Struct, forbid_unknown_fields=True):
+    phone: Annotated[str, Meta(max_length=64)]
+    reason: Line = ""
+
+
+class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`map.<column>=<field>` is read before these."""
+
+    agent_id: Id | None = None
+    batch_id: Id | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    priority: Literal["live", "bulk"] = "bulk"
+    on_duplicate: Literal["update", "skip", "reject"] = "update"
+    region: Annotated[str, Meta(max_length=64)] | None = None
+    consent: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    max_per_min: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
+    delimiter: Annotated[str, Meta(min_length=1, max_length=3)] | None = None
+
+
+class ErrorsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    format: Literal["csv", "ndjson"] | None = None
