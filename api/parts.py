@@ -192,14 +192,22 @@ def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> li
 
 
 def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    """The recorder stops last: what the lines have sent by then is written down."""
     lines = [
         asyncio.create_task(dialing.worker.run(shard, stop), name=f"line-{shard}-{line}")
         for shard in range(stores.settings.shards)
         for line in range(stores.settings.dial_lines)
     ]
+    sent_all = asyncio.Event()
+
+    async def lines_over() -> None:
+        await asyncio.wait(lines)
+        sent_all.set()
+
     return [
         *lines,
-        asyncio.create_task(dialing.recorder.run(stop), name="recorder"),
+        asyncio.create_task(lines_over(), name="lines"),
+        asyncio.create_task(dialing.recorder.run(sent_all), name="recorder"),
         asyncio.create_task(dialing.pump.run(stop), name="pump"),
     ]
 

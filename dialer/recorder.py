@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from scheduler.metrics import Metrics
 
 from dialer.providers.base import Accepted, NotDialled, PlaceResult, Provider, ProviderEvent
 from scheduler.clock import Clock
@@ -21,6 +20,7 @@ from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
 from scheduler.flow.settle import Report, Settled, StoredEvent, settle
 from scheduler.ledger.database import Database
+from scheduler.metrics import Metrics
 from scheduler.wheel import Claim, Release
 
 log = structlog.get_logger()
@@ -142,11 +142,18 @@ class Recorder:
         del self._reports[: len(given)]
         for event in events:
             self._events.pop(event.event_id, None)
-        await self._provider.acknowledge([event.event_id for event in events])
         await self._tell_wheel(sent, settled, now_ms)
+        await self._acknowledge([event.event_id for event in events])
         for outcome in settled.outcomes:
             self._metrics.attempt_ended(outcome)
         return len(sent) + len(events) + len(given)
+
+    async def _acknowledge(self, event_ids: list[str]) -> None:
+        """What the provider does not hear it hands out once more: the ledger knows it by then."""
+        try:
+            await self._provider.acknowledge(event_ids)
+        except DialwheelError as error:
+            log.warning("events_not_acknowledged", events=len(event_ids), why=error.what)
 
     async def _tell_wheel(self, sent: list[Sent], settled: Settled, now_ms: Ms) -> None:
         releases = [Release(answer.claim, sent=not _unsent(answer)) for answer in sent]

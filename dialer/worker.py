@@ -79,7 +79,6 @@ class Worker:
             try:
                 done = await self.dial(shard)
             except EpochNotReady:
-                self._epochs.pop(shard, None)
                 await asyncio.sleep(TROUBLE_REST_S / 5)
                 continue
             except DialwheelError as error:
@@ -91,16 +90,19 @@ class Worker:
 
     async def dial(self, shard: int) -> Pass:
         """One pass: claim, arm, gate, send. Raises EpochNotReady while the wheel is being rebuilt."""
-        now_ms = self._clock.now_ms()
-        claimed = await self._flow.wheel.claim(
-            shard,
-            worker=self._name,
-            claim_id=self._new_id().hex,
-            limit=self._claim_batch,
-            now_ms=now_ms,
-            wall_ms=self._clock.wall_ms(),
-            epoch=await self._epoch(shard),
-        )
+        try:
+            claimed = await self._flow.wheel.claim(
+                shard,
+                worker=self._name,
+                claim_id=self._new_id().hex,
+                limit=self._claim_batch,
+                now_ms=self._clock.now_ms(),
+                wall_ms=self._clock.wall_ms(),
+                epoch=await self._epoch(shard),
+            )
+        except EpochNotReady:
+            self._epochs.pop(shard, None)
+            raise
         if not claimed.claims:
             return Pass(0, 0, claimed.wake_at_ms)
         self._metrics.due(len(claimed.claims))
@@ -160,10 +162,14 @@ class Worker:
 
     async def _place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
         try:
-            return await self._provider.place(actions, now_ms)
+            results = await self._provider.place(actions, now_ms)
         except Exception as error:  # an adapter's fault after bytes may have left: nobody knows
             log.error("provider_failed", provider=self._provider.name, error=type(error).__name__)
             return [Unknown("the provider's adapter failed")] * len(actions)
+        if len(results) != len(actions):
+            log.error("provider_failed", provider=self._provider.name, error="another number of answers")
+            return [Unknown("the provider's adapter answered another number of calls")] * len(actions)
+        return results
 
     def _action(self, item: Armed) -> Action:
         return Action(
@@ -226,12 +232,22 @@ class Pump:
         self._clock = clock
 
     async def run(self, stop: asyncio.Event, *, poll_s: float = 0.25) -> None:
+        failing = False
         while not stop.is_set():
             self._worker.dialled.clear()
-            if await self.carry():
-                await asyncio.sleep(0.002)
+            try:
+                carried = await self.carry()
+            except DialwheelError as error:
+                if not failing:
+                    log.warning("events_not_fetched", provider=self._provider.name, why=error.what)
+                failing = True
+                await asyncio.sleep(TROUBLE_REST_S)
                 continue
-            await self._wait(poll_s)
+            failing = False
+            if carried:
+                await asyncio.sleep(0.002)
+            else:
+                await self._wait(poll_s)
 
     async def carry(self, limit: int = 1000) -> int:
         """Hand over what is due now; answers how much of it is new."""

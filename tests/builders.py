@@ -87,6 +87,23 @@ class ScriptedProvider:
         self.news = [event for event in self.news if event.event_id not in event_ids]
 
 
+class FreezingClock(SteppedClock):
+    """A stepped clock on a machine that can be frozen: `freeze` makes real time pass for those who look."""
+
+    def __init__(self, start_ms: Ms) -> None:
+        super().__init__(start_ms)
+        self._frozen_s = 0.0
+
+    def freeze(self, seconds: float) -> None:
+        self._frozen_s += seconds
+
+    def wall_ms(self) -> Ms:
+        return super().wall_ms() + int(self._frozen_s * SECOND)
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self._frozen_s
+
+
 @dataclass
 class World:
     """One process of dialwheel, with an account and an agent; `start` is where its clock began."""
@@ -348,7 +365,24 @@ def same_books(one: Books, other: Books) -> bool:
 
 
 __all__ = [
-    "ACTOR", "DAY", "EVERYBODY_TALKS", "HOUR", "MINUTE", "NOBODY_ANSWERS", "PERMIT_S", "PHONE", "SECOND",
-    "TUESDAY_2PM", "ScriptedProvider", "World", "a_world", "an_end", "an_event", "empty", "phones",
-    "same_books", "to_datetime",
+    "ACTOR",
+    "DAY",
+    "EVERYBODY_TALKS",
+    "HOUR",
+    "MINUTE",
+    "NOBODY_ANSWERS",
+    "PERMIT_S",
+    "PHONE",
+    "SECOND",
+    "TUESDAY_2PM",
+    "FreezingClock",
+    "ScriptedProvider",
+    "World",
+    "a_world",
+    "an_end",
+    "an_event",
+    "empty",
+    "phones",
+    "same_books",
+    "to_datetime",
 ]  # fmt: skip
