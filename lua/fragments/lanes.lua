@@ -84,7 +84,7 @@ local function park(lane, gate_id, at)
   set_at(lane, at)
 end
 
--- Brings lanes back that wait at a gate, if it has room: live ones all, of the others a few more than there is room,
+-- Brings lanes back that wait at a gate, if it has room: live ones first, and a few more than there is room for,
 -- so that the next claim still chooses by virtual time. `all` brings them whatever the room. Looks at `most` lanes; if
 -- none of them has work, one more is shown to the next claim, which asks here again, so that nothing sticks.
 -- Answers how many came back.
@@ -99,8 +99,7 @@ local function admit(gate_id, all, most)
         if free < 1 then return back end
         wanted = free + 8
       end
-      local want = min(n, most - seen)
-      if class ~= 'live' then want = min(want, wanted - back) end
+      local want = min(n, most - seen, wanted - back)
       if want < 1 then return back end
       for _, id in ipairs(call('SPOP', key, want)) do
         call('HDEL', rule_key(id), 'parked')

@@ -13,6 +13,7 @@ async def test_only_what_neither_waits_at_that_instant_nor_is_leased_is_missing(
     asked = [stand.placing(loop, after) for loop, after in ((1, 0), (2, 0), (3, MINUTE), (4, MINUTE), (5, 0))]
     missing = await stand.wheel.missing(asked)
     assert sorted(each.loop_id for each in missing) == [4, 5]
+    assert len(await stand.wheel.missing([stand.placing(4, 2 * MINUTE + 1)])) == 1
     await stand.wheel.place(missing, stand.now_ms)
     assert await stand.wheel.missing(asked) == []
     assert await stand.waiting() == 4

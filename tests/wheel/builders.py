@@ -101,13 +101,19 @@ class Stand:
     def next_of(self, claim: Claim, in_ms: int) -> Placing:
         return Placing(claim.shard, claim.lane_id, claim.loop_id, self.now_ms + in_ms)
 
+    async def bulk_lanes(self, lane_ids: Iterable[int], **rule: Any) -> None:
+        """Lanes behind gate g:1."""
+        shapes = [Lane(lane_id, self.shard, "bulk", ("g:1",), **rule) for lane_id in lane_ids]
+        await self.wheel.shape(shapes, now_ms=self.now_ms)
+
     async def crowd(self, lanes: int) -> None:
-        """Lanes 1 to `lanes` with one loop each behind gate g:1, which has room for one call. One is under way, the
-        others wait at the gate."""
+        """Lanes 1 to `lanes` with one loop each behind gate g:1, which has room for one call.
+
+        One is under way, the others wait at the gate.
+        """
         await self.gate("g:1", max_concurrent=1)
-        for lane_id in range(1, lanes + 1):
-            await self.lane(lane_id, "bulk", "g:1")
-            await self.place([lane_id], lane_id=lane_id)
+        await self.bulk_lanes(range(1, lanes + 1))
+        await self.wheel.place([self.placing(i, 0, i) for i in range(1, lanes + 1)], self.now_ms)
         self.under_way = await self.claim(1)
         await self.drain()
 
