@@ -25,6 +25,7 @@ local function shape_gate(id, most_calls, interval, burst, paused)
   call('HSET', key, 'burst', burst, 'paused', paused)
   set_or_clear(key, 'max', most_calls)
   set_or_clear(key, 'interval', interval)
+  if (tonumber(most_calls) or 0) > 64 then call('ZADD', calls_key(id), '+inf', ANCHOR) end
   gates[id] = nil
   bring = bring - admit(id, true, bring)
   if call('EXISTS', parked_key(id, 'live'), parked_key(id, 'bulk')) > 0 then more[#more + 1] = id end

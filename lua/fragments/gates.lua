@@ -19,7 +19,7 @@ local function gate(id)
     paused = r[7] == '1',
     used = 0,
   }
-  if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '+inf') end
+  if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '(+inf') end
   gates[id] = g
   return g
 end
@@ -31,7 +31,7 @@ local function room(g)
   if g.most then
     n = g.most - g.used
     if n < 1 then
-      local first = call('ZRANGE', calls_key(g.id), '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+      local first = call('ZRANGE', calls_key(g.id), '(' .. int(now), '(+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
       if g.most < 1 or not first[2] then return 0, INF end
       at = tonumber(first[2])
     end

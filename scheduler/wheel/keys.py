@@ -7,11 +7,6 @@ import re
 _GATE = re.compile(r"[a-z]{1,3}:[0-9]{1,19}")
 _WORD = re.compile(r"[A-Za-z0-9_.:@-]{1,200}")
 
-ANCHOR = "anchor:" + "-" * 64
-"""A member that stays in `leases`, `holder` and `calls:shard`. Being longer than 64 bytes it keeps the server
-from packing them into lists, in which a few hundred short-lived members are looked up one after the other:
-claim and settle take two thirds of the time."""
-
 
 def tag(shard: int) -> str:
     """The hash tag of a shard, under which every one of its keys lies."""
@@ -28,10 +23,6 @@ def bell_key(shard: int) -> str:
 
 def leases_key(shard: int) -> str:
     return f"{tag(shard)}:leases"
-
-
-def holder_key(shard: int) -> str:
-    return f"{tag(shard)}:holder"
 
 
 def calls_key(shard: int, gate: str = "shard") -> str:

@@ -315,14 +315,7 @@ class TimingWheel:
 
     async def open_epoch(self, shard: int, epoch: str) -> None:
         """The shard is whole: claims that name `epoch` are answered from now on. Rings."""
-        async with self._client.pipeline(transaction=True) as steps:
-            steps.zadd(keys.leases_key(shard), {keys.ANCHOR: float("inf")})
-            steps.hset(keys.holder_key(shard), keys.ANCHOR, "")
-            steps.zadd(keys.calls_key(shard), {keys.ANCHOR: float("inf")})
-            steps.set(keys.epoch_key(shard), self._stored(epoch))
-            steps.rpush(keys.bell_key(shard), "1")
-            with our_errors():
-                await steps.execute()
+        await self._run("open", shard, [self._stored(epoch)])
 
     async def wait_bell(self, shard: int, timeout_s: float) -> bool:
         """True when the bell rang, or had rung since the last wait; False after `timeout_s` by our own timer.

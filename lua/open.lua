@@ -1,0 +1,12 @@
+#!lua
+-- open: the shard is whole; claims that name this epoch are answered from now on.
+-- Uses     keys bell
+-- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
+-- ARGV[1]  the epoch as stored, "<epoch> <slot_ms>"
+-- Returns  1
+call('ZADD', LEASES, '+inf', ANCHOR)
+call('HSET', HOLDER, ANCHOR, '')
+call('ZADD', CALLS, '+inf', ANCHOR)
+call('SET', EPOCH, ARGV[1])
+ring()
+return 1
