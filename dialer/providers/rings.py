@@ -47,6 +47,7 @@ class RingLedger:
         self._file: BinaryIO | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds numbers: nobody else reads it
             self._file = path.open("ab+")
             self.total = _mend(self._file)
 

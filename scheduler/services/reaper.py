@@ -19,7 +19,7 @@ MOST = 500
 
 class Reaper:
     """Expired leases go back to their lanes. An attempt armed `unknown_after_s` ago without an answer is
-    unknown; after `write_off_s` it ends so, counts as a call, and the loop goes on: it is never sent twice."""
+    unknown; after `write_off_s` it ends so, counts as a call, and the loop goes on: nothing is sent again."""
 
     name = "reaper"
 
