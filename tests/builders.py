@@ -178,6 +178,18 @@ class World:
             batch_id=batch_id,
         )
 
+    async def a_batch(self, throttle: str = "{}") -> int:
+        """A batch of the agent's, running."""
+        batch_id = await self.value(
+            "INSERT INTO batch (account_id, agent_id, name, priority, status, throttle, created_at,"
+            " updated_at) VALUES ($1, $2, gen_random_uuid()::text, 'live', 'running', $3, now(), now())"
+            " RETURNING batch_id",
+            self.account_id,
+            self.agent_id,
+            throttle,
+        )
+        return int(batch_id)
+
     async def a_due_loop(self, number: str = PHONE, **how: Any) -> int:
         """A loop on the wheel that is due now."""
         [enrolled] = await self.enrol([number], priority=Priority.LIVE, **how)

@@ -68,7 +68,8 @@ class Lanes:
         self._shards = shards
         self._by_key: dict[LaneKey, KnownLane] = {}
         self._shard_of: dict[int, int] = {}
-        self.unshaped: set[LaneKey] = set()
+        self._unshaped: set[LaneKey] = set()
+        self._ungated: set[LaneKey] = set()
 
     def known(self) -> list[KnownLane]:
         return list(self._by_key.values())
@@ -99,9 +100,13 @@ class Lanes:
         return {lane_id: self._shard_of[lane_id] for lane_id in wanted}
 
     async def load(self) -> None:
-        """Learn of every lane in the ledger."""
+        """Learn of every lane in the ledger. Those that are new here are left to `shape_rest`: whoever made
+        them may have died before the wheel heard of them."""
         for row in await self._database.fetch("lane_all"):
-            self._keep(row)
+            if row["lane_id"] not in self._shard_of:
+                key = self._keep(row).key
+                self._unshaped.add(key)
+                self._ungated.add(key)
 
     async def shape(self, lanes: Iterable[KnownLane], now_ms: Ms) -> None:
         """Set the rules of these lanes. With the wheel away they are kept for `shape_rest`."""
@@ -109,15 +114,21 @@ class Lanes:
         try:
             await self._wheel.shape(lanes=[lane.shape() for lane in lanes], gates=(), now_ms=now_ms)
         except DialwheelError as error:
-            self.unshaped.update(lane.key for lane in lanes)
+            self._unshaped.update(lane.key for lane in lanes)
             log.warning("lanes_not_shaped", lanes=len(lanes), why=error.what)
         else:
-            self.unshaped.difference_update(lane.key for lane in lanes)
+            self._unshaped.difference_update(lane.key for lane in lanes)
 
     async def shape_rest(self, now_ms: Ms) -> None:
-        """Shape what could not be shaped before."""
-        if self.unshaped:
-            await self.shape([self._by_key[key] for key in self.unshaped], now_ms)
+        """Shape what this process has not shaped yet, or could not: gates first, without a rule they let
+        nothing through. Raises ServerUnavailable when the wheel is away."""
+        if self._ungated:
+            names = {name for key in self._ungated for name in self._by_key[key].shape().gates}
+            every = [self._gate(row) for row in await self._database.fetch("gate_facts", None, None, None)]
+            await self._wheel.shape(gates=[gate for gate in every if gate.gate in names], now_ms=now_ms)
+            self._ungated.clear()
+        if self._unshaped:
+            await self.shape([self._by_key[key] for key in self._unshaped], now_ms)
 
     async def shape_all(self, now_ms: Ms) -> None:
         """Every gate and every lane, after a rebuild or at start. Raises when the wheel is away."""
@@ -127,7 +138,8 @@ class Lanes:
             gates=[self._gate(row) for row in await self._database.fetch("gate_facts", None, None, None)],
             now_ms=now_ms,
         )
-        self.unshaped.clear()
+        self._unshaped.clear()
+        self._ungated.clear()
 
     async def shape_account(self, account_id: int, now_ms: Ms) -> None:
         """The account's gate as the ledger has it now: limits and pause."""
@@ -153,6 +165,7 @@ class Lanes:
             for batch_id in {lane.key.batch_id for lane in lanes} - {0}:
                 await self.shape_batch(batch_id, now_ms)
         except DialwheelError as error:
+            self._ungated.update(lane.key for lane in lanes)
             log.warning("gates_not_shaped", why=error.what)
 
     def _keep(self, row: Row) -> KnownLane:

@@ -35,9 +35,9 @@ class Calendars:
         if reload_due:
             await self._flow.lanes.load()
             self._loaded_ms = now_ms
-        await self._flow.lanes.shape_rest(now_ms)
         lanes = self._flow.lanes.known()
         if now_ms < self._next_ms and len(lanes) == self._lanes_seen and not reload_due:
+            await self._flow.lanes.shape_rest(now_ms)
             return
         self._lanes_seen = len(lanes)
         changed = await self._read_policies(lanes)
@@ -49,6 +49,7 @@ class Calendars:
         ]
         if moved:
             await self._flow.lanes.shape(moved, now_ms)
+        await self._flow.lanes.shape_rest(now_ms)
         openings = [lane.open_from_ms for lane in lanes if lane.open_from_ms is not None]
         self._next_ms = min(openings, default=now_ms + DAY)
 

@@ -11,6 +11,7 @@ from scheduler.flow.context import Flow
 from scheduler.flow.settle import Report, settle
 from scheduler.ledger.database import Database
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.wheel import CallEnd, Claim
 
 log = structlog.get_logger()
 
@@ -47,16 +48,28 @@ class Reaper:
     async def step(self, now_ms: Ms) -> None:
         for shard in range(self._shards):
             reaped = await self._flow.wheel.reap(
-                shard, now_ms=now_ms, wall_ms=self._clock.wall_ms(), limit=MOST
+                shard, now_ms=now_ms, wall_ms=self._clock.wall_ms(), limit=MOST, free_calls=False
             )
             if reaped:
                 log.info("leases_expired", shard=shard, loops=len(reaped))
+                await self._free_slots(reaped, now_ms)
         await self._resolve(now_ms)
 
     async def next_at(self) -> Ms | None:
         """When the oldest live attempt will be written off."""
         row = await self._ledger.fetch_row("attempt_oldest_live")
         return None if row is None or row["armed_at"] is None else to_ms(row["armed_at"]) + self._write_off_ms
+
+    async def _free_slots(self, reaped: list[Claim], now_ms: Ms) -> None:
+        """A slot lives as long as its call, not as long as the lease of whoever made it."""
+        rows = await self._ledger.fetch("attempt_live_of", [claim.loop_id for claim in reaped])
+        in_call = {row["loop_id"] for row in rows}
+        ends = [
+            CallEnd(claim.shard, claim.lane_id, claim.loop_id)
+            for claim in reaped
+            if claim.loop_id not in in_call
+        ]
+        await self._flow.wheel.settle(ends=ends, now_ms=now_ms, wall_ms=self._clock.wall_ms())
 
     async def _resolve(self, now_ms: Ms) -> None:
         rows = await self._ledger.fetch("attempt_overdue", to_datetime(now_ms - self._unknown_after_ms), MOST)

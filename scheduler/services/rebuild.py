@@ -18,7 +18,7 @@ BUILDER_LOCK = 0x776865656C  # "wheel": one builder at a time
 
 
 async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms) -> bool:
-    """Rebuild the shard and open a new epoch; False when another process is at it already.
+    """Rebuild the lost shard and open a new epoch; False when another process is at it or has done it.
 
     Until the epoch is open every claim is refused. Raises ServerUnavailable; a second run starts over.
     """
@@ -26,6 +26,8 @@ async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UU
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILDER_LOCK):
             return False
         try:
+            if await flow.wheel.epoch(shard) is not None:
+                return False  # somebody rebuilt it since it was found lost
             await flow.wheel.begin_rebuild(shard)
             await flow.lanes.shape_all(now_ms)
             calls = await flow.database.fetch("attempt_live")

@@ -65,13 +65,7 @@ async def test_what_is_paused_is_refused_and_does_not_come_straight_back(
     world: World, reason: str, hold: str
 ) -> None:
     """I9: with the pause known to the ledger alone, one refusal teaches the wheel."""
-    batch_id = await world.value(
-        "INSERT INTO batch (account_id, agent_id, name, priority, status, created_at, updated_at)"
-        " VALUES ($1, $2, 'b', 'live', 'running', now(), now()) RETURNING batch_id",
-        world.account_id,
-        world.agent_id,
-    )
-    loop_id = await world.a_due_loop(batch_id=batch_id)
+    loop_id = await world.a_due_loop(batch_id=await world.a_batch())
     await world.run(hold)
 
     assert await world.dial() == 1
