@@ -59,7 +59,8 @@ async def run(rows: int, *, workers: int = 1, bad_per_100: int = 1) -> dict[str,
             memory = _Memory()
 
             async def report(line: dict[str, Any]) -> None:
-                memory.look()
+                if line["t"] != "error":
+                    memory.look()
 
             crew = ImportWorkers(workers)
             cpu_s = time.process_time()

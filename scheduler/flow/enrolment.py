@@ -95,7 +95,7 @@ async def start_loops(
     )
     by_lead: dict[int, int] = {row["lead_id"]: row["loop_id"] for row in rows}
     placings = [
-        Placing(lane.shard, lane.lane_id, by_lead[lead_id], at_ms)
+        Placing(lane.shard, lane.lane_id, by_lead[lead_id], at_ms, 0)
         for at_ms, lead_id, lane in zip(loops.next_ats_ms, lead_ids, lanes, strict=True)
         if at_ms is not None and flow.within_horizon(at_ms, drafts.now_ms)
     ]
