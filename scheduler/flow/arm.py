@@ -174,7 +174,7 @@ def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
 
 
 def _same_place(row: Row, claim: Claim) -> Placing:
-    return Placing(claim.shard, claim.lane_id, row["loop_id"], claim.due_at_ms)
+    return Placing(claim.shard, claim.lane_id, row["loop_id"], claim.due_at_ms, 0)
 
 
 def _count(rows: list[Row]) -> dict[str, int]:

@@ -19,7 +19,8 @@ async def replan_loops(
 ) -> list[Placing]:
     """Plan these waiting loops anew inside the caller's transaction, whose leads are locked, and write it.
 
-    Answers where those that go on belong on the wheel; the caller places them after its commit.
+    Answers where those that go on belong on the wheel; the caller, who has them leased, places them after its
+    commit.
     """
     rows = await ledger.fetch("replan_read", list(loop_ids), on=on)
     if not rows:
@@ -54,7 +55,7 @@ async def replan_loops(
         on=on,
     )
     return [
-        Placing(lanes[nxt.lane].shard, lane_id, row["loop_id"], nxt.next_at_ms)
+        Placing(lanes[nxt.lane].shard, lane_id, row["loop_id"], nxt.next_at_ms, 0)
         for (row, nxt), lane_id in zip(planned, lane_ids, strict=True)
         if nxt.lane is not None and nxt.next_at_ms is not None
     ]

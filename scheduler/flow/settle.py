@@ -168,7 +168,7 @@ async def _close(
         row, report, nxt = c.row, c.report, c.next
         lane = None if nxt is None or nxt.lane is None else lanes[nxt.lane]
         if nxt is not None and lane is not None and nxt.next_at_ms is not None:
-            placings.append(Placing(lane.shard, lane.lane_id, row["loop_id"], nxt.next_at_ms))
+            placings.append(Placing(lane.shard, lane.lane_id, row["loop_id"], nxt.next_at_ms, 0))
         values = (
             report.attempt_id,
             report.outcome,
@@ -228,7 +228,7 @@ async def _take_back(
     waiting = [row for row in back if row["next_at"] is not None]
     shards = await flow.lanes.shards_of([row["lane_id"] for row in waiting])
     placings = [
-        Placing(shards[row["lane_id"]], row["lane_id"], row["loop_id"], to_ms(row["next_at"]))
+        Placing(shards[row["lane_id"]], row["lane_id"], row["loop_id"], to_ms(row["next_at"]), 0)
         for row in waiting
     ]
     return placings, [row["attempt_id"] for row in back]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
+from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.wheel import Placing
 
@@ -46,10 +47,16 @@ async def feed(flow: Flow, from_ms: Ms, until_ms: Ms, now_ms: Ms) -> int:
         rows = await flow.database.fetch(
             "loop_due", to_datetime(after_ms), to_datetime(until_ms), after_loop, PAGE
         )
-        placings = [Placing(r["shard"], r["lane_id"], r["loop_id"], to_ms(r["next_at"])) for r in rows]
+        placings = [_where_due(row) for row in rows]
         if placings:
             await flow.wheel.place(placings, now_ms)
             after_ms, after_loop = placings[-1].due_at_ms, placings[-1].loop_id
         count += len(placings)
         if len(rows) < PAGE:
             return count
+
+
+def _where_due(row: Row) -> Placing:
+    """A loop that a writer has placed already waits at that very instant: placing it again is one step."""
+    due_ms = to_ms(row["next_at"])
+    return Placing(row["shard"], row["lane_id"], row["loop_id"], due_ms, due_ms)
