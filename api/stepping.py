@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from api.parts import Dialing, Services, Stores
 from scheduler.clock import SteppedClock
 from scheduler.domain.time import MINUTE, SECOND, Ms
+from scheduler.errors import EpochNotReady
 
 SWEEP_EVERY_MS: Ms = 60 * MINUTE
 """Nothing is lost within one process that runs to its end; the sweeper still looks."""
@@ -56,7 +57,11 @@ class Stepper:
                 worked += 1
             self._wake_ms = None
             for shard in range(self._stores.settings.shards):
-                done = await dialing.worker.dial(shard)
+                try:
+                    done = await dialing.worker.dial(shard)
+                except EpochNotReady:  # the wheel was lost: nobody else is here to rebuild it
+                    await self._services.sweeper.step(now_ms)
+                    done = await dialing.worker.dial(shard)
                 worked += done.claimed
                 self._wake_ms = _earlier(self._wake_ms, done.wake_at_ms)
             while await dialing.recorder.flush():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -24,7 +25,8 @@ async def on_wheel(redis_url: str) -> set[tuple[int, int, Ms]]:
     found = set()
     async for name in client.scan_iter(match="{dw:0}:slot:*"):
         lane, slot = str(name).split(":")[-2:]
-        for loop, offset in await client.zrange(name, 0, -1, withscores=True):
+        waiting: Any = await client.zrange(name, 0, -1, withscores=True)
+        for loop, offset in waiting:
             found.add((int(lane), int(loop), int(slot) * SLOT_MS + int(offset)))
     await client.aclose()
     return found
