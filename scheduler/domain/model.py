@@ -57,6 +57,34 @@ class AttemptKind(StrEnum):
     MANUAL = "manual"
 
 
+class Action(StrEnum):
+    """What a routing rule does after an attempt: the next step, the same again, a step by its position, wait
+    for a person, end the loop, or end it and begin another cadence."""
+
+    NEXT = "next"
+    RETRY = "retry"
+    GOTO = "goto"
+    WAIT = "wait"
+    END = "end"
+    TRANSITION = "transition"
+
+
+class Anchor(StrEnum):
+    """What a step's time is counted from: the step before it, the start of the run, the appointment."""
+
+    PREVIOUS = "previous"
+    START = "start"
+    APPOINTMENT = "appointment_at"
+
+
+class OnComplete(StrEnum):
+    """What follows the last run of a cadence."""
+
+    IDLE = "idle"
+    RESTART = "restart"
+    TRANSITION = "transition"
+
+
 class LaneClass(StrEnum):
     """Who goes first on the wheel: live, then the others by virtual time; bulk keeps its floor."""
 
@@ -138,22 +166,98 @@ class Range(msgspec.Struct, frozen=True):
     end_min: int
 
 
+Variable: TypeAlias = str | float | bool | None
+"""A lead's variable as conditions see it."""
+
 Week: TypeAlias = tuple[tuple[Range, ...], ...]
 """Seven days from Monday, each with its open ranges in order; an empty day is closed."""
 
 
 class NoCallDay(msgspec.Struct, frozen=True):
-    """A date (YYYY-MM-DD, in the lead's own zone) on which nobody is called."""
+    """A date (YYYY-MM-DD, in the lead's own zone) on which nobody is called; `yearly`: in every year.
+    `regions`: only there; empty means everywhere."""
 
     date: str
     label: str = ""
+    regions: tuple[str, ...] = ()
+    yearly: bool = False
+
+
+class Closure(msgspec.Struct, frozen=True):
+    """An order that nobody is called in [from_ms, until_ms) wherever one of `regions` (none: everywhere) is a
+    candidate. It counts like law: no switch lifts it."""
+
+    from_ms: Ms
+    until_ms: Ms
+    regions: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class RoutingRule(msgspec.Struct, frozen=True):
+    """What follows an attempt that ended with outcome or disposition `on`.
+
+    `delay_s`: instead of the step's own delay. `step`: position of the step to go to, from 1. `cadence_id`:
+    where a transition leads. `max`: how often in one run at most; then the rules after it are tried.
+    """
+
+    on: str
+    action: Action = Action.NEXT
+    delay_s: int | None = None
+    step: int | None = None
+    cadence_id: str = ""
+    max: int | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One touch of a cadence.
+
+    Its time: `delay_after_s` of the step before it, or `offset_s` from its `anchor` (negative: before it, and
+    outside the hours the earlier slot). `daypart`: any, morning, afternoon, evening, or rotate. `when`: a
+    condition (see `conditions`) without which the step is left out; empty means always. The rest is for
+    whoever makes the contact; `variables` are (name, template) pairs.
+    """
+
+    name: str = ""
+    channel: Channel = Channel.CALL
+    delay_after_s: int = 0
+    anchor: Anchor = Anchor.PREVIOUS
+    offset_s: int = 0
+    daypart: str = "any"
+    routing: tuple[RoutingRule, ...] = ()
+    when: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    script: str = ""
+    caller_id: str = "random"
+    caller_id_pool: tuple[str, ...] = ()
+    voicemail: bool = False
+    voicemail_message: str = ""
+
+
+class Cadence(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """A versioned sequence of steps, gone through `runs` times.
+
+    `windows` narrow the agent's. `complete_delay_s` lies between the last step's own delay and what
+    `on_complete` says; `next_cadence_id` is where a transition leads.
+    """
+
+    steps: tuple[Step, ...]
+    name: str = ""
+    cadence_id: str = ""
+    windows: Week | None = None
+    initial_delay_s: int = 0
+    runs: int = 1
+    on_complete: OnComplete = OnComplete.IDLE
+    complete_delay_s: int = 0
+    next_cadence_id: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     """All settings that decide when a loop's next attempt is due: account and agent, at one version.
 
     `windows` are the agent's own or the account's; `zone` is the one they are read in when a lead has none.
-    `seed` makes jitter repeatable. `rules` names the calling rules: "us" or "none".
+    `seed` makes jitter repeatable. `rules` names the calling rules: "us" (of this build), "us@" with the
+    revision of others that were registered, or "none". `intervals_s`: the wait after each attempt, the last
+    one repeating. `cadence`: for the strategy of that name.
     """
 
     version: int
@@ -174,6 +278,9 @@ class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     jitter_max_s: int = 900
     rules: str = "us"
     seed: int = 0
+    intervals_s: tuple[int, ...] = (1_200, 3_600, 9_000, 14_400, 86_400, 172_800)
+    cadence: Cadence | None = None
+    closures: tuple[Closure, ...] = ()
 
 
 class Lead(msgspec.Struct, frozen=True):
@@ -181,6 +288,7 @@ class Lead(msgspec.Struct, frozen=True):
 
     `key`: external id or keyed hash of the phone, the stable part of every jitter. `contacts`: the latest
     instants, oldest first, at which the phone may have rung within the longest cap window, over all loops.
+    `variables` and `tags` are what conditions of cadences read.
     """
 
     key: str
@@ -188,11 +296,28 @@ class Lead(msgspec.Struct, frozen=True):
     priority: Priority = Priority.BULK
     contacts: tuple[Ms, ...] = ()
     consent: bool = False
+    appointment_at_ms: Ms | None = None
+    tags: tuple[str, ...] = ()
+    variables: dict[str, Variable] = msgspec.field(default_factory=dict)
+
+
+class Touch(msgspec.Struct, frozen=True):
+    """What an attempt of a cadence was: which step in which run, and what came of it."""
+
+    step: int
+    run: int
+    kind: AttemptKind
+    dialled_at_ms: Ms
+    ended_at_ms: Ms
+    outcome: Outcome
+    disposition: str | None = None
 
 
 class Loop(msgspec.Struct, frozen=True):
     """One follow-up so far. `history`: when each attempt was dialled, oldest first (its length is the number
-    of attempts used). `step`: the strategy's own position. `started_at_ms`: enrolment."""
+    of attempts used). `step`: the strategy's own position. `started_at_ms`: enrolment, or the time from which
+    a loop that another cadence hands over is to run. `blocked`: how often the callee's carrier refused.
+    `trail`: the attempts of a cadence, oldest first, since its routing asks which step led where."""
 
     started_at_ms: Ms
     run: int = 1
@@ -200,10 +325,13 @@ class Loop(msgspec.Struct, frozen=True):
     history: tuple[Ms, ...] = ()
     consecutive_errors: int = 0
     postponed: int = 0
+    blocked: int = 0
+    trail: tuple[Touch, ...] = ()
 
 
 class Result(msgspec.Struct, frozen=True):
-    """How an attempt ended. `callback_at_ms`: when the person asked to be called (disposition callback)."""
+    """How an attempt ended. `callback_at_ms`: when the person asked to be called (disposition callback).
+    `step` and `run`: those of the plan that was dialled; only cadences need them."""
 
     outcome: Outcome
     ended_at_ms: Ms
@@ -211,11 +339,14 @@ class Result(msgspec.Struct, frozen=True):
     disposition: str | None = None
     callback_at_ms: Ms | None = None
     error: str | None = None
+    step: int | None = None
+    run: int = 1
 
 
 class Planned(msgspec.Struct, frozen=True):
     """The next attempt. It may be dialled in [at_ms, open_until_ms) under this policy and these contacts;
-    `open_until_ms` is the exclusive closing instant, without the margin that the arm and the gate keep."""
+    `open_until_ms` is the exclusive closing instant, without the margin that the arm and the gate keep.
+    `rules_revision`: of the calling rules it rests on, empty without rules."""
 
     at_ms: Ms
     open_until_ms: Ms
@@ -224,21 +355,28 @@ class Planned(msgspec.Struct, frozen=True):
     lane_class: LaneClass
     channel: Channel
     why: tuple[Why, ...]
+    run: int = 1
+    rules_revision: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Nothing is planned before somebody or something answers: at the latest at `until_ms`."""
+    """Nothing is dialled before somebody or something answers: at the latest at `until_ms`, and then comes
+    what `then` plans already."""
 
     until_ms: Ms
     why: tuple[Why, ...]
+    then: Planned | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The loop is over, for `reason`, as of `at_ms`."""
+    """The loop is over, for `reason`, as of `at_ms`. After a transition the lead enters the cadence
+    `next_cadence_id` at `next_start_at_ms`."""
 
     reason: EndReason
     at_ms: Ms
     why: tuple[Why, ...] = ()
+    next_cadence_id: str = ""
+    next_start_at_ms: Ms | None = None
 
 
 Plan: TypeAlias = Planned | Waiting | Ended
