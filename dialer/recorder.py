@@ -8,6 +8,8 @@ again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -66,6 +68,8 @@ class Recorder:
         self._events: dict[str, ProviderEvent] = {}
         self._reports: list[Report] = []
         self._news = asyncio.Event()
+        self._no_events = asyncio.Event()
+        self._no_events.set()
 
     def sent(self, answers: list[Sent]) -> None:
         self._sent += answers
@@ -78,6 +82,7 @@ class Recorder:
             self._events[event.event_id] = event
         if self._events:
             self._news.set()
+            self._no_events.clear()
         return len(self._events) - before
 
     def reports(self, reports: list[Report]) -> None:
@@ -85,6 +90,11 @@ class Recorder:
         self._reports += reports
         if reports:
             self._news.set()
+
+    async def events_committed(self, *, most_s: float) -> None:
+        """Return when no event waits for its commit, or after `most_s`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._no_events.wait(), most_s)
 
     @property
     def waiting(self) -> int:
@@ -144,8 +154,10 @@ class Recorder:
             self._events.pop(event.event_id, None)
         await self._tell_wheel(sent, settled, now_ms)
         await self._acknowledge([event.event_id for event in events])
-        for outcome in settled.outcomes:
-            self._metrics.attempt_ended(outcome)
+        if not self._events:
+            self._no_events.set()
+        for outcome, count in Counter(settled.outcomes).items():
+            self._metrics.attempt_ended(outcome, count)
         return len(sent) + len(events) + len(given)
 
     async def _acknowledge(self, event_ids: list[str]) -> None:

@@ -155,8 +155,7 @@ class Worker:
                 for item, answer in zip(armed, results, strict=True)
             ]
         )
-        for item in armed:
-            self._metrics.dispatched((now_ms - item.due_at_ms) / 1000)
+        self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in armed])
         self.dialled.set()
         return len(allowed)
 
@@ -244,8 +243,8 @@ class Pump:
                 await asyncio.sleep(TROUBLE_REST_S)
                 continue
             failing = False
-            if carried:
-                await asyncio.sleep(0.002)
+            if carried:  # until they are acknowledged the provider would only tell them again
+                await self._recorder.events_committed(most_s=1.0)
             else:
                 await self._wait(poll_s)
 

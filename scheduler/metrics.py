@@ -57,10 +57,11 @@ class Metrics:
     def due(self, attempts: int) -> None:
         self._due.inc(attempts)
 
-    def dispatched(self, lag_s: float) -> None:
-        """One attempt left; `lag_s` after it was due."""
-        self._dispatched.inc()
-        self._lag.observe(lag_s)
+    def dispatched(self, *lags_s: float) -> None:
+        """Attempts left, each so long after it was due."""
+        self._dispatched.inc(len(lags_s))
+        for lag_s in lags_s:
+            self._lag.observe(lag_s)
 
     def attempt_ended(self, outcome: str, attempts: int = 1) -> None:
         self._attempts.labels(outcome).inc(attempts)

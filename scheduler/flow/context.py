@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import structlog
 
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
+from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
@@ -34,9 +34,7 @@ class Flow:
 
     def lead_key(self, external_id: str | None, phone: str) -> str:
         """The stable part of every jitter of a lead: its external id, else a keyed hash of its phone."""
-        if external_id:
-            return external_id
-        return hashlib.blake2b(phone.encode(), key=self.phone_key, digest_size=8).hexdigest()
+        return lead_key(self.phone_key, external_id, phone)
 
     def within_horizon(self, next_at_ms: Ms, now_ms: Ms) -> bool:
         """Whether a writer places this itself. Wider than the feeder's own reach by a quarter, so that what

@@ -6,7 +6,7 @@ attempt (a state never goes back, the first end wins), and committed before anyb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +18,20 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.facts import NextRow, lead_facts, loop_facts, next_row
 from scheduler.flow.policies import AgentPolicy
+from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
 from scheduler.wheel import CallEnd, Placing
 
 LIVE_STATES = frozenset({"armed", "accepted", "unknown", "ringing", "in_call"})
 STOPPED = frozenset({Disposition.DNC, Disposition.COMPLAINT})
+
+COLUMNS: tuple[Callable[[Sequence[Any]], Any], ...] = (
+    *(numbers, words, list, numbers, numbers, numbers, list, numbers, numbers, list),
+    *(numbers, words, numbers, numbers, numbers, words, numbers, words, list, numbers),
+    *(numbers, numbers, numbers, numbers, words, numbers, words, numbers),
+)
+"""How each column of `settle_attempts` goes to the server, in the order of its statement."""
 
 
 class Report(msgspec.Struct):
@@ -173,18 +181,18 @@ async def _close(
             report.attempt_id,
             report.outcome,
             report.disposition,
-            to_datetime(report.ended_at_ms or now_ms),
-            to_datetime_or_none(report.answered_at_ms),
+            report.ended_at_ms or now_ms,
+            report.answered_at_ms,
             report.talk_s,
             report.error,
-            to_datetime_or_none(report.callback_at_ms),
-            to_datetime(c.dialled_at_ms),
+            report.callback_at_ms,
+            c.dialled_at_ms,
             report.provider_call_id,
             None if nxt is None else row["loop_id"],
             None if nxt is None else nxt.status,
             row["lane_id"] if lane is None else lane.lane_id,
-            None if nxt is None else to_datetime_or_none(nxt.next_at_ms),
-            None if nxt is None else to_datetime_or_none(nxt.open_until_ms),
+            None if nxt is None else nxt.next_at_ms,
+            None if nxt is None else nxt.open_until_ms,
             None if nxt is None else nxt.kind,
             None if nxt is None else nxt.step,
             None if nxt is None else nxt.channel,
@@ -193,14 +201,14 @@ async def _close(
             c.step,
             c.consecutive_errors,
             c.postponed,
-            to_datetime(c.dialled_at_ms),
+            c.dialled_at_ms,
             None if nxt is None else nxt.end_reason,
             row["lead_id"],
             row["lead_status"] if nxt is None else nxt.lead_status,
-            to_datetime(report.rang_until_ms or c.dialled_at_ms),
+            report.rang_until_ms or c.dialled_at_ms,
         )
         written.append(values)
-    columns = [list(column) for column in zip(*written, strict=True)]
+    columns = [encode(column) for encode, column in zip(COLUMNS, zip(*written, strict=True), strict=True)]
     await ledger.fetch("settle_attempts", *columns[:10], provider, *columns[10:], to_datetime(now_ms), on=on)
     return placings
 

@@ -1,26 +1,35 @@
 -- settle_attempts: close attempts with their outcome and write what comes next, in one statement.
--- $1 attempt_ids bigint[]  $2 outcomes text[]  $3 dispositions text[]  $4 ended_ats timestamptz[]
--- $5 answered_ats timestamptz[]  $6 talk_s integer[]  $7 errors text[]  $8 callback_ats timestamptz[]
--- $9 dispatched_ats timestamptz[]  $10 provider_call_ids text[]  $11 provider text
--- $12 loop_ids bigint[] (null: the loop was ended meanwhile and stays so)  $13 statuses text[]
--- $14 lane_ids bigint[]  $15 next_ats timestamptz[]  $16 open_untils timestamptz[]  $17 kinds text[]
--- $18 next_steps smallint[]  $19 channels text[]  $20 whys text[]  $21 policy_versions bigint[]
--- $22 steps smallint[]  $23 consecutive_errors smallint[]  $24 postponed smallint[]
--- $25 dialled_ats timestamptz[]  $26 end_reasons text[]  $27 lead_ids bigint[]  $28 lead_statuses text[]
--- $29 contact_ats timestamptz[]  $30 now timestamptz
+-- One value a row in each column. A column marked * is an array literal, as `ledger/columns.py` makes them:
+-- numbers, names out of our enumerations, instants in milliseconds (_ms); the others are text[].
+-- $1* attempt_ids  $2* outcomes  $3 dispositions  $4* ended_ms  $5* answered_ms  $6* talk_s  $7 errors
+-- $8* callback_ms  $9* dispatched_ms  $10 provider_call_ids  $11 provider text
+-- $12* loop_ids (null: the loop was ended meanwhile and stays so)  $13* statuses  $14* lane_ids  $15* next_ms
+-- $16* open_until_ms  $17* kinds  $18* next_steps  $19* channels  $20 whys  $21* policy_versions  $22* steps
+-- $23* consecutive_errors  $24* postponed  $25* dialled_ms  $26* end_reasons  $27* lead_ids
+-- $28* lead_statuses  $29* contact_ms  $30 now timestamptz
 -- Rows: attempt_id of those this call closed. (The states are excluded, not named: named, they would match the
 -- index of all live calls, and the plan would walk through every call under way.)
-WITH s AS (
-    SELECT *
-    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
-                $7::text[], $8::timestamptz[], $9::timestamptz[], $10::text[], $12::bigint[], $13::text[],
-                $14::bigint[], $15::timestamptz[], $16::timestamptz[], $17::text[], $18::smallint[],
-                $19::text[], $20::text[], $21::bigint[], $22::smallint[], $23::smallint[], $24::smallint[],
-                $25::timestamptz[], $26::text[], $27::bigint[], $28::text[], $29::timestamptz[])
-        AS s (attempt_id, outcome, disposition, ended_at, answered_at, talk_s, error, callback_at,
-              dispatched_at, provider_call_id, loop_id, status, lane_id, next_at, open_until, kind, next_step,
-              channel, why, policy_version, step, consecutive_errors, postponed, dialled_at, end_reason,
-              lead_id, lead_status, contact_at)
+WITH s AS MATERIALIZED (
+    SELECT attempt_id, outcome, disposition, to_timestamp(ended_ms / 1000.0::float8) AS ended_at,
+           to_timestamp(answered_ms / 1000.0::float8) AS answered_at, talk_s, error,
+           to_timestamp(callback_ms / 1000.0::float8) AS callback_at,
+           to_timestamp(dispatched_ms / 1000.0::float8) AS dispatched_at, provider_call_id, loop_id, status,
+           lane_id, to_timestamp(next_ms / 1000.0::float8) AS next_at,
+           to_timestamp(open_until_ms / 1000.0::float8) AS open_until, kind, next_step, channel, why,
+           policy_version, step, consecutive_errors, postponed,
+           to_timestamp(dialled_ms / 1000.0::float8) AS dialled_at, end_reason, lead_id, lead_status,
+           to_timestamp(contact_ms / 1000.0::float8) AS contact_at
+    FROM unnest($1::text::bigint[], $2::text::text[], $3::text[], $4::text::bigint[], $5::text::bigint[],
+                $6::text::integer[], $7::text[], $8::text::bigint[], $9::text::bigint[], $10::text[],
+                $12::text::bigint[], $13::text::text[], $14::text::bigint[], $15::text::bigint[],
+                $16::text::bigint[], $17::text::text[], $18::text::smallint[], $19::text::text[],
+                $20::text[], $21::text::bigint[], $22::text::smallint[], $23::text::smallint[],
+                $24::text::smallint[], $25::text::bigint[], $26::text::text[], $27::text::bigint[],
+                $28::text::text[], $29::text::bigint[])
+        AS s (attempt_id, outcome, disposition, ended_ms, answered_ms, talk_s, error, callback_ms,
+              dispatched_ms, provider_call_id, loop_id, status, lane_id, next_ms, open_until_ms, kind,
+              next_step, channel, why, policy_version, step, consecutive_errors, postponed, dialled_ms,
+              end_reason, lead_id, lead_status, contact_ms)
 ),
 loops AS (
     UPDATE loop AS lo
