@@ -1,4 +1,7 @@
-"""`python -m bench path | import | live`: figures as JSON on stdout, talk on stderr."""
+"""`python -m bench path | import | live | demo`: figures as JSON on stdout, talk on stderr.
+
+`python -m bench readme` prints the README's table of the committed results.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ from scheduler.logs import set_up_logs
 
 def main() -> int:
     arguments = _parser().parse_args()
+    if arguments.bench is None:
+        from bench.readme import figures
+
+        print(figures())
+        return 0
     set_up_logs("error", "text")
     result = {**arguments.bench(arguments), "machine": machine(), "command": _command()}
     text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
@@ -28,7 +36,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
-    kinds = parser.add_subparsers(required=True, metavar="path|import|live")
+    kinds = parser.add_subparsers(required=True, metavar="path|import|live|demo|readme")
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
     path.add_argument("--leads", type=int, default=100_000)
@@ -47,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--per-s", type=float, default=50, help="posts a second")
     live.add_argument("--bulk-per-s", type=float, default=200, help="pace of bulk; 0: as fast as it goes")
     live.set_defaults(bench=_live)
+
+    demo = kinds.add_parser("demo", help="the demo to its end, with the referee's verdict")
+    demo.add_argument("--leads", type=int, default=10_000)
+    demo.set_defaults(bench=_demo)
+
+    readme = kinds.add_parser("readme", help="the README's table of the committed results")
+    readme.set_defaults(bench=None)
     return parser
 
 
@@ -76,6 +91,12 @@ def _live(arguments: argparse.Namespace) -> dict[str, Any]:
         live_per_s=arguments.per_s,
         bulk_per_s=arguments.bulk_per_s or None,
     )
+
+
+def _demo(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.demo import run
+
+    return run(arguments.leads)
 
 
 def _command() -> str:
