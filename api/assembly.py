@@ -23,6 +23,7 @@ from api.parts import (
 )
 from api.sim_server import make_sim_app
 from api.starter import ensure_starter
+from dialer.http import HttpClient
 from dialer.providers.base import Provider
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
@@ -97,7 +98,10 @@ async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.
 async def run_dialer(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
     """Claims, arms and sends, alone; its provider is the simulator at `sim_url`."""
     async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
-        provider = SimulatedHttpProvider(settings.sim_url)
+        http = HttpClient(
+            settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
+        )
+        provider = SimulatedHttpProvider(settings.sim_url, http)
         tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port

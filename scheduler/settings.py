@@ -62,15 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call_ms: Millis = 3_600_000  # hard end of a call slot whose end was never reported
 
     # dialing
-    lease_ms: Millis = 30_000  # how long a claim outlives its dialer
-    renew_ms: Millis = 10_000  # a third of the lease: two renewals may fail
+    lease_ms: Millis = 30_000  # how long a claim outlives its dialer; one that runs out early is only wasted
     permit_s: Seconds = 2.0  # W: the longest from before the arm to the bytes leaving
     close_margin_s: Annotated[float, Meta(ge=60)] = 60  # a permit ends this long before the hours do
-    cap_margin_s: Annotated[float, Meta(ge=0)] = 60  # ring instants are known this exactly
     claim_batch: Annotated[int, Meta(ge=1, le=500)] = 100  # 1.3 ms of script at 100; larger ones block others
-    claim_ahead_ms: Annotated[int, Meta(ge=0, le=1000)] = (
-        250  # held on a local timer: 0.1 ms late instead of 5
-    )
     dial_lines: Count = 2  # claims in flight a dialer: one arms while the other sends
     provider_connect_s: Seconds = 3.0
     provider_total_s: Seconds = 10.0
@@ -132,12 +127,11 @@ def load_settings(
 def check_settings(settings: Settings, origins: Mapping[str, str] | None = None) -> None:
     """Raise SettingsError where two settings contradict each other.
 
-    Each line is a condition of never dialing twice: a lease outlives two missed renewals, nothing is called
+    Each line is a condition of never dialing twice, or of losing nothing: nothing is called
     unknown while it may still be sent, and nothing is written off before it is called unknown.
     """
     s = settings
     rules = (
-        (s.lease_ms >= 3 * s.renew_ms, ("lease_ms", "renew_ms"), "lease_ms must be at least 3 × renew_ms"),
         (
             s.permit_s + s.provider_total_s < s.unknown_after_s,
             ("permit_s", "provider_total_s", "unknown_after_s"),

@@ -91,7 +91,6 @@ def test_names_of_the_client_are_not_settings(places: tuple[Path, Path]) -> None
 @pytest.mark.parametrize(
     "change",
     [
-        {"lease_ms": 29_999},
         {"unknown_after_s": 12.0},
         {"write_off_s": 20.0},
         {"provider_connect_s": 11.0},
