@@ -25,9 +25,12 @@ UNREACHABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
+    asyncpg.OperatorInterventionError,  # a statement that was canceled, a server on its way down
+    asyncpg.PostgresSystemError,
     asyncpg.InterfaceError,
 )
+"""What a server may answer that is in trouble itself: asked again later it may do better."""
 
 
 class Database:

@@ -7,6 +7,7 @@ import structlog
 from scheduler.clock import Clock
 from scheduler.domain.model import Outcome
 from scheduler.domain.time import SECOND, Ms
+from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
 from scheduler.flow.settle import Report, settle
 from scheduler.ledger.database import Database
@@ -20,7 +21,10 @@ MOST = 500
 
 class Reaper:
     """Expired leases go back to their lanes. An attempt armed `unknown_after_s` ago without an answer is
-    unknown; after `write_off_s` it ends so, counts as a call, and the loop goes on: nothing is sent again."""
+    unknown; after `write_off_s` it ends so, counts as a call, and the loop goes on: nothing is sent again.
+
+    Nothing is written off in the first `unknown_after_s` after a start or an outage: news that waited
+    meanwhile, at the provider or in a recorder, comes first."""
 
     name = "reaper"
 
@@ -44,8 +48,16 @@ class Reaper:
         self._unknown_after_ms = int(unknown_after_s * SECOND)
         self._write_off_ms = int(write_off_s * SECOND)
         self._provider = provider
+        self._whole_since_ms: Ms | None = None
 
     async def step(self, now_ms: Ms) -> None:
+        try:
+            await self._step(now_ms)
+        except DialwheelError:
+            self._whole_since_ms = None
+            raise
+
+    async def _step(self, now_ms: Ms) -> None:
         for shard in range(self._shards):
             reaped = await self._flow.wheel.reap(
                 shard, now_ms=now_ms, wall_ms=self._clock.wall_ms(), limit=MOST, free_calls=False
@@ -73,9 +85,12 @@ class Reaper:
 
     async def _resolve(self, now_ms: Ms) -> None:
         rows = await self._ledger.fetch("attempt_overdue", to_datetime(now_ms - self._unknown_after_ms), MOST)
+        if self._whole_since_ms is None:
+            self._whole_since_ms = now_ms
+        heard_all = now_ms - self._whole_since_ms >= self._unknown_after_ms
         reports = []
         for row in rows:
-            if to_ms(row["armed_at"]) <= now_ms - self._write_off_ms:
+            if heard_all and to_ms(row["armed_at"]) <= now_ms - self._write_off_ms:
                 reports.append(
                     Report(
                         row["attempt_id"],

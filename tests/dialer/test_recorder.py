@@ -96,8 +96,9 @@ async def test_nothing_is_acknowledged_before_it_is_committed(scripted: World) -
     assert (seen, len(provider.acknowledged)) == ([5], 5)
 
 
-async def test_with_the_ledger_away_news_is_kept_and_not_acknowledged(scripted: World) -> None:
-    """I23 F14: every backend of the ledger is cut while the group commits; nothing is lost."""
+@pytest.mark.parametrize("how", ["pg_terminate_backend", "pg_cancel_backend"])
+async def test_with_the_ledger_away_news_is_kept_and_not_acknowledged(scripted: World, how: str) -> None:
+    """I23 F14 F19: the group's backend is cut, or its statement canceled, on the way; nothing is lost."""
     armed = await scripted.an_armed_attempt()
     scripted.provider.news = whole_story(armed)
     scripted.pass_time(60 * SECOND)
@@ -108,7 +109,7 @@ async def test_with_the_ledger_away_news_is_kept_and_not_acknowledged(scripted: 
     async with scripted.stores.database.transaction() as on:
         await on.execute("LOCK TABLE lead")  # the settle waits here, and is cut
         flush = asyncio.create_task(scripted.dialing.recorder.flush())
-        await _cut_whoever_waits(scripted)
+        await _cut_whoever_waits(scripted, how)
         with pytest.raises(ServerUnavailable):
             await flush
 
@@ -185,10 +186,10 @@ async def test_the_first_end_wins_within_one_group(scripted: World, order: tuple
     assert (await scripted.books()).attempts == 1
 
 
-async def _cut_whoever_waits(world: World) -> None:
+async def _cut_whoever_waits(world: World, how: str) -> None:
     for _ in range(10_000):
         if await world.value(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            f"SELECT count({how}(pid)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ):
             return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.domain.time import MINUTE, SECOND
+from scheduler.domain.time import HOUR, MINUTE, SECOND
+from scheduler.errors import ServerUnavailable
 from scheduler.flow.settle import Report
 from scheduler.ledger.instants import to_ms
-from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, an_end, phones
+from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, an_end, an_event, phones
 from tests.worlds import OpenWorld
 
 
@@ -102,11 +103,48 @@ async def test_the_reaper_says_when_it_is_needed_next(world: World) -> None:
     assert await world.services.reaper.next_at() == TUESDAY_2PM + 900 * SECOND
 
 
+@pytest.mark.parametrize("outage", ["stopped", "ledger away"])
+async def test_news_that_waited_comes_before_any_writing_off(
+    open_world: OpenWorld, monkeypatch: pytest.MonkeyPatch, outage: str
+) -> None:
+    """DESIGN 5.5: after an hour in which nothing ran, or nothing could be written, a customer who was won is
+    not called again for want of a report that lies ready at the provider."""
+    provider = ScriptedProvider()
+    world = await open_world(provider=provider)
+    armed = await world.an_armed_attempt()
+    await world.services.reaper.step(world.now_ms)
+    won = {"outcome": "completed", "disposition": "converted", "rang_until_ms": TUESDAY_2PM}
+    provider.news = [an_event(armed, "ended", TUESDAY_2PM + MINUTE, **won)]
+    world.pass_time(HOUR)
+    if outage == "stopped":
+        world = await open_world(provider=provider, start_ms=world.now_ms)
+    else:
+
+        async def away(*rest: object, **more: object) -> None:
+            raise ServerUnavailable("Postgres does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.stores.ledger, "fetch", away)
+            with pytest.raises(ServerUnavailable):
+                await world.services.reaper.step(world.now_ms)
+
+    await world.services.reaper.step(world.now_ms)
+    await world.carry()
+    world.pass_time(MINUTE)
+    await world.services.reaper.step(world.now_ms)
+
+    loop = await world.loop(armed.loop_id)
+    assert (loop["status"], loop["end_reason"]) == ("ended", "converted")
+    assert (await world.books()).outcomes == {"completed": 1}
+
+
 async def test_two_reapers_write_off_once(open_world: OpenWorld) -> None:
     """F28 I6: both find the attempt overdue."""
     one, other = await open_world(), await open_world()
     armed = await one.an_armed_attempt()
     at_ms = TUESDAY_2PM + 900 * SECOND
+    for world in (one, other):
+        await world.services.reaper.step(at_ms - MINUTE)
 
     await one.services.reaper.step(at_ms)
     await other.services.reaper.step(at_ms)
