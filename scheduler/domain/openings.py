@@ -50,6 +50,15 @@ class Openings:
             if number * _WEEK + _MONDAY - _EDGE >= until_ms:
                 return None
 
+    def last(self, at_ms: Ms, from_ms: Ms, room_ms: Ms = 1) -> Interval | None:
+        """The latest instant in [from, at] that is open for `room_ms` more, after the start of its interval
+        (or `from`, where it began before): (start, instant)."""
+        for start_ms, end_ms in reversed(self.between(from_ms, at_ms + room_ms)):
+            latest_ms = min(end_ms - room_ms, at_ms)
+            if latest_ms >= start_ms:
+                return start_ms, latest_ms
+        return None
+
     def at(self, at_ms: Ms) -> Interval | None:
         """The interval that contains the instant."""
         found = self.first(at_ms, at_ms + 1)
@@ -96,16 +105,28 @@ def by_local_day(zones: Sequence[str], ranges_of: DayRanges) -> Openings:
     return Openings(build)
 
 
-def outside_local_days(zones: Sequence[str], days: frozenset[int]) -> Openings:
-    """Open where it is none of `days` in any of `zones`."""
+def outside_local_days(zones: Sequence[str], closed: Callable[[int], bool]) -> Openings:
+    """Open where it is no `closed` day in any of `zones`."""
 
     def build(from_ms: Ms, until_ms: Ms) -> Sequence[Interval]:
         found: list[Interval] = [(from_ms, until_ms)]
         for zone in zones:
             for day in range(day_of(zone, from_ms), day_of(zone, until_ms) + 1):
-                if day in days:
+                if closed(day):
                     gap = day_start(zone, day), day_start(zone, day + 1)
-                    found = intersect(found, ((from_ms - 1, gap[0]), (gap[1], until_ms + 1)))
+                    found = intersect(found, _around(gap, from_ms, until_ms))
+        return found
+
+    return Openings(build)
+
+
+def outside(gaps: Sequence[Interval]) -> Openings:
+    """Open but for these stretches of time, in any order."""
+
+    def build(from_ms: Ms, until_ms: Ms) -> Sequence[Interval]:
+        found: list[Interval] = [(from_ms, until_ms)]
+        for gap in gaps:
+            found = intersect(found, _around(gap, from_ms, until_ms))
         return found
 
     return Openings(build)
@@ -124,6 +145,14 @@ def intersect(left: Sequence[Interval], right: Sequence[Interval]) -> list[Inter
         else:
             j += 1
     return found
+
+
+def _around(gap: Interval, from_ms: Ms, until_ms: Ms) -> Sequence[Interval]:
+    """What a gap leaves of [from, until)."""
+    return (
+        (min(from_ms, gap[0]) - 1, gap[0]),
+        (gap[1], max(until_ms, gap[1]) + 1),
+    )
 
 
 def _in_zone(zone: str, ranges_of: DayRanges, from_ms: Ms, until_ms: Ms) -> list[Interval]:

@@ -6,11 +6,10 @@ Texts are kept per calendar: many leads wait for the same opening.
 
 from __future__ import annotations
 
-from scheduler.domain import rules
 from scheduler.domain.calendars import Calendar, law_zones
 from scheduler.domain.dayparts import DAYPARTS
 from scheduler.domain.localtime import clock_text, date_text, day_of, minute_of, minute_text
-from scheduler.domain.model import Why
+from scheduler.domain.model import NoCallDay, Why
 from scheduler.domain.openings import Interval
 from scheduler.domain.time import DAY, Ms
 
@@ -93,15 +92,24 @@ def _cite(calendar: Calendar, rule: str, effect: str, edge_ms: Ms) -> tuple[str,
         return _cite_law(calendar, effect, edge_ms)
     if rule == "no_call_day":
         return _cite_days(calendar, effect, edge_ms)
+    ref = "cadence" if rule == "cadence_window" else "agent"
     if effect == "blocked":
-        return "the week has no open hours that hold in all of " + ", ".join(calendar.zones), "agent"
+        return "the week has no open hours that hold in all of " + ", ".join(calendar.zones), ref
     verb = "opens" if effect == "moved" else "open until"
-    return f"{verb} {clock_text(calendar.zone, edge_ms)}", "agent"
+    return f"{verb} {clock_text(calendar.zone, edge_ms)}", ref
 
 
 def _cite_law(calendar: Calendar, effect: str, edge_ms: Ms) -> tuple[str, str]:
     """The row whose hour falls on the edge, in the zone where it does."""
-    book, policy, place = rules.load(), calendar.policy, calendar.place
+    for closure in calendar.closures:
+        if edge_ms == (closure.from_ms if effect == "kept" else closure.until_ms):
+            verb = "opens" if effect == "moved" else "open until"
+            where = ", ".join(closure.regions) or "everywhere"
+            text = f"{verb} {clock_text(calendar.zone, edge_ms)} (closed by order: {closure.reason or where})"
+            return text, f"closure {where}"
+    book, policy, place = calendar.book, calendar.policy, calendar.place
+    if book is None:
+        return f"no closure until {clock_text(calendar.zone, edge_ms)}", "closure"
     unknown = [region for region in place.regions if not book.knows(region)]
     if unknown or not place.regions:
         return f"no rule known for {', '.join(unknown) or 'this place'}: closed", f"revision {book.revision}"
@@ -109,7 +117,7 @@ def _cite_law(calendar: Calendar, effect: str, edge_ms: Ms) -> tuple[str, str]:
         return "the hours of all candidate zones and regions never meet", f"revision {book.revision}"
     side = 0 if effect == "moved" else 1
     verb = "opens" if effect == "moved" else "open until"
-    for zone in law_zones(place):
+    for zone in law_zones(place, book):
         # an end of 24:00 or of a jump belongs to the day before it
         day, minute = day_of(zone, edge_ms - side), minute_of(zone, edge_ms - side) + side
         for region in place.regions:
@@ -124,10 +132,16 @@ def _cite_days(calendar: Calendar, effect: str, edge_ms: Ms) -> tuple[str, str]:
     if effect == "kept":
         return "not a no-call day", "account"
     before = {date_text(day_of(zone, edge_ms - 1)) for zone in calendar.zones}
-    for day in calendar.policy.no_call_days:
-        if day.date in before:
-            return f"{day.date} {day.label}".strip() + ": nobody is called", "account"
+    for day in calendar.no_call_days:
+        date = next((found for found in before if found == day.date or _again(day, found)), None)
+        if date is not None:
+            return f"{date} {day.label}".strip() + ": nobody is called", "account"
     return "nobody is called on these days", "account"
+
+
+def _again(day: NoCallDay, date: str) -> bool:
+    """Whether a day that comes every year falls on this date."""
+    return day.yearly and day.date[5:] == date[5:]
 
 
 _PARTS_KEPT = tuple(

@@ -2,7 +2,8 @@
 
 The rows are data (`data/us_calling_rules.json`, explained beside it): research, not legal advice. A region
 without a row is closed. Hours are the overlap of the country's row, the region's own, its clause for
-artificial voices when an AI calls, and its stricter reading when the account asks for it.
+artificial voices when an AI calls, and its stricter reading when the account asks for it. A row holds from
+its date on; where a region has several, the latest that has come into force.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from importlib.resources import files
 import msgspec
 
 from scheduler.domain.holidays import HolidayCalendar, Holidays
-from scheduler.domain.localtime import MINUTES_OF_DAY, weekday_of
+from scheduler.domain.localtime import MINUTES_OF_DAY, day_from_text, weekday_of
 from scheduler.domain.model import Cap
 
 TERRITORIES = frozenset({"US-AS", "US-GU", "US-MP", "US-PR", "US-VI"})
 STATE_CENTRAL_ZONE = "America/Chicago"
 DAY_S = 86_400
+
+_ALWAYS = -1
+"""Before any day that is planned."""
 
 Hours = tuple[int, int]
 """Open minutes of a local day, half-open."""
@@ -64,6 +68,7 @@ class RuleRow(Clause, frozen=True, kw_only=True):
     time_zones: tuple[str, ...]
     source: str
     confidence: str
+    effective_from: str | None = None
     notes: str = ""
 
     def clauses(self, voice: str, strict: bool) -> Iterable[Clause]:
@@ -89,8 +94,13 @@ class Rules:
 
     def __init__(self, file: RuleFile) -> None:
         self.revision = file.revision
-        self.rows = {row.region: row for row in (*file.base, *file.states, *file.countries)}
-        self.states = {row.region: row for row in file.states}
+        dated: dict[str, list[tuple[int, RuleRow]]] = {}
+        for row in (*file.base, *file.states, *file.countries):
+            since = day_from_text(row.effective_from) if row.effective_from else _ALWAYS
+            dated.setdefault(row.region, []).append((since, row))
+        self._dated = {region: sorted(rows, key=_since) for region, rows in dated.items()}
+        self.rows = {region: rows[-1][1] for region, rows in self._dated.items()}
+        self.states = {row.region: self.rows[row.region] for row in file.states}
         self._holidays = {name: Holidays(calendar) for name, calendar in file.holiday_calendars.items()}
         self.hours = lru_cache(maxsize=100_000)(self._hours)
         self.hours_of_all = lru_cache(maxsize=200_000)(self._hours_of_all)
@@ -110,7 +120,7 @@ class Rules:
         if region == "US":
             return self.hours_of_all(self.all_states(), voice, strict, day)
         start_min, end_min = 0, MINUTES_OF_DAY
-        rows = self.rows_of(region)
+        rows = self.rows_of(region, day)
         for row in rows:
             if self.holiday(row, day):
                 return None
@@ -130,13 +140,19 @@ class Rules:
         start_min, end_min = max(h[0] for h in opening), min(h[1] for h in opening)
         return (start_min, end_min) if start_min < end_min else None
 
-    def rows_of(self, region: str) -> tuple[RuleRow, ...]:
-        """The rows that hold in a region, its country's first; none when the region is unknown."""
-        row = self.rows.get(region)
-        if row is None:
+    def rows_of(self, region: str, day: int | None = None) -> tuple[RuleRow, ...]:
+        """The rows in force in a region on a day, its country's first; without a day the newest, in force or
+        to come. None when the region is unknown or nothing holds there yet."""
+        newest = self.rows.get(region)
+        if newest is None:
             return ()
-        country = self.rows.get(row.country)
-        return (country, row) if country and country is not row else (row,)
+        names = (region,) if newest.country == region else (newest.country, region)
+        found = [self._in_force(name, day) for name in names]
+        return tuple(row for row in found if row is not None)
+
+    def _in_force(self, region: str, day: int | None) -> RuleRow | None:
+        rows = self._dated.get(region, ())
+        return next((row for since, row in reversed(rows) if day is None or since <= day), None)
 
     def all_states(self) -> tuple[str, ...]:
         """The states of the US and DC: where a number without a place may be."""
@@ -159,7 +175,8 @@ class Rules:
         return self._holidays[row.holiday_calendar].label_of(day)
 
     def caps_for(self, regions: Iterable[str], voice: str) -> tuple[tuple[Cap, str], ...]:
-        """Legal caps of all these regions, each with what to cite."""
+        """Legal caps of all these regions, each with what to cite. One that is yet to come into force is kept
+        already: plans reach ahead."""
         caps: dict[tuple[Cap, str], None] = {}
         for region in regions:
             for row in self.rows_of(region):
@@ -170,17 +187,52 @@ class Rules:
         return tuple(caps)
 
 
+NO_RULES = "none"
+_BUILD = "us"
+_registered: dict[str, Rules] = {}
+
+
 @cache
 def load() -> Rules:
     """The rules of this build, read once."""
-    text = files("scheduler.domain").joinpath("data/us_calling_rules.json").read_bytes()
+    return read(files("scheduler.domain").joinpath("data/us_calling_rules.json").read_bytes())
+
+
+def read(text: bytes) -> Rules:
+    """A rules file as a value. Raises msgspec.ValidationError."""
     return Rules(msgspec.json.decode(text, type=RuleFile))
 
 
+def register(book: Rules) -> str:
+    """The name by which a policy asks for these rules, beside those of the build: `us@REVISION`.
+
+    Raises ValueError for another book under a revision that is taken: a name means one thing for good.
+    """
+    name = f"{_BUILD}@{book.revision}"
+    if _registered.setdefault(name, book) is not book:
+        raise ValueError(f"revision {book.revision} is registered already")
+    return name
+
+
+def named(name: str) -> Rules | None:
+    """The rules that a policy names; None for `none`. Raises ValueError for any other."""
+    if name == NO_RULES:
+        return None
+    found = load() if name == _BUILD else _registered.get(name)
+    if found is None:
+        raise ValueError(f"unknown rules: choose one of {', '.join((_BUILD, NO_RULES, *_registered))}")
+    return found
+
+
 @lru_cache(maxsize=10_000)
-def caps_for(regions: tuple[str, ...], voice: str) -> tuple[tuple[Cap, str], ...]:
+def caps_for(regions: tuple[str, ...], voice: str, name: str = _BUILD) -> tuple[tuple[Cap, str], ...]:
     """Legal caps of all candidate regions, each with what to cite."""
-    return load().caps_for(regions, voice)
+    book = named(name)
+    return book.caps_for(regions, voice) if book else ()
+
+
+def _since(dated: tuple[int, RuleRow]) -> int:
+    return dated[0]
 
 
 def _minute(text: str) -> int:
