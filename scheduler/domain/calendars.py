@@ -77,8 +77,9 @@ class Calendar:
             layers.append(("statutory_window", _overlap_of(law)))
         if not after_hours:
             layers.append(("dialer_window", _windows(policy.windows, self.zones)))
-        if policy.cadence is not None and policy.cadence.windows is not None:
-            layers.append(("cadence_window", _windows(policy.cadence.windows, self.zones)))
+        cadence = policy.cadence if policy.strategy == "cadence" else None
+        if cadence is not None and cadence.windows is not None:
+            layers.append(("cadence_window", _windows(cadence.windows, self.zones)))
         if self.no_call_days or not layers:
             layers.append(("no_call_day", _clear_days(self.no_call_days, self.zones)))
         return tuple(layers)

@@ -10,7 +10,7 @@ from scheduler.domain.calendars import Calendar
 from scheduler.domain.dayparts import index_at, rotation
 from scheduler.domain.jitter import draw
 from scheduler.domain.localtime import day_of, minute_of
-from scheduler.domain.model import AttemptKind, Lead, Loop, Outcome, Policy, Result, Why
+from scheduler.domain.model import AttemptKind, Ended, Lead, Loop, Outcome, Policy, Result, Why
 from scheduler.domain.placement import Limits, Wish
 from scheduler.domain.time import MINUTE, Ms
 
@@ -66,5 +66,6 @@ class Case:
         return Wish(at_ms, AttemptKind.FIRST, self.loop.step, why)
 
 
-Strategy: TypeAlias = Callable[[Case], Iterator[Wish]]
-"""Wishes for the next attempt, best first: the planner takes the first that can be met."""
+Strategy: TypeAlias = Callable[[Case], Iterator[Wish | Why | Ended]]
+"""Wishes for the next attempt, best first: the planner takes the first that can be met. A line of `why[]`
+between them says what was passed over; an end says that nothing is left to wish for."""

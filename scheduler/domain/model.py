@@ -251,6 +251,10 @@ class Cadence(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     next_cadence_id: str = ""
 
 
+DEFAULT_INTERVALS_S = (1_200, 3_600, 9_000, 14_400, 86_400, 172_800)
+"""20 min, 1 h, 2 h 30, 4 h, 24 h, 48 h."""
+
+
 class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     """All settings that decide when a loop's next attempt is due: account and agent, at one version.
 
@@ -278,7 +282,7 @@ class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     jitter_max_s: int = 900
     rules: str = "us"
     seed: int = 0
-    intervals_s: tuple[int, ...] = (1_200, 3_600, 9_000, 14_400, 86_400, 172_800)
+    intervals_s: tuple[int, ...] = DEFAULT_INTERVALS_S
     cadence: Cadence | None = None
     closures: tuple[Closure, ...] = ()
 

@@ -1,7 +1,8 @@
 """Placement: from the instant a strategy wishes for to one that every rule allows.
 
-A wish moves only forward: past the caps, into the next open time with room before it closes, into its
-daypart. Jitter follows where the wish was moved. Each move, and each rule that let it be, is told in `why[]`.
+A wish moves forward: past the caps, into the next open time with room before it closes, into its daypart;
+one that is timed before something (a reminder) moves back instead. Jitter follows where the wish was moved.
+Each move, and each rule that let it be, is told in `why[]`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import msgspec
 from scheduler.domain import caps
 from scheduler.domain.calendars import Calendar, calendar_of
 from scheduler.domain.dayparts import DAYPARTS
-from scheduler.domain.model import AttemptKind, Cap, Place, Policy, Why
+from scheduler.domain.model import AttemptKind, Cap, Channel, Place, Policy, Why
 from scheduler.domain.openings import Interval, Openings
-from scheduler.domain.reasons import kept_reasons, moved_reasons, part_kept_reason
+from scheduler.domain.reasons import back_reasons, kept_reasons, moved_reasons, part_kept_reason
 from scheduler.domain.time import DAY, SECOND, Ms
 
 ROOM: Ms = 120 * SECOND
@@ -31,14 +32,16 @@ class Fit(Enum):
     EARLIEST = "earliest"  # the first allowed instant, with jitter if that is not the one wished for
     UNIFORM = "uniform"  # any allowed instant in the stretch, each as likely as the next
     EXACT = "exact"  # at the instant or not at all
+    BEFORE = "before"  # the last allowed instant up to the one wished for, with jitter if it is not that one
 
 
 class Wish(msgspec.Struct, frozen=True):
     """What a strategy would like: a call from `at_ms` on, before `until_ms` where it matters, in a daypart.
 
-    Without `until_ms` it is looked for during `within_ms`. `late_ms`: how much later than wished an EXACT one
-    may still be placed.
-    `why`: the strategy's own line; `blocked`: what to say when the wish cannot be met and the next is tried.
+    Without `until_ms` it is looked for during `within_ms`. `late_ms`: how much later than wished an EXACT or
+    a BEFORE one may still be placed; `since_ms`: what a BEFORE one may not be moved back beyond. `why`: the
+    strategy's own line; `blocked`: what to say when the wish cannot be met and the next is tried. `run`: of
+    the cadence whose step this is, None for the loop's own.
     """
 
     at_ms: Ms
@@ -51,6 +54,9 @@ class Wish(msgspec.Struct, frozen=True):
     part: int | None = None
     late_ms: Ms = 0
     blocked: str = ""
+    channel: Channel = Channel.CALL
+    run: int | None = None
+    since_ms: Ms = 0
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -80,13 +86,16 @@ def limits_of(calendar: Calendar, contacts: tuple[Ms, ...], now_ms: Ms, fraction
 
 
 def place(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | None:
-    """The instant at which the wish is met, never before it, before now or above a cap; None if none is.
+    """The instant at which the wish is met, never before now or above a cap; None if none is. Only a BEFORE
+    wish is met sooner than it says.
 
     Placed from the instant that was wished for, not from now: planning again later gives the same instant for
     as long as that lies ahead.
     """
     if wish.fit is Fit.EXACT:
         return _place_exactly(calendar, wish, limits)
+    if wish.fit is Fit.BEFORE:
+        return _place_before(calendar, wish, limits)
     meet = _earliest if wish.fit is Fit.EARLIEST else _uniform
     at_ms = meet(calendar, wish, limits, wish.at_ms)
     from_ms = wish.at_ms
@@ -138,6 +147,30 @@ def _place_exactly(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | N
     if at_ms > wish.at_ms + wish.late_ms:
         return None
     return Placed(at_ms, around[1], (wish.why, *kept_reasons(calendar, around)))
+
+
+def _place_before(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | None:
+    soonest_ms = max(limits.now_ms, limits.free_ms, wish.since_ms)
+    # what is overdue by little may go at once, but for `late_ms` at most
+    upto_ms = wish.at_ms if soonest_ms <= wish.at_ms else min(soonest_ms, wish.at_ms + wish.late_ms)
+    found = _openings(calendar, wish).last(upto_ms, wish.at_ms - wish.within_ms, ROOM)
+    if found is None or found[1] < soonest_ms:
+        return None
+    start_ms, latest_ms = found
+    at_ms = latest_ms
+    if latest_ms < wish.at_ms:
+        room_ms = min(calendar.policy.jitter_max_s * SECOND, latest_ms - start_ms)
+        # from the same instant however late this is planned: only what lies in the past is moved to now
+        at_ms = max(latest_ms - int(limits.fraction * room_ms), soonest_ms)
+    around = calendar.open.at(at_ms)
+    assert around is not None  # found in an open time, and moved back within it
+    if at_ms >= wish.at_ms:
+        return Placed(at_ms, around[1], (wish.why, *kept_reasons(calendar, around)))
+    why = [wish.why, *back_reasons(calendar, wish.at_ms, latest_ms, ROOM)]
+    if at_ms < latest_ms:
+        text = f"a random time of up to {calendar.policy.jitter_max_s} s before the last one possible"
+        why.append(Why("jitter", "moved", latest_ms, at_ms, text))
+    return Placed(at_ms, around[1], tuple(why))
 
 
 def _earliest(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms | None:

@@ -63,6 +63,22 @@ def moved_reasons(
     return tuple(why)
 
 
+def back_reasons(calendar: Calendar, from_ms: Ms, to_ms: Ms, room_ms: Ms) -> tuple[Why, ...]:
+    """The rules that move a wish back, from one instant to an earlier one."""
+    why = []
+    for rule, openings in calendar.layers:
+        found = openings.last(from_ms, to_ms, room_ms)
+        if found is not None and found[1] < from_ms:
+            text = f"not open then: the earlier slot, until {clock_text(calendar.zone, found[1] + room_ms)}"
+            _, ref = _cite(calendar, rule, "kept", found[1] + room_ms)
+            why.append(Why(rule, "moved", from_ms, found[1], text, ref))
+            from_ms = found[1]
+    if from_ms > to_ms:
+        text = "the earlier slot in which all rules leave enough room"
+        why.append(Why("dialer_window", "moved", from_ms, to_ms, text))
+    return tuple(why)
+
+
 def blocked_reasons(calendar: Calendar, from_ms: Ms) -> tuple[Why, ...]:
     """The rules that leave no open time at all; or one line saying that they do so only together."""
     why = tuple(

@@ -18,6 +18,7 @@ from scheduler.domain.model import (
     Planned,
     Priority,
     Result,
+    Waiting,
     Why,
 )
 from scheduler.domain.model import Loop as LoopFacts
@@ -101,9 +102,13 @@ def encode_why(why: tuple[Why, ...]) -> str:
 
 
 def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow:
-    """The columns that `plan` writes into its loop and its lead."""
+    """The columns that `plan` writes into its loop and its lead. What waits for a person has the time when
+    it goes on by itself, so that no loop is left lying."""
+    waits = isinstance(plan, Waiting)
+    if isinstance(plan, Waiting) and plan.then is not None:
+        plan = plan.then
     if isinstance(plan, Planned):
-        callback = plan.kind is AttemptKind.CALLBACK
+        callback = waits or plan.kind is AttemptKind.CALLBACK
         return NextRow(
             status=LoopStatus.WAITING_CALLBACK if callback else LoopStatus.SCHEDULED,
             lead_status="active",

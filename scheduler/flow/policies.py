@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduler.domain.model import Cap, NoCallDay, Policy
+from scheduler.domain.model import DEFAULT_INTERVALS_S, Cap, NoCallDay, Policy
+from scheduler.domain.strategies.intervals import check_intervals
 from scheduler.domain.windows import week_from_api
 from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
@@ -17,8 +18,9 @@ class AutoDialer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An agent's dialing settings as the API writes them; null means the strategy's own default."""
 
     enabled: bool = True
-    strategy: Literal["followup", "smart"] = "followup"
-    intensity: Literal["moderate"] = "moderate"
+    strategy: Literal["followup", "smart", "intervals"] = "followup"
+    intensity: Literal["aggressive", "moderate", "conservative"] = "moderate"
+    intervals_s: tuple[int, ...] | None = None
     max_attempts: int | None = None
     max_retry_days: int | None = None
     immediate_callback: bool = True
@@ -84,14 +86,16 @@ class Policies:
 
 
 def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
-    """A row of `policy_of_agents` as a policy."""
+    """A row of `policy_of_agents` as a policy. Raises SettingsError for intervals out of range."""
     dialer = msgspec.json.decode(row["auto_dialer"], type=AutoDialer)
-    followup = dialer.strategy == "followup"
+    followup, smart = dialer.strategy == "followup", dialer.strategy == "smart"
+    intervals_s = DEFAULT_INTERVALS_S if dialer.intervals_s is None else dialer.intervals_s
+    check_intervals(intervals_s)
     caps = msgspec.json.decode(row["frequency_caps"], type=tuple[FrequencyCap, ...])
     after_hours = dialer.live_after_hours
     max_attempts, max_retry_days = dialer.max_attempts, dialer.max_retry_days
     if max_attempts is None and max_retry_days is None:
-        max_attempts, max_retry_days = (7, None) if followup else (None, 7)
+        max_attempts, max_retry_days = (None, 7) if smart else (7, None)
     policy = Policy(
         version=row["policy_version"],
         strategy=dialer.strategy,
@@ -113,6 +117,7 @@ def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
         frequency_caps=tuple(Cap(cap.max, cap.window_s) for cap in caps),
         jitter_max_s=row["jitter_max_s"],
         seed=seed,
+        intervals_s=intervals_s,
     )
     return AgentPolicy(
         row["agent_id"],

@@ -47,7 +47,6 @@ MONDAY_TEN = "2026-11-23T15:00:00Z"
         (Outcome.COMPLETED, Disposition.COMPLAINT, EndReason.DNC),
         (Outcome.ANSWERED, Disposition.WRONG_NUMBER, EndReason.INVALID_NUMBER),
         (Outcome.INVALID_NUMBER, None, EndReason.INVALID_NUMBER),
-        (Outcome.NUMBER_BLOCKED, None, EndReason.INVALID_NUMBER),
     ],
 )
 @pytest.mark.parametrize("stop_on", ["reached", "converted"])
@@ -292,7 +291,7 @@ def test_a_call_is_never_planned_into_the_last_two_minutes():
 
 
 def test_an_unknown_strategy_is_an_error_that_names_the_known_ones():
-    with pytest.raises(ValueError, match="followup, smart"):
+    with pytest.raises(ValueError, match="cadence, followup, intervals, smart"):
         first_plan(a_policy(strategy="astrology"), a_lead(), MONDAY_TEN)
 
 

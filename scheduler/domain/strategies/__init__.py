@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from scheduler.domain.case import Strategy
+from scheduler.domain.strategies.cadence import cadence
 from scheduler.domain.strategies.followup import followup
+from scheduler.domain.strategies.intervals import intervals
 from scheduler.domain.strategies.smart import smart
 
-STRATEGIES: dict[str, Strategy] = {"followup": followup, "smart": smart}
+STRATEGIES: dict[str, Strategy] = {
+    "followup": followup,
+    "smart": smart,
+    "intervals": intervals,
+    "cadence": cadence,
+}
 
 
 def strategy_named(name: str) -> Strategy:

@@ -6,6 +6,7 @@ Day 1 is the day of the first attempt where the lead is. What does not fit into 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from scheduler.domain.case import Case
@@ -19,22 +20,34 @@ LEAST_GAP: Ms = 2 * HOUR
 """Between two attempts of one day after the first day, however near their dayparts lie."""
 
 FIRST_DAY_GAP: tuple[Ms, Ms] = (50 * MINUTE, 70 * MINUTE)
-"""Between the attempts of the first day: about an hour."""
+"""Between the attempts of a first day that has them about an hour apart."""
 
-SEARCH_DAYS = 31
+SEARCH_DAYS = 38
+"""Looked through for a next attempt: thirty without an opening, and a week's pause before them."""
 
 
 class Pace(NamedTuple):
-    """Attempts a day: until which day, how many. After the last one a week lies between two attempts."""
+    """How days up to `until_day` go: how many attempts each, every how many days, `gap_ms` apart at least
+    (None: about an hour), and whether two of a day lie in dayparts that follow one another."""
 
-    until_day: int
+    until_day: float
     attempts: int
+    every_days: int = 1
+    gap_ms: Ms | None = LEAST_GAP
+    pairs: bool = False
 
 
 INTENSITIES: dict[str, tuple[Pace, ...]] = {
-    "moderate": (Pace(1, 3), Pace(4, 2), Pace(11, 1)),
+    "aggressive": (Pace(1, 3, gap_ms=None), Pace(10, 2, pairs=True), Pace(inf, 1)),
+    "moderate": (Pace(1, 3, gap_ms=None), Pace(4, 2), Pace(11, 1), Pace(inf, 1, every_days=7)),
+    "conservative": (
+        Pace(1, 2, gap_ms=4 * HOUR),
+        Pace(4, 1),
+        Pace(14, 1, every_days=3),
+        Pace(inf, 1, every_days=7),
+    ),
 }
-WEEK_DAYS = 7
+_RHYTHMS = {1: "{} on this day", 3: "every third day", 7: "one a week"}
 
 
 def smart(case: Case) -> Iterator[Wish]:
@@ -44,29 +57,27 @@ def smart(case: Case) -> Iterator[Wish]:
     """
     paces = INTENSITIES.get(case.policy.intensity)
     if paces is None:
-        raise ValueError(f"unknown intensity: choose one of {', '.join(sorted(INTENSITIES))}")
+        raise ValueError(f"unknown intensity: choose one of {', '.join(INTENSITIES)}")
     if not case.loop.history:
         yield case.first_wish()
         return
     zone = case.calendar.zone
     days = [case.day_of(at_ms) for at_ms in case.loop.history]
     today = max(case.day_of(case.ended_ms), case.day_of(case.limits.now_ms))
-    for day in range(today, today + SEARCH_DAYS + WEEK_DAYS):
+    for day in range(today, today + SEARCH_DAYS):
+        number = day - days[0] + 1
+        pace = next(pace for pace in paces if number <= pace.until_day)
+        used = days.count(day)
+        if used >= pace.attempts or (pace.every_days > 1 and day - days[-1] < pace.every_days):
+            continue
         if not has_room(case.calendar, None, day_start(zone, day), day_start(zone, day + 1)):
             continue
-        number = day - days[0] + 1
-        quota = _quota(paces, number)
-        if quota == 0 and day - days[-1] >= WEEK_DAYS:
-            yield from _in_dayparts(case, day, number, 1, (*case.parts(), None))
-        elif number == 1 and days.count(day) < quota:
+        if pace.every_days > 1:
+            yield from _in_dayparts(case, day, number, pace, (*case.parts(), None))
+        elif pace.gap_ms is None:
             yield _about_an_hour_later(case, day)
-        elif days.count(day) < quota:
-            yield from _in_dayparts(case, day, number, quota, _parts_left(case, day, quota))
-
-
-def _quota(paces: tuple[Pace, ...], number: int) -> int:
-    """Attempts on the day of this number; 0 where the rhythm is weekly."""
-    return next((pace.attempts for pace in paces if number <= pace.until_day), 0)
+        else:
+            yield from _in_dayparts(case, day, number, pace, _parts_left(case, day, pace))
 
 
 def _about_an_hour_later(case: Case, day: int) -> Wish:
@@ -84,29 +95,31 @@ def _about_an_hour_later(case: Case, day: int) -> Wish:
     )
 
 
-def _parts_left(case: Case, day: int, quota: int) -> tuple[int | None, ...]:
+def _parts_left(case: Case, day: int, pace: Pace) -> tuple[int | None, ...]:
     """Dayparts for the next attempt of the day, best first: one that leaves a later one for what is still to
     come, and none that the day has had already. None stands for any time of a day whose hours lie in no part
     (own windows at night, or zones so far apart that no part of the day is the same in all)."""
     zone, history = case.calendar.zone, case.loop.history
     had = [index_at(minute_of(zone, at_ms)) for at_ms in history if case.day_of(at_ms) == day]
-    from_ms, until_ms = _stretch(case, day)
+    from_ms, until_ms = _stretch(case, day, pace)
     from_ms = max(from_ms, case.limits.free_ms)
     still_open = [part for part in range(len(DAYPARTS)) if has_room(case.calendar, part, from_ms, until_ms)]
     if not still_open and not had:
         return (None,)
     later = [part for part in still_open if not had or part > max(had)]
-    wanted = quota - len(had)
+    wanted = pace.attempts - len(had)
     early = later[: max(1, len(later) - wanted + 1)]
+    if pace.pairs and had:
+        early = later[:1]  # morning and afternoon, or afternoon and evening
     order = case.parts()
     return tuple(sorted(later, key=lambda part: (part not in early, order.index(part))))
 
 
 def _in_dayparts(
-    case: Case, day: int, number: int, quota: int, parts: tuple[int | None, ...]
+    case: Case, day: int, number: int, pace: Pace, parts: tuple[int | None, ...]
 ) -> Iterator[Wish]:
-    from_ms, until_ms = _stretch(case, day)
-    rhythm = f"{quota} on this day" if _quota(INTENSITIES[case.policy.intensity], number) else "one a week"
+    from_ms, until_ms = _stretch(case, day, pace)
+    rhythm = _RHYTHMS[pace.every_days].format(pace.attempts)
     for part in parts:
         text = f"day {number}, {rhythm}" + (f", in the {DAYPARTS[part].name}" if part is not None else "")
         why = Why("strategy", "set", None, from_ms, text, "smart")
@@ -115,8 +128,8 @@ def _in_dayparts(
         )
 
 
-def _stretch(case: Case, day: int) -> tuple[Ms, Ms]:
+def _stretch(case: Case, day: int, pace: Pace) -> tuple[Ms, Ms]:
     """The part of the day in which the next attempt may be."""
     zone = case.calendar.zone
-    from_ms = max(day_start(zone, day), case.ended_ms + LEAST_GAP, case.retry_ms)
+    from_ms = max(day_start(zone, day), case.ended_ms + (pace.gap_ms or LEAST_GAP), case.retry_ms)
     return from_ms, day_start(zone, day + 1)

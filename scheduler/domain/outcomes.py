@@ -1,0 +1,137 @@
+"""What results mean: which end a loop, which are asked of a person, and what a loop remembers of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from scheduler.domain.model import (
+    AttemptKind,
+    Disposition,
+    Ended,
+    EndReason,
+    Loop,
+    Outcome,
+    Policy,
+    Result,
+    Touch,
+    Why,
+)
+from scheduler.domain.time import HOUR, Ms
+
+MOST_ATTEMPTS = 100
+"""Of any loop, whatever its settings leave open."""
+
+BLOCKED_TWICE = 2
+"""A callee's carrier that refuses so often means it: the number is bad for all cadences."""
+
+MOST_POSTPONED = 3
+"""After so many callbacks that were asked for, a person of ours decides what comes next."""
+
+PERSON_WAIT: Ms = 48 * HOUR
+"""How long a person of ours is waited for before the schedule goes on by itself."""
+
+MANUAL_REST: Ms = HOUR
+"""After a manual call: an automatic attempt that lay nearer is moved."""
+
+LIFTED_ATTEMPTS, LIFTED_DAYS = 12, 30
+"""Twelve attempts of the automatic follow-up take thirty days, whatever the limit of days was before."""
+
+FIXED: dict[str, EndReason] = {
+    Disposition.CONVERTED: EndReason.CONVERTED,
+    Disposition.DNC: EndReason.DNC,
+    Disposition.COMPLAINT: EndReason.DNC,
+    Disposition.WRONG_NUMBER: EndReason.INVALID_NUMBER,
+}
+"""Dispositions that end every loop; no routing rule changes that."""
+
+_SCHEDULED = frozenset({AttemptKind.FIRST, AttemptKind.CADENCE})
+_FAILED = frozenset({Outcome.ERROR, Outcome.NUMBER_BLOCKED})
+
+
+def fold(loop: Loop, result: Result, dialled_at_ms: Ms) -> Loop:
+    """The loop after an attempt: one more in its history. A scheduled attempt takes its step with it, unless
+    it failed by error: then the same step comes again. So does a manual call that began the loop."""
+    failed = result.outcome in _FAILED
+    takes_step = result.kind in _SCHEDULED or (result.kind is AttemptKind.MANUAL and not loop.history)
+    step = loop.step if result.step is None or result.kind is AttemptKind.MANUAL else result.step
+    changes = msgspec.structs.replace(
+        loop,
+        history=(*loop.history, dialled_at_ms),
+        step=step + (takes_step and result.outcome is not Outcome.ERROR),
+        consecutive_errors=loop.consecutive_errors + 1 if failed else 0,
+        postponed=loop.postponed + (asked_for(result) is not None),
+        blocked=loop.blocked + (result.outcome is Outcome.NUMBER_BLOCKED),
+    )
+    if result.step is None:
+        return changes
+    manual = result.kind is AttemptKind.MANUAL
+    run = loop.run if manual else result.run
+    touch = Touch(
+        loop.trail[-1].step if manual and loop.trail else result.step,
+        run,
+        result.kind,
+        dialled_at_ms,
+        result.ended_at_ms,
+        result.outcome,
+        result.disposition,
+    )
+    return msgspec.structs.replace(changes, run=run, trail=(*loop.trail, touch))
+
+
+def asked_for(last: Result | None) -> Ms | None:
+    """When the person asked to be called, if the last call ended so."""
+    if last is None or last.disposition != Disposition.CALLBACK:
+        return None
+    return last.callback_at_ms
+
+
+def fixed_end(loop: Loop, last: Result, now_ms: Ms) -> Ended | None:
+    """The end that a result means whatever the strategy: converted, opted out, a number that is no good."""
+    reason = FIXED.get(last.disposition or "")
+    if reason is not None:
+        return _over(reason, now_ms, f"the call ended with {last.disposition}")
+    if last.outcome is Outcome.INVALID_NUMBER:
+        return _over(EndReason.INVALID_NUMBER, now_ms, f"outcome {last.outcome.value}")
+    if last.outcome is Outcome.NUMBER_BLOCKED and loop.blocked >= BLOCKED_TWICE:
+        return _over(
+            EndReason.INVALID_NUMBER, now_ms, f"refused by the callee's carrier {loop.blocked} times"
+        )
+    return None
+
+
+def reached_end(policy: Policy, last: Result, now_ms: Ms) -> Ended | None:
+    """The end of a loop that got what it was after: an appointment, or the conversation it stops on. A
+    routing rule for that result comes first."""
+    if last.disposition == Disposition.APPOINTMENT:
+        return _over(EndReason.CONVERTED, now_ms, f"the call ended with {last.disposition}")
+    reached = last.outcome is Outcome.COMPLETED and policy.stop_on == "reached"
+    if reached and asked_for(last) is None:
+        return _over(EndReason.REACHED, now_ms, "a conversation that ended normally")
+    return None
+
+
+def limit_end(loop: Loop, policy: Policy, last: Result | None, now_ms: Ms) -> Ended | None:
+    """The end of a loop whose errors or attempts are used up."""
+    if (
+        last is not None
+        and last.outcome in _FAILED
+        and loop.consecutive_errors >= policy.max_consecutive_errors
+    ):
+        return _over(EndReason.CONSECUTIVE_ERRORS, now_ms, f"{loop.consecutive_errors} errors in a row")
+    used = len(loop.history)
+    most = MOST_ATTEMPTS if policy.max_attempts is None else min(policy.max_attempts, MOST_ATTEMPTS)
+    if used >= most:
+        return _over(EndReason.MAX_ATTEMPTS, now_ms, f"{used} of {most} attempts used")
+    return None
+
+
+def retry_days_of(policy: Policy) -> int | None:
+    """How many days after that of the first attempt the last one may be; None without a limit."""
+    days = policy.max_retry_days
+    if days is None or policy.strategy != "followup" or policy.max_attempts is None:
+        return days
+    return max(days, LIFTED_DAYS) if policy.max_attempts >= LIFTED_ATTEMPTS else days
+
+
+def _over(reason: EndReason, now_ms: Ms, text: str) -> Ended:
+    return Ended(reason, now_ms, (Why("strategy", "blocked", detail=text),))
