@@ -12,7 +12,7 @@ from scheduler.domain.time import HOUR, MINUTE
 from scheduler.flow.settle import Report
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.wheel import Claim, Placing
-from tests.builders import PHONE, TUESDAY_2PM, World, phones
+from tests.builders import PHONE, TUESDAY_2PM, World, an_end, phones
 from tests.worlds import OpenWorld
 
 
@@ -237,6 +237,18 @@ async def test_a_permit_that_was_not_used_is_given_again_under_the_same_number(w
     assert again.permit != first.permit
     permits = [row["permit"] for row in await world.rows("SELECT permit FROM arm ORDER BY armed_at")]
     assert set(permits) == {first.permit, again.permit}
+
+
+async def test_an_attempt_that_is_over_is_never_armed_again(world: World) -> None:
+    """I5 I6: even where a loop had lost count of its attempts, the ledger of attempts is not overwritten."""
+    armed = await world.an_armed_attempt()
+    await world.settle(an_end(armed.attempt_id, TUESDAY_2PM))
+    await world.run("UPDATE loop SET attempts = 0, next_at = $1", to_datetime(TUESDAY_2PM))
+
+    result = await world.arm([await world.claim_of(armed.loop_id)])
+
+    assert (result.armed, result.reasons) == ([], {"stale": 1})
+    assert (await world.attempts(armed.loop_id))[0]["outcome"] == "not_reached"
 
 
 async def test_a_claim_of_a_call_under_way_keeps_its_slot(open_world: OpenWorld) -> None:
