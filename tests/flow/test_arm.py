@@ -244,10 +244,11 @@ async def test_an_attempt_that_is_over_is_never_armed_again(world: World) -> Non
     armed = await world.an_armed_attempt()
     await world.settle(an_end(armed.attempt_id, TUESDAY_2PM))
     await world.run("UPDATE loop SET attempts = 0, next_at = $1", to_datetime(TUESDAY_2PM))
+    claim = await world.claim_of(armed.loop_id)
 
-    result = await world.arm([await world.claim_of(armed.loop_id)])
+    result = await world.arm([claim])
 
-    assert (result.armed, result.reasons) == ([], {"stale": 1})
+    assert (result.armed, result.refused, result.placings) == ([], [claim], [])
     assert (await world.attempts(armed.loop_id))[0]["outcome"] == "not_reached"
 
 
