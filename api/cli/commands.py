@@ -163,6 +163,19 @@ def lead_why(who: str, /, *, session: Given) -> int:
     return why(session, who)
 
 
+def preview(spec: Annotated[str, Parameter(allow_leading_hyphen=True)], /, *, session: Given) -> int:
+    """The attempts that one lead would get, each with its reasons. Nothing is called; no server is needed.
+
+    Parameters
+    ----------
+    spec
+        A JSON file with policy, lead and start_at; - is stdin.
+    """
+    from api.cli.preview import preview_spec
+
+    return preview_spec(session, spec)
+
+
 def pause(reason: str = "", /, *, session: Given) -> int:
     """Stop all dialing of the account, at once.
 
@@ -261,6 +274,7 @@ COMMANDS: dict[str, tuple[Shell, str, str]] = {
     ),
     "lead show": (lead_show, "lead show ana@acme", "lead show lead_4k2… --json"),
     "lead why": (lead_why, "lead why ana@acme", "lead why '+1 303 555 0142'"),
+    "preview": (preview, "preview five-step.json", "preview - --json < five-step.json"),
     "pause": (pause, 'pause "carrier outage"', 'pause "trying it" --json'),
     "resume": (resume, "resume", "resume --spread-over-s 1200"),
     "api": (api, "api", "api --data-dir /var/lib/dialwheel"),

@@ -1,0 +1,1 @@
+"""What would happen to one lead: the running system's planner, played to the end without a server."""
