@@ -19,6 +19,9 @@ from scheduler.domain.time import HOUR, MINUTE, Ms
 LEAST_GAP: Ms = 2 * HOUR
 """Between two attempts of one day after the first day, however near their dayparts lie."""
 
+LAST_ROOM: Ms = HOUR // 2
+"""Kept free at the end of a day for its last attempt."""
+
 FIRST_DAY_GAP: tuple[Ms, Ms] = (50 * MINUTE, 70 * MINUTE)
 """Between the attempts of a first day that has them about an hour apart."""
 
@@ -119,13 +122,32 @@ def _in_dayparts(
     case: Case, day: int, number: int, pace: Pace, parts: tuple[int | None, ...]
 ) -> Iterator[Wish]:
     from_ms, until_ms = _stretch(case, day, pace)
+    early_ms = _leaving_room(case, day, pace, from_ms, until_ms)
     rhythm = _RHYTHMS[pace.every_days].format(pace.attempts)
     for part in parts:
         text = f"day {number}, {rhythm}" + (f", in the {DAYPARTS[part].name}" if part is not None else "")
         why = Why("strategy", "set", None, from_ms, text, "smart")
+        early = early_ms < until_ms and has_room(case.calendar, part, from_ms, early_ms)
         yield Wish(
-            from_ms, AttemptKind.CADENCE, case.loop.step, why, fit=Fit.UNIFORM, until_ms=until_ms, part=part
+            from_ms,
+            AttemptKind.CADENCE,
+            case.loop.step,
+            why,
+            fit=Fit.UNIFORM,
+            until_ms=early_ms if early else until_ms,
+            part=part,
         )
+
+
+def _leaving_room(case: Case, day: int, pace: Pace, from_ms: Ms, until_ms: Ms) -> Ms:
+    """Until when an attempt may be, so that one which is to follow on this day finds room before closing."""
+    had = sum(case.day_of(at_ms) == day for at_ms in case.loop.history)
+    if pace.attempts - had < 2:
+        return until_ms
+    open_today = case.calendar.open.between(from_ms, until_ms)
+    closes_ms = open_today[-1][1] if open_today else until_ms
+    last_ms = closes_ms - (pace.gap_ms or LEAST_GAP) - LAST_ROOM
+    return min(until_ms, last_ms) if last_ms > from_ms else until_ms
 
 
 def _stretch(case: Case, day: int, pace: Pace) -> tuple[Ms, Ms]:

@@ -1,0 +1,33 @@
+"""Dynamic variables of steps: texts with places that the lead's own variables fill.
+
+    {{ first_name | there }}
+
+is the lead's `first_name`, or "there" where it has none; without a fallback it is left empty.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scheduler.domain.model import Lead, Step
+
+_PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*(?:\|([^{}]*))?\}\}")
+
+
+def variables_of(step: Step, lead: Lead) -> dict[str, str]:
+    """The step's variables, filled for this lead."""
+    return {name: filled(text, lead) for name, text in step.variables}
+
+
+def filled(text: str, lead: Lead) -> str:
+    """The text with every place filled once: what a variable holds is never read as a place itself."""
+
+    def value(match: re.Match[str]) -> str:
+        found = lead.variables.get(match[1])
+        if found is None or found == "":
+            return (match[2] or "").strip()
+        if isinstance(found, bool):
+            return "yes" if found else "no"
+        return f"{found:g}" if isinstance(found, float) else str(found)
+
+    return _PLACE.sub(value, text)
