@@ -6,6 +6,7 @@ Everything but `policy`, `lead` and `start_at` has the product's default. Names 
 from __future__ import annotations
 
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -150,16 +151,31 @@ def read_spec(raw: bytes) -> Spec:
     try:
         return decode_body(raw, Spec)
     except Problem as problem:
-        raise _told(problem) from None
+        raise _told(problem, raw) from None
 
 
-def _told(problem: Any) -> UsageError:
+def _told(problem: Any, raw: bytes) -> UsageError:
     """A problem of the API as the three lines of a command."""
     if not problem.errors:
         return UsageError("the spec is no JSON", problem.detail, "see docs/preview.md for one that is")
     error = problem.errors[0]
     where = error.pointer or "the spec"
-    return UsageError(f"{where}: {error.detail}", _WHY[error.code], problem.hint or "see docs/preview.md")
+    do = _nearest(problem.hint, error.pointer, raw) or problem.hint or "see docs/preview.md"
+    return UsageError(f"{where}: {error.detail}", _WHY[error.code], do)
+
+
+def _nearest(hint: str, pointer: str, raw: bytes) -> str:
+    """Of the known values that the hint lists, the one that was meant, if one is near."""
+    if not hint.startswith(_KNOWN):
+        return ""
+    value = msgspec.json.decode(raw)
+    for step in pointer.split("/")[1:]:
+        value = value[int(step)] if isinstance(value, list) else value[step]
+    near = get_close_matches(str(value), hint.removeprefix(_KNOWN).split(", "), 1, cutoff=0.6)
+    return f"did you mean `{near[0]}`? {hint}" if near else ""
+
+
+_KNOWN = "known: "
 
 
 _WHY = {
