@@ -19,7 +19,7 @@ from scheduler.domain.model import (
 from scheduler.domain.time import HOUR, Ms
 
 MOST_ATTEMPTS = 100
-"""Of any loop, whatever its settings leave open."""
+"""Of a loop that its settings do not limit: a cadence may start over for ever."""
 
 BLOCKED_TWICE = 2
 """A callee's carrier that refuses so often means it: the number is bad for all cadences."""
@@ -53,7 +53,7 @@ def fold(loop: Loop, result: Result, dialled_at_ms: Ms) -> Loop:
     it failed by error: then the same step comes again. So does a manual call that began the loop."""
     failed = result.outcome in _FAILED
     takes_step = result.kind in _SCHEDULED or (result.kind is AttemptKind.MANUAL and not loop.history)
-    step = loop.step if result.step is None or result.kind is AttemptKind.MANUAL else result.step
+    step = loop.step if result.step is None or result.kind not in _SCHEDULED else result.step
     changes = msgspec.structs.replace(
         loop,
         history=(*loop.history, dialled_at_ms),
@@ -119,8 +119,10 @@ def limit_end(loop: Loop, policy: Policy, last: Result | None, now_ms: Ms) -> En
     ):
         return _over(EndReason.CONSECUTIVE_ERRORS, now_ms, f"{loop.consecutive_errors} errors in a row")
     used = len(loop.history)
-    most = MOST_ATTEMPTS if policy.max_attempts is None else min(policy.max_attempts, MOST_ATTEMPTS)
-    if used >= most:
+    most = policy.max_attempts
+    if most is None and policy.max_retry_days is None:
+        most = MOST_ATTEMPTS
+    if most is not None and used >= most:
         return _over(EndReason.MAX_ATTEMPTS, now_ms, f"{used} of {most} attempts used")
     return None
 

@@ -165,7 +165,7 @@ def _planned(case: Case, wish: Wish, placed: Placed, told: tuple[Why, ...]) -> P
 def _as_asked(case: Case, asked_ms: Ms) -> Iterator[Wish]:
     """The callback in place of the normal schedule, as asked or as soon after as it is allowed."""
     why = Why("callback", "set", None, asked_ms, "the person asked to be called then")
-    trail = case.loop.trail
+    trail = case.loop.trail if case.policy.strategy == "cadence" else ()
     yield Wish(asked_ms, AttemptKind.CALLBACK, trail[-1].step if trail else case.loop.step, why)
 
 

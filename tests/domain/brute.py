@@ -6,6 +6,7 @@ Shares no code with the planner, on purpose.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
@@ -85,3 +86,33 @@ def windows_allow(week: dict[str, Any], zones: tuple[str, ...], at_ms: int) -> b
         if not (day["enabled"] and any(part["start"] <= now < part["end"] for part in day["ranges"])):
             return False
     return True
+
+
+def caps_allow(contacts: list[int], caps: list[tuple[int, int]], at_ms: int) -> bool:
+    """Whether one more contact keeps every cap (max, seconds), with the minute of margin that we keep."""
+    return all(
+        sum(at_ms - contact < window_s * 1000 + MINUTE_MS for contact in contacts) < most
+        for most, window_s in caps
+    )
+
+
+def closed_by_order(closures: list[tuple[int, int, set[str]]], regions: tuple[str, ...], at_ms: int) -> bool:
+    """Closures as (from, until, regions or none for everywhere)."""
+    return any(
+        from_ms <= at_ms < until_ms and (not where or bool(where & set(regions)))
+        for from_ms, until_ms, where in closures
+    )
+
+
+def first_minute(from_ms: int, until_ms: int, allowed: Callable[[int], bool]) -> int | None:
+    """The first whole minute at which it is allowed, and still is in the two minutes after."""
+    return next((at_ms for at_ms in range(from_ms, until_ms, MINUTE_MS) if _fits(at_ms, allowed)), None)
+
+
+def last_minute(at_ms: int, from_ms: int, allowed: Callable[[int], bool]) -> int | None:
+    """The last such minute at or before an instant."""
+    return next((found for found in range(at_ms, from_ms - 1, -MINUTE_MS) if _fits(found, allowed)), None)
+
+
+def _fits(at_ms: int, allowed: Callable[[int], bool]) -> bool:
+    return allowed(at_ms) and allowed(at_ms + MINUTE_MS) and allowed(at_ms + 2 * MINUTE_MS - 1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from whenever import Instant
 
 from scheduler.domain.localtime import clock_text
 from scheduler.domain.model import (
+    AttemptKind,
+    Cadence,
     Ended,
     EndReason,
     Lead,
@@ -21,6 +24,8 @@ from scheduler.domain.model import (
     Priority,
     Range,
     Result,
+    Step,
+    Waiting,
     Week,
 )
 from scheduler.domain.planner import fold, plan
@@ -62,6 +67,19 @@ def a_smart_policy(**changes: Any) -> Policy:
     return a_policy(**(settings | changes))
 
 
+def a_cadence_policy(*steps: Step, cadence: dict[str, Any] | None = None, **changes: Any) -> Policy:
+    """A policy of these steps; `cadence`: other settings of the cadence."""
+    settings = {
+        "strategy": "cadence",
+        "max_attempts": None,
+        "stop_on": "reached",
+        "cadence": Cadence(steps=steps, **(cadence or {})),
+        "jitter_max_s": 0,
+        "frequency_caps": (),
+    }
+    return a_policy(**(settings | changes))
+
+
 def a_lead(place: Place = NEW_YORK, **changes: Any) -> Lead:
     return Lead(**({"key": "lead-1", "place": place} | changes))
 
@@ -89,7 +107,8 @@ def rules_told(found: Planned | Ended) -> list[tuple[str, str]]:
 
 
 class Journey:
-    """One lead's way: each planned attempt is dialled when it is due and ends 30 s later."""
+    """One lead's way: each planned attempt is dialled when it is due and ends 30 s later; a person who is
+    waited for never answers."""
 
     def __init__(self, policy: Policy, lead: Lead, at: str) -> None:
         self.policy, self.lead = policy, lead
@@ -103,18 +122,34 @@ class Journey:
 
     def dial(self, outcome: Outcome = Outcome.NOT_REACHED, **result: Any) -> Planned:
         """Dial what is planned and take this result."""
-        attempt = planned(self.look())
+        found = self.look()
+        if isinstance(found, Waiting):
+            assert found.then is not None
+            self.now_ms = found.until_ms
+            found = self.look()
+        attempt = planned(found)
         self.plans.append(attempt)
-        self.now_ms = attempt.at_ms + 30 * SECOND
-        self.last = Result(outcome, self.now_ms, attempt.kind, **result)
-        self.loop = fold(self.loop, self.last, attempt.at_ms)
-        contacts = (*self.lead.contacts, attempt.at_ms + 25 * SECOND)
-        self.lead = Lead(self.lead.key, self.lead.place, self.lead.priority, contacts)
+        self.take(attempt, attempt.at_ms, attempt.kind, outcome, **result)
         return attempt
+
+    def call_by_hand(self, outcome: Outcome = Outcome.NOT_REACHED, **result: Any) -> None:
+        """A person of ours calls now, beside the plan."""
+        found = self.look()
+        step = found.step if isinstance(found, Planned) else 0
+        self.take(step, self.now_ms, AttemptKind.MANUAL, outcome, **result)
+
+    def take(self, of: Planned | int, at_ms: Ms, kind: AttemptKind, outcome: Outcome, **result: Any) -> None:
+        """The result of an attempt at `at_ms`."""
+        step, run = (of.step, of.run) if isinstance(of, Planned) else (of, self.loop.run)
+        self.now_ms = at_ms + 30 * SECOND
+        self.last = Result(outcome, self.now_ms, kind, step=step, run=run, **result)
+        self.loop = fold(self.loop, self.last, at_ms)
+        contacts = (*self.lead.contacts, at_ms + 25 * SECOND)
+        self.lead = msgspec.structs.replace(self.lead, contacts=contacts)
 
     def play(self, outcome_of: Callable[[int], Outcome] = lambda _n: Outcome.NOT_REACHED) -> EndReason:
         """Dial until the loop ends; answers why it did."""
-        while isinstance(self.look(), Planned):
+        while not isinstance(self.look(), Ended):
             self.dial(outcome_of(len(self.plans) + 1))
             assert len(self.plans) < 200
         return ended(self.look())

@@ -1,4 +1,4 @@
-"""Smart calling, moderate (MISSION D8, D15 to D19, L's pressure; D [ours])."""
+"""Smart calling (MISSION D8 to D19 and their [ours])."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 
 from scheduler.domain.dayparts import index_at, rotation
 from scheduler.domain.localtime import day_of, minute_of
-from scheduler.domain.model import EndReason, Loop, NoCallDay, Outcome, Range, Result
+from scheduler.domain.model import EndReason, Loop, NoCallDay, Outcome, Range, Result, Week
 from scheduler.domain.numbers import place_of
 from scheduler.domain.planner import plan
 from scheduler.domain.time import HOUR, MINUTE
+from scheduler.domain.windows import BUSINESS_WEEK
 from tests.domain.builders import (
     BANGOR,
     MIAMI,
@@ -44,6 +45,77 @@ def test_moderate_is_three_then_two_a_day_then_one_then_one_a_week():
 
     daily = {1: 3} | dict.fromkeys((2, 3, 4), 2) | dict.fromkeys(range(5, 12), 1)
     assert attempts_by_day(journey) == daily | dict.fromkeys((18, 25, 32, 39), 1)
+
+
+def test_d11_d12_d13_d14_aggressive_is_three_then_two_a_day_then_one_and_never_weekly():
+    policy = a_smart_policy(intensity="aggressive", windows=ROUND_THE_CLOCK, max_retry_days=90)
+    journey = Journey(policy, a_lead(), MONDAY_NINE)
+
+    assert journey.play() is EndReason.MAX_RETRY_DAYS
+
+    daily = {1: 3} | dict.fromkeys(range(2, 11), 2) | dict.fromkeys(range(11, 92), 1)
+    assert attempts_by_day(journey) == daily
+    first, second, third = journey.loop.history[:3]
+    assert 50 * MINUTE <= second - first <= 72 * MINUTE
+    assert 50 * MINUTE <= third - second <= 72 * MINUTE
+
+
+@pytest.mark.parametrize("windows", [ROUND_THE_CLOCK, BUSINESS_WEEK])
+def test_d12_two_a_day_are_morning_and_afternoon_or_afternoon_and_evening(windows: Week):
+    pairs: Counter[tuple[int, ...]] = Counter()
+    for number in range(20):
+        policy = a_smart_policy(intensity="aggressive", windows=windows, max_retry_days=9, frequency_caps=())
+        journey = Journey(policy, a_lead(key=f"lead-{number}"), MONDAY_NINE)
+        journey.play()
+        days: dict[int, list[int]] = {}
+        for at_ms in journey.loop.history[3:]:
+            days.setdefault(day_of(ZONE, at_ms), []).append(index_at(minute_of(ZONE, at_ms)))
+        pairs.update(tuple(parts) for parts in days.values())
+
+    assert set(pairs) == {(0, 1), (1, 2)}
+    assert min(pairs.values()) > 20, pairs
+
+
+def test_conservative_is_two_then_one_a_day_then_every_third_day_then_weekly():
+    policy = a_smart_policy(intensity="conservative", windows=ROUND_THE_CLOCK, max_retry_days=45)
+    journey = Journey(policy, a_lead(), MONDAY_NINE)
+
+    assert journey.play() is EndReason.MAX_RETRY_DAYS
+
+    daily = {1: 2} | dict.fromkeys((2, 3, 4), 1) | dict.fromkeys((7, 10, 13), 1)
+    assert attempts_by_day(journey) == daily | dict.fromkeys((20, 27, 34, 41), 1)
+    parts = [index_at(minute_of(ZONE, at_ms)) for at_ms in journey.loop.history[-4:]]
+    assert len(set(parts)) == 3, "weekly attempts rotate over the times of day"
+
+
+def test_conservative_has_four_hours_and_another_daypart_between_the_calls_of_day_one():
+    for number in range(50):
+        policy = a_smart_policy(intensity="conservative", windows=ROUND_THE_CLOCK)
+        journey = Journey(policy, a_lead(key=f"lead-{number}"), MONDAY_NINE)
+        journey.dial()
+        journey.dial()
+        first, second = journey.loop.history
+        assert second - first >= 4 * HOUR
+        assert index_at(minute_of(ZONE, second)) != index_at(minute_of(ZONE, first))
+        assert day_of(ZONE, second) == day_of(ZONE, first)
+
+
+def test_conservative_drops_what_does_not_fit_into_day_one():
+    policy = a_smart_policy(intensity="conservative")
+    journey = Journey(policy, a_lead(), "2026-11-02T20:00:00Z")  # 15:00, the windows close at 18:00
+    journey.play()
+
+    assert attempts_by_day(journey)[1] == 1
+    assert attempts_by_day(journey)[2] == 1
+
+
+@pytest.mark.parametrize("intensity", ["aggressive", "moderate"])
+def test_every_full_day_has_both_its_attempts_in_business_hours(intensity: str):
+    for number in range(40):
+        policy = a_smart_policy(intensity=intensity, max_retry_days=3)
+        journey = Journey(policy, a_lead(key=f"lead-{number}"), MONDAY_NINE)
+        journey.play()
+        assert attempts_by_day(journey) == {1: 3, 2: 2, 3: 2, 4: 2}
 
 
 def test_d17_seven_retry_days_are_twelve_attempts_on_days_one_to_eight():
@@ -209,8 +281,8 @@ def test_an_error_waits_a_quarter_of_an_hour_and_counts_on_its_day():
     assert planned(journey.look()).at_ms - journey.now_ms >= 15 * MINUTE
 
 
-def test_an_unknown_intensity_is_an_error_that_names_the_known_one():
-    with pytest.raises(ValueError, match="moderate"):
+def test_an_unknown_intensity_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ValueError, match="aggressive, moderate, conservative"):
         first_plan(a_smart_policy(intensity="frantic"), a_lead(), MONDAY_NINE)
 
 

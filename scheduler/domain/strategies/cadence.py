@@ -182,7 +182,7 @@ def _after(settings: Cadence, case: Case, route: Route) -> _Place:
     delay_s = rule.delay_s if rule is not None and rule.delay_s is not None else step.delay_after_s
     if action is Action.WAIT:
         delay_s = step.delay_after_s
-    at_ms = max(touch.dialled_at_ms + delay_s * SECOND, case.retry_ms)
+    at_ms = touch.dialled_at_ms + delay_s * SECOND
     index = touch.step + 1
     if action is Action.RETRY:
         index, at_ms = touch.step, max(at_ms, touch.ended_at_ms + LEAST_RETRY)
