@@ -43,8 +43,37 @@ class Sent(msgspec.Struct, frozen=True):
     result: PlaceResult | None
 
 
+class Group(msgspec.Struct):
+    """News that is committed together."""
+
+    sent: list[Sent]
+    events: list[ProviderEvent]
+    reports: list[Report]
+
+    def __len__(self) -> int:
+        return len(self.sent) + len(self.events) + len(self.reports)
+
+    def attempt_ids(self) -> list[int]:
+        ids = [answer.attempt_id for answer in self.sent]
+        ids += [event.attempt_id for event in self.events]
+        ids += [report.attempt_id for report in self.reports]
+        return list(dict.fromkeys(ids))
+
+    def of(self, attempt_ids: set[int]) -> Group:
+        """The news of these attempts."""
+        return Group(
+            [answer for answer in self.sent if answer.attempt_id in attempt_ids],
+            [event for event in self.events if event.attempt_id in attempt_ids],
+            [report for report in self.reports if report.attempt_id in attempt_ids],
+        )
+
+
 class Recorder:
-    """Collects news and commits it. One per dialer process; `flush` may also be called by hand."""
+    """Collects news and commits it. One per dialer process; `flush` may also be called by hand.
+
+    `lines` groups are committed side by side: while the ledger writes one, the next is folded and planned.
+    News of one attempt in two of them is no trouble, as both lock its lead.
+    """
 
     def __init__(
         self,
@@ -55,7 +84,8 @@ class Recorder:
         metrics: Metrics,
         *,
         group_commit_s: float,
-        group_most: int = 500,
+        group_most: int = 250,
+        lines: int = 2,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -64,12 +94,14 @@ class Recorder:
         self._metrics = metrics
         self._group_commit_s = group_commit_s
         self._group_most = group_most
+        self._lines = lines
         self._sent: list[Sent] = []
-        self._events: dict[str, ProviderEvent] = {}
+        self._events: list[ProviderEvent] = []
         self._reports: list[Report] = []
+        self._told: set[str] = set()  # events taken in and not acknowledged
+        self._committing = 0
         self._news = asyncio.Event()
-        self._no_events = asyncio.Event()
-        self._no_events.set()
+        self._events_taken = asyncio.Event()
 
     def sent(self, answers: list[Sent]) -> None:
         self._sent += answers
@@ -77,13 +109,13 @@ class Recorder:
 
     def events(self, events: list[ProviderEvent]) -> int:
         """Take events in; answers how many are new here: each is handed out until it is acknowledged."""
-        before = len(self._events)
-        for event in events:
-            self._events[event.event_id] = event
-        if self._events:
+        fresh = [event for event in events if event.event_id not in self._told]
+        self._told.update(event.event_id for event in fresh)
+        self._events += fresh
+        if fresh:
             self._news.set()
-            self._no_events.clear()
-        return len(self._events) - before
+            self._events_taken.clear()
+        return len(fresh)
 
     def reports(self, reports: list[Report]) -> None:
         """Reports that come from neither: attempts given up as unknown."""
@@ -91,26 +123,26 @@ class Recorder:
         if reports:
             self._news.set()
 
-    async def events_committed(self, *, most_s: float) -> None:
-        """Return when no event waits for its commit, or after `most_s`."""
+    async def events_taken(self, *, most_s: float) -> None:
+        """Return when every event is in a group that is being committed, or after `most_s`."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._no_events.wait(), most_s)
+            await asyncio.wait_for(self._events_taken.wait(), most_s)
 
     @property
     def waiting(self) -> int:
         """How much news is not committed yet."""
-        return len(self._sent) + len(self._events) + len(self._reports)
+        return len(self._sent) + len(self._events) + len(self._reports) + self._committing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Commit groups until `stop` is set and nothing is left."""
-        while not (stop.is_set() and not self.waiting):
-            if not self.waiting:
-                self._news.clear()
-                news = asyncio.ensure_future(self._news.wait())
-                stopped = asyncio.ensure_future(stop.wait())
-                await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-                stopped.cancel()
+        await asyncio.gather(*(self._line(stop) for _ in range(self._lines)))
+
+    async def _line(self, stop: asyncio.Event) -> None:
+        while True:
+            if not (self._sent or self._events or self._reports):
+                if stop.is_set():
+                    return
+                await self._wait_for_news(stop)
                 continue
             await asyncio.sleep(self._group_commit_s)
             try:
@@ -121,44 +153,77 @@ class Recorder:
                 if stop.is_set():
                     return
 
+    async def _wait_for_news(self, stop: asyncio.Event) -> None:
+        self._news.clear()
+        news = asyncio.ensure_future(self._news.wait())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        news.cancel()
+        stopped.cancel()
+
     async def flush(self) -> int:
         """Commit one group and tell provider and wheel. Answers how much news was committed.
 
         Raises ServerUnavailable with nothing lost: the group is still here.
         """
-        sent = self._sent[: self._group_most]
-        events = list(self._events.values())[: self._group_most]
-        given = self._reports[: self._group_most]
-        folded: dict[int, Report] = {}
-        for answer in sent:
-            _fold_sent(folded, answer)
-        for event in events:
-            _fold_event(folded, event)
-        for report in given:
-            folded.setdefault(report.attempt_id, report)
-        if not folded:
-            return 0
-        stored = [StoredEvent(e.event_id, e.attempt_id, e.kind, e.at_ms) for e in events]
-        now_ms = self._clock.now_ms()
-        settled = await settle(
-            self._flow,
-            self._ledger,
-            list(folded.values()),
-            stored,
-            provider=self._provider.name,
-            now_ms=now_ms,
-        )
-        del self._sent[: len(sent)]
-        del self._reports[: len(given)]
-        for event in events:
-            self._events.pop(event.event_id, None)
-        await self._tell_wheel(sent, settled, now_ms)
-        await self._acknowledge([event.event_id for event in events])
+        most = self._group_most
+        group = Group(self._sent[:most], self._events[:most], self._reports[:most])
+        del self._sent[:most], self._events[:most], self._reports[:most]
         if not self._events:
-            self._no_events.set()
+            self._events_taken.set()
+        if not group:
+            return 0
+        self._committing += len(group)
+        try:
+            await self._commit(group)
+        except DialwheelError:
+            self._sent[:0], self._events[:0], self._reports[:0] = group.sent, group.events, group.reports
+            raise
+        finally:
+            self._committing -= len(group)
+        return len(group)
+
+    async def _commit(self, group: Group) -> None:
+        folded: dict[int, Report] = {}
+        for answer in group.sent:
+            _fold_sent(folded, answer)
+        for event in group.events:
+            _fold_event(folded, event)
+        for report in group.reports:
+            folded.setdefault(report.attempt_id, report)
+        stored = [StoredEvent(e.event_id, e.attempt_id, e.kind, e.at_ms) for e in group.events]
+        now_ms = self._clock.now_ms()
+        try:
+            settled = await settle(
+                self._flow,
+                self._ledger,
+                list(folded.values()),
+                stored,
+                provider=self._provider.name,
+                now_ms=now_ms,
+            )
+        except DialwheelError:
+            raise
+        except Exception as error:  # something in it that the ledger cannot hold
+            await self._commit_apart(group, error)
+            return
+        await self._tell_wheel(group.sent, settled, now_ms)
+        event_ids = [event.event_id for event in group.events]
+        await self._acknowledge(event_ids)
+        self._told.difference_update(event_ids)
         for outcome, count in Counter(settled.outcomes).items():
             self._metrics.attempt_ended(outcome, count)
-        return len(sent) + len(events) + len(given)
+
+    async def _commit_apart(self, group: Group, error: Exception) -> None:
+        """Halve the group until what is refused stands alone. That attempt is left to be written off as
+        unknown; its events are not heard again."""
+        attempt_ids = group.attempt_ids()
+        if len(attempt_ids) == 1:
+            log.error("news_refused", attempt_id=attempt_ids[0], error=type(error).__name__)
+            return
+        middle = len(attempt_ids) // 2
+        for part in (attempt_ids[:middle], attempt_ids[middle:]):
+            await self._commit(group.of(set(part)))
 
     async def _acknowledge(self, event_ids: list[str]) -> None:
         """What the provider does not hear it hands out once more: the ledger knows it by then."""

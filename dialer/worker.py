@@ -243,8 +243,8 @@ class Pump:
                 await asyncio.sleep(TROUBLE_REST_S)
                 continue
             failing = False
-            if carried:  # until they are acknowledged the provider would only tell them again
-                await self._recorder.events_committed(most_s=1.0)
+            if carried:  # asked again at once, the provider would only tell the same
+                await self._recorder.events_taken(most_s=1.0)
             else:
                 await self._wait(poll_s)
 
