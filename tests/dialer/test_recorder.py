@@ -194,3 +194,19 @@ async def _cut_whoever_waits(world: World, how: str) -> None:
         ):
             return
     raise AssertionError("nobody waits for a lock")
+
+
+async def test_news_that_the_ledger_cannot_hold_stands_alone(scripted: World) -> None:
+    """I15: one provider's nonsense neither ends the dialer nor holds up what came with it."""
+    armed = [await scripted.an_armed_attempt(number) for number in phones(3)]
+    scripted.pass_time(60 * SECOND)
+    recorder = scripted.dialing.recorder
+    for item, error in zip(armed, (None, "no\x00sense", None), strict=True):
+        at_ms = TUESDAY_2PM + 20 * SECOND
+        recorder.events([an_event(item, "ended", at_ms, outcome="not_reached", error=error)])
+
+    await flush_all(scripted)
+
+    states = [(await scripted.attempts(item.loop_id))[0]["state"] for item in armed]
+    assert states == ["done", "armed", "done"]
+    assert recorder.waiting == 0

@@ -249,7 +249,7 @@ CREATE TABLE provider_event (
     kind        text NOT NULL,
     at          timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
-    PRIMARY KEY (provider, event_id)
+    PRIMARY KEY (attempt_id, provider, event_id)  -- an event is of one attempt; new ones lie side by side
 );
 
 CREATE TABLE suppression (

@@ -5,5 +5,5 @@
 INSERT INTO provider_event (provider, event_id, attempt_id, kind, at, received_at)
 SELECT $1, e.event_id, e.attempt_id, e.kind, e.at, $6
 FROM unnest($2::text[], $3::bigint[], $4::text[], $5::timestamptz[]) AS e (event_id, attempt_id, kind, at)
-ON CONFLICT (provider, event_id) DO NOTHING
+ON CONFLICT (attempt_id, provider, event_id) DO NOTHING
 RETURNING event_id;
