@@ -23,6 +23,8 @@ def preview_spec(session: Session, file: str) -> int:
     played = play(read_spec(_read(file)))
     preview = played.preview
     rows = [(each.n, each.at, each.at_local, each.kind, each.step, each.outcome) for each in preview.attempts]
+    for reading in played.readings:
+        session.say(reading)
     session.answer(preview, _lines(played), plain=rows)
     return OK
 

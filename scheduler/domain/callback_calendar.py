@@ -25,6 +25,9 @@ def days_meant(said: Said, zone: str, now_ms: Ms) -> Stretch | None:
     """The days that were named, None when none was. Raises Unclear for two that differ, or have passed."""
     today = day_of(zone, now_ms)
     if said.span is not None:
+        if said.same_time and said.span.unit == "week" and said.span.part == "whole" and not said.days:
+            day = today + 7 * said.span.ahead
+            return Stretch(day, day, 1.0, True)
         return _span(said.span, said.days, today)
     if not said.days:
         return None

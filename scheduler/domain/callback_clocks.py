@@ -15,7 +15,7 @@ _AFTER = (
 )  # fmt: skip
 _BEFORE = (
     ("any", "time", "before"), ("not", "after"), ("not", "later", "than"), ("no", "later", "than"),
-    ("earlier", "than"), ("before",), ("by",), ("until",), ("till",), ("til",),
+    ("earlier", "than"), ("before",), ("by",), (("free", "available"), ("until", "till", "til")),
 )  # fmt: skip
 _ABOUT = ("about", "around", "roughly", "approximately", "approx", "circa")
 _TO = ("to", "before", "of", "till", "til")
@@ -73,7 +73,7 @@ def read_point(words: Words, said: Said) -> bool:
     if clock is None:
         words.at = start
         return False
-    said.about = said.about or about or words.take(("ish", "or"), "so") or words.take("ish")
+    said.about = said.about or about or words.take("or", "so") or words.take("ish") or words.take("-", "ish")
     return said.once("exact", clock)
 
 

@@ -93,6 +93,9 @@ def _read_phrase(words: Words, said: Said) -> bool:
 
 
 def _read_filler(words: Words, _: Said) -> bool:
+    if words.peek() == "but" and words.peek(1) in ("after", "before", "not"):
+        words.at += 1
+        return True
     return any(words.take(*phrase) for phrase in FILLERS)
 
 

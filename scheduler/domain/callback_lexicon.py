@@ -91,12 +91,12 @@ FILLERS: tuple[tuple[str, ...], ...] = tuple(
     tuple(phrase.strip().split())
     for phrase in """
     call me back|call back|call me|a call|give me a call|give me|call|called|ring me|ring
-    phone me|phone|try me|try|speak|talk|lets talk|we can talk|again|back|me|please|pls|thanks|thank you|yes
+    phone me|try me|try|speak|talk|lets talk|we can talk|again|back|me|please|pls|thanks|thank you|yes
     yeah|sure|ok|okay|hi|hello
     i am|im|i will be|ill be|i can|id like to|id prefer|i would prefer|i would like to|i|like to be|be
     free|available|reachable|can you|could you|would you|will you|you can|you may|you could
     that works|works|would be|is good|is|good|best|great|fine|better|how about|what about|lets say|lets do|say
-    maybe|perhaps|probably|for me|just|and|but|then|at|on|the|sharp|exactly|local time|my time|sometime in
+    maybe|perhaps|probably|for me|just|and|then|at|on|the|sharp|exactly|local time|my time|sometime in
     """.replace("\n", "|").split("|")
     if phrase.strip()
 )

@@ -82,6 +82,7 @@ def refusal(text: str, now_ms: Ms = THURSDAY) -> str:
         # days
         ("tomorrow", "2026-11-20 10:30", "2026-11-20 11:00"),
         ("the day after tomorrow", "2026-11-21 10:30", "2026-11-21 11:00"),
+        ("same time next week", "2026-11-26 10:30", "2026-11-26 11:00"),
         ("same time on Friday", "2026-11-20 10:30", "2026-11-20 11:00"),
         ("Friday", "2026-11-20 08:00", "2026-11-20 19:00"),
         ("any time tomorrow", "2026-11-20 08:00", "2026-11-20 19:00"),
@@ -116,6 +117,8 @@ def refusal(text: str, now_ms: Ms = THURSDAY) -> str:
         ("around 3", "2026-11-19 14:45", "2026-11-19 15:15"),
         # ranges and bounds
         ("before noon", "2026-11-19 10:30", "2026-11-19 12:00"),
+        ("I'm free until 3", "2026-11-19 10:30", "2026-11-19 15:00"),
+        ("tomorrow, but not before 3", "2026-11-20 15:00", "2026-11-20 21:00"),
         ("by 4pm", "2026-11-19 10:30", "2026-11-19 16:00"),
         ("after 10 tomorrow morning", "2026-11-20 10:00", "2026-11-20 12:00"),
         ("Friday after 2 and before 4", "2026-11-20 14:00", "2026-11-20 16:00"),
@@ -155,6 +158,9 @@ def test_p16_the_words_mean_this_window_on_thursday_at_half_past_ten(
         ("never", '"never"'),
         ("don't call me", '"dont"'),
         ("Monday or Tuesday", '"or"'),
+        ("any time but Monday", '"but"'),
+        ("I'm on a call until 5", '"until"'),
+        ("by Friday", '"by"'),
         ("soon", '"soon"'),
         ("later", '"later"'),
         ("tomorrow at 3pm eastern", '"eastern"'),

@@ -300,6 +300,13 @@ def test_the_command_prints_the_object_with_json_and_a_table_with_reasons_withou
     assert "ended: cadence_complete" in as_text.out
 
 
+def test_the_command_says_how_it_read_the_words_of_a_callback(preview_command: Command) -> None:
+    done = preview_command(str(EXAMPLES / "callback.json"), "--plain")
+
+    assert "Tue 2026-11-24 13:00 to 17:00 America/New_York, confidence 0.8" in done.talk
+    assert preview_command(str(EXAMPLES / "callback.json"), "--plain", "--quiet").talk == ""
+
+
 def test_the_command_reads_a_dash_as_stdin(preview_command: Command) -> None:
     done = preview_command("-", "--json", stdin=json.dumps(a_spec(limit=2)))
 

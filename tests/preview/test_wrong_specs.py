@@ -10,6 +10,7 @@ import pytest
 from tests.preview.conftest import Command, a_spec, refused
 
 CADENCE = {"strategy": "cadence"}
+ASKS_YESTERDAY = {"outcome": "answered", "disposition": "callback", "callback": "yesterday"}
 STEPS: list[dict[str, Any]] = [{"name": "a"}, {"name": "b"}]
 
 
@@ -100,7 +101,7 @@ def without(field: str) -> dict[str, Any]:
             "a day and a time",
         ),
         (
-            an_outcome(outcome="answered", disposition="callback", callback="yesterday"),
+            a_spec(limit=1, outcomes=[{"outcome": "busy"}, ASKS_YESTERDAY]),  # which is not even reached
             "/outcomes/1/callback",
             "a day and a time",
         ),
