@@ -1,4 +1,4 @@
-"""The first ten minutes with a real `dialwheel up`: every command as a person runs it, private servers beneath."""
+"""The first ten minutes with a real `dialwheel up`: every command as a person runs it, on private servers."""
 
 from __future__ import annotations
 
