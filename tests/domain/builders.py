@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from whenever import Instant
 
-from scheduler.domain.localtime import clock_text
+from scheduler.domain.localtime import clock_text, day_of
 from scheduler.domain.model import (
     AttemptKind,
     Cadence,
@@ -153,3 +153,9 @@ class Journey:
             self.dial(outcome_of(len(self.plans) + 1))
             assert len(self.plans) < 200
         return ended(self.look())
+
+
+def day_numbers(journey: Journey) -> list[int]:
+    """The date of each attempt where the lead is."""
+    zone = journey.lead.place.own_zones[0]
+    return [day_of(zone, at_ms) for at_ms in journey.loop.history]
