@@ -28,9 +28,7 @@ def renewed(page: str) -> str:
     page = _BLOCK.sub(
         lambda block: f"```console\n$ dialwheel {block['command']}\n{output_of(block['command'])}```", page
     )
-    return _ROWS.sub(
-        lambda rows: "".join(_row(row.split("|")[1].strip()) for row in rows[0].splitlines()), page
-    )
+    return _ROWS.sub(lambda rows: "".join(map(_row, rows[0].splitlines())), page)
 
 
 def commands_on(page: str) -> list[str]:
