@@ -27,7 +27,7 @@ from tests.worlds import OpenWorld
 ROOT = Path(__file__).parents[2]
 LEADS = 120
 SHORT = {
-    "lease_ms": 900, "renew_ms": 300, "permit_s": 0.3, "provider_connect_s": 0.5, "provider_total_s": 1.0,
+    "lease_ms": 900, "permit_s": 0.3, "provider_connect_s": 0.5, "provider_total_s": 1.0,
     "unknown_after_s": 1.5, "write_off_s": 3.0, "sweep_s": 0.2, "overdue_s": 0.5, "reap_s": 0.2,
     "claim_batch": 5,
 }  # fmt: skip
