@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from scheduler.domain.calendars import calendar_of
+from scheduler.domain.caps import cap_text
 from scheduler.domain.case import Case
 from scheduler.domain.jitter import draw
 from scheduler.domain.model import (
@@ -40,7 +41,7 @@ from scheduler.domain.outcomes import (
     reached_end,
     retry_days_of,
 )
-from scheduler.domain.placement import Placed, Wish, limits_of, place
+from scheduler.domain.placement import SEARCH, Placed, Wish, limits_of, place
 from scheduler.domain.reasons import blocked_reasons
 from scheduler.domain.strategies import strategy_named
 from scheduler.domain.strategies.cadence import Route, ended_by_rule, over_at, route_of, waits_until
@@ -94,7 +95,7 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
             return found
         if wish.blocked:
             told += (Why("strategy", "blocked", wish.at_ms, None, wish.blocked, policy.strategy),)
-    return Ended(EndReason.NO_CALLABLE_TIME, now_ms, told + blocked_reasons(calendar, now_ms))
+    return Ended(EndReason.NO_CALLABLE_TIME, now_ms, told + _never(case))
 
 
 def _ended_by(
@@ -160,6 +161,15 @@ def _planned(case: Case, wish: Wish, placed: Placed, told: tuple[Why, ...]) -> P
         case.loop.run if wish.run is None else wish.run,
         "" if book is None else book.revision,
     )
+
+
+def _never(case: Case) -> tuple[Why, ...]:
+    """Why there is no callable time: a cap that outlasts the search, or hours that never meet."""
+    limits = case.limits
+    if limits.cap is not None and limits.free_ms > limits.now_ms + SEARCH:
+        text = f"{cap_text(limits.cap)}: none more is allowed for 30 days"
+        return (Why("frequency_cap", "blocked", limits.now_ms, limits.free_ms, text, limits.cap_ref),)
+    return blocked_reasons(case.calendar, limits.now_ms)
 
 
 def _as_asked(case: Case, asked_ms: Ms) -> Iterator[Wish]:
