@@ -3,6 +3,9 @@ fail or answer wrongly with confidence (3 in the night for "next Tuesday at 3").
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,6 +286,55 @@ def test_the_pick_is_uniform_over_the_afternoon() -> None:
     assert pick(found, NEW_YORK, 0.0) == at("2026-11-20 13:00")
     assert pick(found, NEW_YORK, 0.5) == at("2026-11-20 15:00")
     assert pick(found, NEW_YORK, 0.999) < found.end_ms
+
+
+FORMS = {
+    "24 h": lambda hour, minute: f"{hour}:{minute:02d}",
+    "am or pm": lambda hour, minute: f"{hour % 12 or 12}:{minute:02d} {'pm' if hour >= 12 else 'am'}",
+    "p.m.": lambda hour, minute: f"{hour % 12 or 12}.{minute:02d} {'P.M.' if hour >= 12 else 'A.M.'}",
+    "bare": lambda hour, minute: f"{hour % 12 or 12}:{minute:02d}",
+}
+LEADS = ("", "call me back ", "please call me ", "could you ring me ", "How about ")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    now_ms=st.integers(at("2024-01-01 00:00"), at("2037-12-31 00:00")),
+    zone=st.sampled_from(ZONES),
+    weekday=st.integers(0, 6),
+    hour=st.integers(8, 19),
+    minute=st.integers(0, 59),
+    form=st.sampled_from(sorted(FORMS)),
+    lead=st.sampled_from(LEADS),
+)
+def test_a_weekday_and_a_time_in_any_form_are_that_time_on_the_next_such_day(
+    now_ms: Ms, zone: str, weekday: int, hour: int, minute: int, form: str, lead: str
+) -> None:
+    """Against the standard library's calendar and zones, which the domain does not use."""
+    today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
+    day = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    meant = datetime.combine(day, time(hour, minute), ZoneInfo(zone))
+
+    found = window(f"{lead}{day:%A} at {FORMS[form](hour, minute)}", now_ms, zone)
+
+    assert found.start_ms == int(meant.timestamp()) * 1000
+    assert found.end_ms == found.start_ms + 5 * MINUTE
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    now_ms=st.integers(at("2024-01-01 00:00"), at("2037-12-31 00:00")),
+    days=st.integers(0, 363),
+    form=st.sampled_from(["%B {day}{th}", "{day} %b", "the {day}{th} of %B", "%Y-%m-%d", "{day} %B %Y"]),
+)
+def test_a_date_in_any_form_is_that_date(now_ms: Ms, days: int, form: str) -> None:
+    day = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(NEW_YORK)).date() + timedelta(days=days + 1)
+    ordinal = {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10 if day.day // 10 != 1 else 0, "th")
+
+    found = window(day.strftime(form).format(day=day.day, th=ordinal) + " at 2 pm", now_ms)
+
+    start = datetime.fromtimestamp(found.start_ms / 1000, ZoneInfo(NEW_YORK))
+    assert (start.date(), start.hour, start.minute) == (day, 14, 0)
 
 
 PIECES = """

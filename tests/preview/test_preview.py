@@ -210,6 +210,37 @@ def test_a_vague_callback_is_drawn_by_the_seed_inside_its_window() -> None:
     assert all("2026-11-24 13:00" <= at < "2026-11-24 17:00" for at in times)
 
 
+def test_after_three_postponed_callbacks_the_wait_for_a_person_is_told() -> None:
+    """[ours] Answered but reached? Nobody answers in a preview, so the schedule goes on after that wait."""
+    later = {"outcome": "answered", "disposition": "callback", "callback": "in 2 hours"}
+
+    found = previewed(a_spec(outcomes=[later] * 3, stop_on="reached"))
+
+    assert [attempt.kind for attempt in found.attempts[:3]] == ["first", "callback", "callback"]
+    assert found.attempts[3].kind != "callback"
+    assert any(line.rule == "callback" and line.effect == "blocked" for line in found.attempts[3].why)
+
+
+@pytest.mark.parametrize(
+    ("on_complete", "reason"),
+    [
+        ({"action": "idle"}, "cadence_complete"),
+        ({"action": "transition", "cadence_id": "cad_nurture"}, "transitioned"),
+        ({"action": "restart", "delay_s": 86_400}, None),
+    ],
+)
+def test_c10_what_follows_the_last_run_ends_the_loop_or_begins_it_again(
+    on_complete: dict[str, Any], reason: str | None
+) -> None:
+    cadence = {"steps": [{"delay_after_s": 3600}, {}], "runs": 2, "on_complete": on_complete}
+
+    found = previewed(a_spec(policy={"strategy": "cadence", "cadence": cadence}, limit=6))
+
+    assert (found.ended.reason if found.ended else None) == reason
+    assert len(found.attempts) == (6 if reason is None else 4)
+    assert [attempt.step for attempt in found.attempts][:4] == [1, 2, 1, 2]
+
+
 def test_windows_no_call_days_and_closures_of_the_spec_hold() -> None:
     spec = a_spec(
         policy={"strategy": "intervals", "intervals_s": [86_400], "max_attempts": 4},
