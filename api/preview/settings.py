@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +12,7 @@ from msgspec import UNSET
 
 from api.instants import sensible
 from api.preview.spec import PolicySpec, Spec, wrong
+from scheduler.domain import rules
 from scheduler.domain.cadence_form import CadenceForm, cadence_of
 from scheduler.domain.localtime import day_from_text
 from scheduler.domain.model import Cadence, Closure, Lead, NoCallDay, Policy, Priority
@@ -26,6 +28,7 @@ ACCOUNT_ZONE = "America/New_York"
 """Where windows are read for a lead of whom nothing is known: the zone a new account has."""
 
 _PHONE_KEY = b"preview"
+_REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 def policy_of(spec: Spec) -> Policy:
@@ -169,7 +172,8 @@ def _no_call_day(spec: Spec, number: int) -> NoCallDay:
         day_from_text(said.date)
     except ValueError:
         raise wrong(f"/no_call_days/{number}/date", "no such date", "write it like 2026-12-25") from None
-    return NoCallDay(said.date, said.label, tuple(said.regions), said.repeat == "yearly")
+    regions = _regions(f"/no_call_days/{number}", said.regions)
+    return NoCallDay(said.date, said.label, regions, said.repeat == "yearly")
 
 
 def _closure(spec: Spec, number: int) -> Closure:
@@ -177,7 +181,18 @@ def _closure(spec: Spec, number: int) -> Closure:
     from_ms, until_ms = _ms(f"{at}/starts_at", said.starts_at), _ms(f"{at}/ends_at", said.ends_at)
     if until_ms <= from_ms:
         raise wrong(f"{at}/ends_at", "it ends before it starts", "write a later instant")
-    return Closure(from_ms, until_ms, tuple(said.regions), said.reason)
+    return Closure(from_ms, until_ms, _regions(at, said.regions), said.reason)
+
+
+def _regions(at: str, said: list[str]) -> tuple[str, ...]:
+    """A misspelt region would close nothing, without a word."""
+    for number, region in enumerate(said):
+        book = rules.load()
+        if not _REGION.fullmatch(region) or (region.startswith("US-") and not book.knows(region)):
+            near = get_close_matches(region.upper(), book.rows, 1, cutoff=0.7)
+            do = f"did you mean `{near[0]}`?" if near else "write a country or a state: CA, US-FL"
+            raise wrong(f"{at}/regions/{number}", "not a region", do)
+    return tuple(said)
 
 
 def _priority(spec: Spec) -> Priority:

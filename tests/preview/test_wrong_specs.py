@@ -70,6 +70,16 @@ def without(field: str) -> dict[str, Any]:
             "/closures/0/ends_at",
             "later",
         ),
+        (
+            a_spec(no_call_days=[{"date": "2026-12-25", "regions": ["US", "us-fl"]}]),
+            "/no_call_days/0/regions/1",
+            "`US-FL`",
+        ),
+        (
+            a_spec(no_call_days=[{"date": "2026-12-25", "regions": ["Miami"]}]),
+            "/no_call_days/0/regions/0",
+            "US-FL",
+        ),
         (a_spec(frequency_caps=[{"max": 0, "window_s": 60}]), "/frequency_caps/0/max", ""),
         (a_spec(frequency_caps=[{"max": 3}]), "/frequency_caps/0/window_s", ""),
         (a_spec(rules="eu"), "/rules", "none, us"),
