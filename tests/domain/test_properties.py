@@ -252,7 +252,7 @@ def test_a_journey_is_replayed_from_its_seed(
 @settings(max_examples=60, deadline=None)
 @given(
     policy=POLICIES.filter(lambda policy: policy.jitter_max_s == 0 and policy.strategy != "cadence"),
-    phone=st.sampled_from(PHONES),
+    phone=st.sampled_from(PHONES[:-1]),  # business hours never meet those of all states
     starts=st.tuples(*[st.integers(FIRST_START, LAST_START)] * 2),
 )
 def test_who_enrols_later_is_not_called_earlier(policy: Policy, phone: str, starts: tuple[int, int]):
