@@ -294,6 +294,26 @@ def test_d37_reminders_of_one_morning_do_not_all_come_the_evening_before():
     assert times(journey) == ["Tue 17:58", "Wed 17:58"]
 
 
+def test_d37_reminders_that_are_moved_back_keep_an_hour_between_them():
+    for number in range(40):
+        journey = reminders(instant("2026-11-26T13:00:00Z"), MONDAY_TEN, jitter_max_s=7_200)
+        journey.lead = msgspec.structs.replace(journey.lead, key=f"lead-{number}")
+        journey.play()
+        assert len(journey.plans) >= 2
+        assert all(later - sooner >= HOUR for sooner, later in pairwise(journey.loop.history))
+
+
+def test_a_reminder_that_is_moved_back_is_planned_at_the_same_instant_until_that_is_past():
+    journey = reminders(instant("2026-11-26T11:00:00Z"), MONDAY_TEN, jitter_max_s=7_200)
+    due_ms = planned(journey.look()).at_ms
+
+    for share in (0.5, 0.9, 0.999, 1.0):
+        now_ms = journey.now_ms + int((due_ms - journey.now_ms) * share)
+        assert planned(plan(journey.loop, journey.policy, journey.lead, None, now_ms)).at_ms == due_ms
+    late_ms = due_ms + MINUTE
+    assert planned(plan(journey.loop, journey.policy, journey.lead, None, late_ms)).at_ms == late_ms
+
+
 def test_d37_reminders_that_are_past_at_enrolment_are_left_out():
     journey = reminders(THURSDAY_TEN, "2026-11-26T13:30:00Z")
     found = planned(journey.look())

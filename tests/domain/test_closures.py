@@ -48,9 +48,10 @@ def closed_in(*regions: str) -> tuple[Closure, ...]:
 )
 def test_a_closure_closes_wherever_the_lead_may_be(regions: tuple[str, ...], place: Place, closed: bool):
     policy = a_policy(closures=closed_in(*regions), windows=ROUND_THE_CLOCK, voice="human")
-    noon = instant("2026-11-24T17:00:00Z")
+    afternoon = instant("2026-11-24T20:30:00Z")  # past ten in Hawaii: all states are open
 
-    assert (opening_at(policy, place, noon) is None) == closed
+    assert (opening_at(policy, place, afternoon) is None) == closed
+    assert opening_at(policy, place, afternoon + 7 * DAY) is not None
 
 
 def test_a_closure_moves_the_call_to_its_end_and_names_the_order():

@@ -7,12 +7,14 @@ import pytest
 
 from scheduler.domain.model import (
     AttemptKind,
+    Cadence,
     Disposition,
     EndReason,
     Loop,
     Outcome,
     Planned,
     Result,
+    Step,
     Waiting,
 )
 from scheduler.domain.outcomes import fold, retry_days_of
@@ -156,6 +158,20 @@ def test_d34_a_manual_call_moves_the_automatic_attempt_that_lay_within_the_hour(
     assert found.at_ms >= journey.now_ms + HOUR
     assert rules_told(found)[0] == ("manual", "set")
     assert (found.step, len(journey.loop.history)) == (1, 2)
+
+
+@pytest.mark.parametrize("strategy", ["intervals", "cadence"])
+def test_d34_however_soon_the_schedule_would_have_it_an_hour_lies_after_a_manual_call(strategy: str):
+    cadence = Cadence(steps=(Step(delay_after_s=1_800), Step(delay_after_s=1_800), Step()))
+    policy = a_policy(strategy=strategy, intervals_s=(1_800,), cadence=cadence, jitter_max_s=0)
+    journey = Journey(policy, a_lead(), MONDAY_TEN)
+    journey.dial()
+    journey.now_ms += 10 * MINUTE
+    journey.call_by_hand()
+
+    found = planned(journey.look())
+    assert found.at_ms == journey.now_ms + HOUR
+    assert found.step == 1
 
 
 def test_d34_a_manual_call_leaves_what_lies_further_off_where_it_is():
