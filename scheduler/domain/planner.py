@@ -41,7 +41,7 @@ from scheduler.domain.outcomes import (
     reached_end,
     retry_days_of,
 )
-from scheduler.domain.placement import SEARCH, Placed, Wish, limits_of, place
+from scheduler.domain.placement import SEARCH, Fit, Placed, Wish, limits_of, place
 from scheduler.domain.reasons import blocked_reasons
 from scheduler.domain.strategies import strategy_named
 from scheduler.domain.strategies.cadence import Route, ended_by_rule, over_at, route_of, waits_until
@@ -85,8 +85,8 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
             continue
         if isinstance(wish, Ended):
             return msgspec.structs.replace(wish, why=told + wish.why)
-        if hold is not None and wish.at_ms < hold.until_ms and wish.kind is not AttemptKind.CALLBACK:
-            wish = msgspec.structs.replace(wish, at_ms=hold.until_ms)
+        if hold is not None:
+            wish = _held(wish, hold)
         placed = place(calendar, wish, case.limits)
         if placed is not None:
             found = _planned(case, wish, placed, told)
@@ -134,6 +134,17 @@ def _hold(loop: Loop, last: Result, route: Route | None) -> Hold | None:
     if until is None or route is None:
         return None
     return Hold(until, route.why(until), True)
+
+
+def _held(wish: Wish, hold: Hold) -> Wish:
+    """The wish as it is while something is waited for: what is timed before something else is not put off."""
+    if wish.kind is AttemptKind.CALLBACK:
+        return wish
+    if wish.fit is Fit.BEFORE:
+        return msgspec.structs.replace(wish, since_ms=max(wish.since_ms, hold.until_ms))
+    if wish.at_ms >= hold.until_ms:
+        return wish
+    return msgspec.structs.replace(wish, at_ms=hold.until_ms)
 
 
 def _planned(case: Case, wish: Wish, placed: Placed, told: tuple[Why, ...]) -> Planned | Ended:

@@ -6,6 +6,7 @@ import pytest
 
 from scheduler.domain.model import (
     Action,
+    Anchor,
     AttemptKind,
     Disposition,
     Ended,
@@ -132,6 +133,23 @@ def test_c15_a_rule_waits_for_a_person_and_then_goes_on():
     assert isinstance(found.then, Planned)
     assert (found.then.step, found.then.at_ms) == (1, found.until_ms)
     assert plan(journey.loop, journey.policy, journey.lead, journey.last, found.until_ms) == found.then
+
+
+def test_a_reminder_that_falls_into_a_wait_is_left_out_and_not_put_off():
+    appointment = instant("2026-11-25T20:00:00Z")
+    wait = rule("answered", Action.WAIT, delay_s=48 * H)
+    policy = a_cadence_policy(
+        Step(routing=(wait,)),
+        Step(anchor=Anchor.APPOINTMENT, offset_s=-24 * H),
+        Step(anchor=Anchor.APPOINTMENT, offset_s=-H),
+    )
+    journey = Journey(policy, a_lead(appointment_at_ms=appointment), MONDAY_NINE)
+    journey.dial(Outcome.ANSWERED)
+
+    found = journey.look()
+    assert isinstance(found, Waiting)
+    assert found.then is not None
+    assert (found.then.step, found.then.at_ms) == (2, appointment - HOUR)
 
 
 def test_a_rule_comes_before_the_stop_on_a_conversation():
