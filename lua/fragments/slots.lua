@@ -1,12 +1,17 @@
 -- slots: a lane as a two-level timing wheel. lane:<id> holds the numbers of its non-empty slots,
 -- slot:<lane>:<n> holds loop -> ms within slot n. Small scores keep small slots listpacks.
 
--- The lane's earliest due instant, or nil.
+-- The lane's earliest due instant, or nil. A slot number whose slot is gone is passed over (the wipe before a rebuild
+-- takes keys one by one while others write); the next take clears it away.
 local function head_due(lane)
-  local first = call('ZRANGE', lane_key(lane), 0, 0)[1]
-  if not first then return nil end
-  local n = tonumber(first)
-  return n * slot_ms + tonumber(call('ZRANGE', slot_key(lane, n), 0, 0, 'WITHSCORES')[2])
+  local at = 0
+  while true do
+    local n = tonumber(call('ZRANGE', lane_key(lane), at, at)[1])
+    if not n then return nil end
+    local head = call('ZRANGE', slot_key(lane, n), 0, 0, 'WITHSCORES')[2]
+    if head then return n * slot_ms + tonumber(head) end
+    at = at + 1
+  end
 end
 
 local function forget_empty_slots(lane, touched)

@@ -151,7 +151,7 @@ def test_an_address_where_nobody_listens_is_named(dialwheel: Dialwheel) -> None:
     [
         ({"DIALWHEEL_HTTP_PORT": "abc"}, "setting http_port is wrong: abc (from DIALWHEEL_HTTP_PORT)"),
         ({"DIALWHEEL_HTTP_PROT": "1"}, "unknown setting http_prot"),
-        ({"DIALWHEEL_LEASE_MS": "5"}, "two settings contradict each other"),
+        ({"DIALWHEEL_WRITE_OFF_S": "5"}, "two settings contradict each other"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_place(

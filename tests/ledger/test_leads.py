@@ -48,7 +48,7 @@ async def test_transactions_that_deadlock_are_done_again_until_both_are_through(
 
     await asyncio.gather(crosswise(PHONES[0], PHONES[1]), crosswise(PHONES[1], PHONES[0]))
 
-    assert len(tries) == 3
+    assert len(tries) >= 3
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM lead") == 2
 

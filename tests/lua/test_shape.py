@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.wheel.keys import tag
 from tests.wheel.builders import HOUR, MINUTE, NOW, Stand
 
 
@@ -130,4 +131,17 @@ async def test_reopened_hours_take_effect_at_once(stand: Stand):
     await stand.place([1])
     assert await stand.loops() == []
     await stand.lane(1, open_until_ms=NOW + MINUTE, open_from_ms=NOW + HOUR)
+    assert await stand.loops() == [1]
+
+
+async def test_a_slot_that_is_gone_holds_up_nothing(stand: Stand):
+    """I14 I22: the wipe before a rebuild takes keys one by one; what is written meanwhile may lose a half."""
+    await stand.place([1], 120_000)
+    gone = (NOW + 60_000) // stand.wheel.slot_ms
+    await stand.wheel._client.zadd(f"{tag(stand.shard)}:lane:1", {str(gone): gone})
+
+    await stand.lane(1)
+
+    assert await stand.wheel.next_wake(stand.shard, stand.now_ms) == NOW + 120_000
+    stand.now_ms += 120_000
     assert await stand.loops() == [1]
