@@ -25,6 +25,8 @@ ROOM: Ms = 120 * SECOND
 SEARCH: Ms = 30 * DAY
 """A wish without an opening for so long has no callable time."""
 
+_NEAR: Ms = 4 * DAY
+
 
 class Fit(Enum):
     """How a wish may be met."""
@@ -153,7 +155,9 @@ def _place_before(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | No
     soonest_ms = max(limits.now_ms, limits.free_ms, wish.since_ms)
     # what is overdue by little may go at once, but for `late_ms` at most
     upto_ms = wish.at_ms if soonest_ms <= wish.at_ms else min(soonest_ms, wish.at_ms + wish.late_ms)
-    found = _openings(calendar, wish).last(upto_ms, wish.at_ms - wish.within_ms, ROOM)
+    openings, from_ms = _openings(calendar, wish), wish.at_ms - wish.within_ms
+    near_ms = max(from_ms, wish.at_ms - _NEAR)  # most earlier slots are of the day before
+    found = openings.last(upto_ms, near_ms, ROOM) or openings.last(upto_ms, from_ms, ROOM)
     if found is None or found[1] < soonest_ms:
         return None
     start_ms, latest_ms = found

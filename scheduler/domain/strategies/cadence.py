@@ -31,6 +31,7 @@ from scheduler.domain.model import (
     Touch,
     Why,
 )
+from scheduler.domain.outcomes import PERSON_WAIT
 from scheduler.domain.placement import Fit, Wish
 from scheduler.domain.strategies.intervals import wait_text
 from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND, Ms
@@ -45,12 +46,10 @@ LEAST_APART: Ms = HOUR
 """Between an attempt and a step that is moved back: reminders of one morning do not all come the evening
 before."""
 
-PERSON_WAIT: Ms = 48 * HOUR
-"""How long a person of ours is waited for where a rule does not say."""
-
 DAYPART_WAIT: Ms = 7 * DAY
+"""A daypart without an opening for so long is passed over."""
+
 _PARTS = {part.name: index for index, part in enumerate(DAYPARTS)}
-_LINE = "strategy"
 
 
 class Route(NamedTuple):
@@ -105,7 +104,7 @@ def cadence(case: Case) -> Iterator[Wish | Why | Ended]:
         step = settings.steps[place.step]
         left_out = _left_out(case, step, place)
         if left_out:
-            yield Why(_LINE, "blocked", place.at_ms, None, left_out, f"step {place.step + 1}")
+            yield Why("strategy", "blocked", place.at_ms, None, left_out, f"step {place.step + 1}")
         else:
             yield from _wishes(case, step, place)
             if step.anchor is not Anchor.APPOINTMENT or step.offset_s >= 0:
@@ -214,7 +213,7 @@ def _complete(settings: Cadence, case: Case) -> Ended:
         text = f"all {len(settings.steps)} steps are done, {settings.runs} times"
     else:
         text = f"all {len(settings.steps)} steps are done"
-    why = (Why(_LINE, "blocked", detail=text, ref=settings.cadence_id),)
+    why = (Why("strategy", "blocked", detail=text, ref=settings.cadence_id),)
     if settings.on_complete is OnComplete.TRANSITION and case.loop.history:
         delay_s = settings.steps[-1].delay_after_s + settings.complete_delay_s
         start_ms = case.loop.history[-1] + delay_s * SECOND
@@ -258,7 +257,7 @@ def _wishes(case: Case, step: Step, place: _Place) -> Iterator[Wish]:
         at_ms,
         kind,
         place.step,
-        Why(_LINE, "set", None, at_ms, f"{name}: {counted}", "cadence"),
+        Why("strategy", "set", None, at_ms, f"{name}: {counted}", "cadence"),
         fit=fit,
         late_ms=OVERDUE,
         since_ms=max(case.retry_ms, case.loop.history[-1] + LEAST_APART) if case.loop.history else 0,
