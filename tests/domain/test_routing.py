@@ -132,6 +132,7 @@ def test_c15_a_rule_waits_for_a_person_and_then_goes_on():
     assert found.why[0].rule == "routing"
     assert isinstance(found.then, Planned)
     assert (found.then.step, found.then.at_ms) == (1, found.until_ms)
+    assert [why.rule for why in found.then.why].count("routing") == 1
     assert plan(journey.loop, journey.policy, journey.lead, journey.last, found.until_ms) == found.then
 
 

@@ -93,14 +93,15 @@ def cadence(case: Case) -> Iterator[Wish | Why | Ended]:
     if settings is None or not settings.steps:
         raise ValueError("the strategy cadence needs a cadence with steps")
     route = route_of(settings, case.loop, case.last)
-    place: _Place | None = _start(settings, case) if route is None else _after(settings, case, route)
-    if route is not None and route.rule is not None:
-        yield route.why(None if place is None else place.at_ms)
+    place = _start(settings, case) if route is None else _after(settings, case, route)
+    if route is not None and route.rule is not None and route.action is not Action.WAIT:
+        yield route.why(place.at_ms)
     for _ in range(len(settings.steps) * 2):
-        if place is None or place.step >= len(settings.steps):
-            place = None if place is None else _next_run(settings, place)
-            if place is None:
+        if place.step >= len(settings.steps):
+            following = _next_run(settings, place)
+            if following is None:
                 break
+            place = following
         step = settings.steps[place.step]
         left_out = _left_out(case, step, place)
         if left_out:
