@@ -38,6 +38,11 @@ class EmbeddedPostgres:
     def url(self) -> str:
         return f"postgresql://dialwheel@/dialwheel?host={self._sockets}"
 
+    @property
+    def pid(self) -> int | None:
+        """Of the server that this run started; None for one that it adopted."""
+        return None if self._process is None else self._process.pid
+
     def start(self, timeout_s: float = 60.0) -> EmbeddedPostgres:
         """Return when the server answers and the database `dialwheel` exists."""
         self._locate()

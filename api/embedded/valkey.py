@@ -27,6 +27,11 @@ class EmbeddedValkey:
     def url(self) -> str:
         return f"unix://{self._socket}"
 
+    @property
+    def pid(self) -> int | None:
+        """Of the server that this run started; None for one that it adopted."""
+        return None if self._process is None else self._process.pid
+
     def start(self, timeout_s: float = 30.0) -> EmbeddedValkey:
         """Return when the server answers, its append-only file loaded."""
         self._locate()
