@@ -7,7 +7,6 @@ range 555-0100 to 555-0199 alone has too few for a million. Nobody is called: th
 from __future__ import annotations
 
 import multiprocessing
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,15 +14,14 @@ from typing import Any
 
 import msgspec
 
-from api.embedded import EmbeddedStack
 from api.imports.pipeline import run_import
 from api.imports.workers import ImportWorkers
 from api.parts import open_stores
 from bench.fiction import area_codes
+from bench.site import private_site
 from scheduler.clock import ScaledClock
 from scheduler.domain.time import Ms
 from scheduler.ledger.accounts import create_account, create_agent
-from scheduler.settings import Settings
 
 MONDAY_NOON_MS: Ms = 1_795_453_200_000
 """Monday 23 November 2026, 12:00 in New York: open nearly everywhere, so that most rows are placed too."""
@@ -36,15 +34,8 @@ ZONES = ("", "", "", "America/New_York", "", "America/Chicago", "", "")
 async def run(rows: int, *, workers: int = 1, bad_per_100: int = 1) -> dict[str, Any]:
     """One import in a temporary folder. `bad_per_100`: rows of a hundred whose number is too short. Memory is
     in MiB: at the start, at most, and at the end, of this process and of the workers together."""
-    with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
-        assert private.postgres is not None
-        assert private.valkey is not None
-        settings = Settings(
-            data_dir=folder,
-            postgres_url=private.postgres.url,
-            redis_url=private.valkey.url,
-            import_workers=workers,
-        )
+    with private_site(import_workers=workers) as site:
+        settings = site.settings
         clock = ScaledClock(MONDAY_NOON_MS, 1.0)
         async with open_stores(settings, clock, apply_migrations=True) as stores:
             now_ms = clock.now_ms()

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import uvloop
 
 from api.assembly import api_app, serving
-from api.embedded import EmbeddedStack
 from api.parts import (
     Stores,
     dialing_tasks,
@@ -31,6 +28,7 @@ from api.parts import (
 from bench.fiction import phones
 from bench.figures import quantiles_ms
 from bench.path import MONDAY_NOON_MS, MOST_A_ACCOUNT, enrol_backlog
+from bench.site import private_site
 from dialer.providers.base import Action, PlaceResult
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
@@ -72,14 +70,8 @@ class Posted(msgspec.Struct, frozen=True):
 
 def run(*, backlog: int, live: int, live_per_s: float, bulk_per_s: float | None) -> dict[str, Any]:
     """`bulk_per_s` None: bulk goes as fast as it can meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
-        assert private.postgres is not None
-        assert private.valkey is not None
-        settings = Settings(
-            data_dir=folder, postgres_url=private.postgres.url, redis_url=private.valkey.url, http_port=0
-        )
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(settings, backlog, live, live_per_s, bulk_per_s))
+    with private_site(http_port=0) as site, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(site.settings, backlog, live, live_per_s, bulk_per_s))
 
 
 async def _run(

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import cProfile
 import pstats
-import tempfile
 import time
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from api.embedded import EmbeddedStack
 from api.parts import Stores, dialing_tasks, make_dialing, make_services, open_stores
 from bench.cpu import cpu_s
 from bench.fiction import phones
+from bench.site import Site, private_site
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import instant
@@ -31,7 +29,6 @@ from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import Entry
 from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.ledger.instants import to_datetime
-from scheduler.settings import Settings
 
 MONDAY_NOON_MS: Ms = 1_795_453_200_000
 """Monday 23 November 2026, 12:00 in New York: open in every zone of the states but Hawaii's and Alaska's."""
@@ -48,24 +45,15 @@ ALL_WEEK = {
 
 def run(leads: int, *, claim_batch: int, lines: int, profile: bool) -> dict[str, Any]:
     """One run in a temporary folder; `profile` adds where this process spent its time (and slows it)."""
-    with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
-        assert private.postgres is not None
-        assert private.valkey is not None
-        settings = Settings(
-            data_dir=folder,
-            postgres_url=private.postgres.url,
-            redis_url=private.valkey.url,
-            claim_batch=claim_batch,
-            dial_lines=lines,
-        )
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(settings, leads, profile, private))
+    with (
+        private_site(claim_batch=claim_batch, dial_lines=lines) as site,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_run(site, leads, profile))
 
 
-async def _run(settings: Settings, leads: int, profile: bool, private: EmbeddedStack) -> dict[str, Any]:
-    assert private.postgres is not None
-    assert private.valkey is not None
-    servers = {"postgres": private.postgres.pid, "valkey": private.valkey.pid}
+async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
+    settings, servers = site
     clock = ScaledClock(MONDAY_NOON_MS, 1.0)
     async with open_stores(settings, clock, apply_migrations=True) as stores:
         await enrol_backlog(stores, leads)
