@@ -1,8 +1,8 @@
 """`python -m bench live`: from the answer to a POST of a live lead to its dial, beside a bulk backlog.
 
 One process runs every part, as `dialwheel up` does, with the simulated provider at zero latency. A second
-process posts live leads at a steady rate while bulk leads wait and are dialled at the accounts' limit. Both
-read the same monotonic clock of the machine.
+process posts live leads at a steady rate while bulk leads wait and are dialled at the pace of their batches.
+Both read the same monotonic clock of the machine.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def _run(
 ) -> dict[str, Any]:
     clock = ScaledClock(MONDAY_NOON_MS, 1.0)
     async with open_stores(settings, clock, apply_migrations=True) as stores:
-        accounts = await enrol_backlog(stores, backlog, max_dials_per_s=bulk_per_s)
+        accounts = await enrol_backlog(stores, backlog, dials_per_s=bulk_per_s)
         fresh = list(islice(phones(), MOST_A_ACCOUNT, MOST_A_ACCOUNT + live))
         provider = Timed(set(fresh))
         dialing = make_dialing(stores, provider)

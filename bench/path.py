@@ -28,6 +28,7 @@ from scheduler.domain.time import Ms
 from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import Entry
 from scheduler.ledger.accounts import create_account, create_agent
+from scheduler.ledger.imports import begin_import
 from scheduler.ledger.instants import to_datetime
 
 MONDAY_NOON_MS: Ms = 1_795_453_200_000
@@ -91,9 +92,9 @@ async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
         return result
 
 
-async def enrol_backlog(stores: Stores, leads: int, *, max_dials_per_s: float | None = None) -> list[int]:
-    """Bulk leads due at once, under several accounts where one account's fictional numbers do not suffice.
-    Answers the accounts; `max_dials_per_s` is the limit of them all together."""
+async def enrol_backlog(stores: Stores, leads: int, *, dials_per_s: float | None = None) -> list[int]:
+    """Bulk leads due at once, a batch each under several accounts where one account's fictional numbers do
+    not suffice. Answers the accounts; `dials_per_s` is the pace of all the batches together."""
     now_ms = stores.clock.now_ms()
     accounts = -(-leads // MOST_A_ACCOUNT)
     left = leads
@@ -106,7 +107,6 @@ async def enrol_backlog(stores: Stores, leads: int, *, max_dials_per_s: float | 
             now_ms=now_ms,
             windows=ALL_WEEK,
             frequency_caps=NO_CAPS,
-            max_dials_per_s=None if max_dials_per_s is None else max_dials_per_s / accounts,
         )
         made.append(account_id)
         agent_id = await create_agent(
@@ -117,12 +117,23 @@ async def enrol_backlog(stores: Stores, leads: int, *, max_dials_per_s: float | 
             auto_dialer={"strategy": "followup"},
             now_ms=now_ms,
         )
+        _, batch_id = await begin_import(
+            stores.database,
+            account_id=account_id,
+            agent_id=agent_id,
+            batch="backlog",
+            priority="bulk",
+            max_per_min=None if dials_per_s is None else dials_per_s * 60 / accounts,
+            columns=(),
+            now_ms=now_ms,
+        )
         entries = [Entry(phone, place_of(phone)) for phone, _ in zip(phones(), range(count), strict=False)]
         for start in range(0, count, 5000):
             await enrol(
                 stores.flow,
                 account_id=account_id,
                 agent_id=agent_id,
+                batch_id=batch_id,
                 entries=entries[start : start + 5000],
                 now_ms=now_ms,
             )

@@ -32,10 +32,6 @@ class Feeder:
         row = await self._flow.database.fetch_row("loop_next_due", to_datetime(self._fed_until_ms))
         return None if row is None or row["next_at"] is None else to_ms(row["next_at"])
 
-    def fed(self, until_ms: Ms) -> None:
-        """A rebuild has placed everything up to here."""
-        self._fed_until_ms = max(self._fed_until_ms, until_ms)
-
 
 async def feed(flow: Flow, from_ms: Ms, until_ms: Ms, now_ms: Ms) -> int:
     """Place every waiting loop that is due in [from_ms, until_ms), page by page. Answers how many.
