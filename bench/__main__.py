@@ -1,4 +1,4 @@
-"""`python -m bench path | import | live | demo`: figures as JSON on stdout, talk on stderr.
+"""`python -m bench path | import | live | planner | demo`: figures as JSON on stdout, talk on stderr.
 
 `python -m bench readme` prints the README's table of the committed results.
 """
@@ -36,7 +36,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
-    kinds = parser.add_subparsers(required=True, metavar="path|import|live|demo|readme")
+    kinds = parser.add_subparsers(required=True, metavar="path|import|live|planner|demo|readme")
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
     path.add_argument("--leads", type=int, default=100_000)
@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--per-s", type=float, default=50, help="posts a second")
     live.add_argument("--bulk-per-s", type=float, default=200, help="pace of bulk; 0: as fast as it goes")
     live.set_defaults(bench=_live)
+
+    planner = kinds.add_parser("planner", help="microseconds a plan, seconds for a million loops")
+    planner.add_argument("--leads", type=int, default=100_000)
+    planner.add_argument("--loops", type=int, default=1_000_000)
+    planner.set_defaults(bench=_planner)
 
     demo = kinds.add_parser("demo", help="the demo to its end, with the referee's verdict")
     demo.add_argument("--leads", type=int, default=10_000)
@@ -93,6 +98,12 @@ def _live(arguments: argparse.Namespace) -> dict[str, Any]:
     )
 
 
+def _planner(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.planner import run
+
+    return run(arguments.leads, arguments.loops)
+
+
 def _demo(arguments: argparse.Namespace) -> dict[str, Any]:
     from bench.demo import run
 
@@ -100,7 +111,12 @@ def _demo(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _command() -> str:
-    return "python -m bench " + " ".join(argument for argument in sys.argv[1:] if argument)
+    """As it was typed, but for where the result went."""
+    words = sys.argv[1:]
+    if "--save" in words:
+        at = words.index("--save")
+        del words[at : at + 2]
+    return "python -m bench " + " ".join(words)
 
 
 if __name__ == "__main__":

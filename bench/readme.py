@@ -21,6 +21,8 @@ def result(name: str) -> dict[str, Any]:
 def figures() -> str:
     """The table between the two marks of the README, marks included."""
     demo, path, rows, live, rush = map(result, ("demo", "path", "import", "live", "live_unpaced"))
+    planner = result("planner")
+    plans = planner["us_per_plan"].values()
     memory = rows["rss_mib"]
     lines = [
         BEGIN,
@@ -39,6 +41,10 @@ def figures() -> str:
         f"| the same with bulk as fast as it goes ({rush['bulk_dials_per_s']:,.0f}/s) | p50 "
         f"{rush['answered_to_dial_ms']['p50']} ms, p99 {rush['answered_to_dial_ms']['p99']} ms | – | "
         f"`{rush['command']}` |",
+        f"| a plan, warm, over {planner['leads']:,} leads in {planner['regions']} regions, each preset | "
+        f"{min(plans)} to {max(plans)} µs | ≤ 30 µs | `{planner['command']}` |",
+        f"| {planner['replanned']:,} loops planned anew, one core | {planner['replan_s']} s, "
+        f"{planner['memory_mib']} MiB with the loops themselves | ≤ 30 s | |",
         f"| demo, stepped clock, {demo['leads']:,} leads to the end | {demo['attempts']:,} attempts over "
         f"{demo['simulated_s'] / 86_400:.0f} days in {demo['elapsed_s']:.0f} s | ≤ 5 min | "
         f"`{demo['command']}` |",
@@ -49,7 +55,7 @@ def figures() -> str:
         f"Machine: {path['machine']['cores']} shared cores ({path['machine']['cpu']}), "
         f"{path['machine']['memory_gib']} GiB, {path['machine']['system']}, Python "
         f"{path['machine']['python']}; servers, clients and dialers all on it. "
-        f"{_dates(demo, path, rows, live, rush)} Result files: `bench/results/`.",
+        f"{_dates(demo, path, rows, live, rush, planner)} Result files: `bench/results/`.",
         "",
         END,
     ]

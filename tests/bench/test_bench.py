@@ -33,6 +33,14 @@ def test_the_live_benchmark_sees_every_posted_lead_dialled():
     assert set(result["answered_to_dial_ms"]) == {"p50", "p90", "p99", "max"}
 
 
+def test_the_planner_benchmark_plans_with_every_preset():
+    result = bench("planner", "--leads", "400", "--loops", "800")
+
+    assert result["replanned"] == 800
+    assert len(result["us_per_plan"]) >= 7
+    assert all(value > 0 for value in result["us_per_plan"].values())
+
+
 def test_the_import_benchmark_accounts_for_every_row():
     """I21: rows in = created + updated + unchanged + duplicate + suppressed + rejected."""
     result = bench("import", "--rows", "3000")
