@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ def record(path: Path) -> None:
     console.print(Text(f"$ {COMMAND}", style="bold"))
     for line in said.splitlines():
         console.print(Text(line))
-    path.write_text(console.export_svg(title="dialwheel demo"))
+    svg = console.export_svg(title="dialwheel demo")
+    path.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL))  # no fonts from elsewhere
 
 
 if __name__ == "__main__":

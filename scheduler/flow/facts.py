@@ -70,6 +70,7 @@ def loop_facts(row: Row) -> LoopFacts:
         history=to_ms_tuple(row["history"]),
         consecutive_errors=row["consecutive_errors"],
         postponed=row["postponed"],
+        blocked=row["blocked"],
     )
 
 

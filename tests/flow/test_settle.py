@@ -335,3 +335,16 @@ async def test_the_reason_why_is_written_with_the_plan(world: World) -> None:
     why = msgspec.json.decode((await world.loop(armed.loop_id))["why"])
 
     assert why[0]["rule"] == "strategy"
+
+
+async def test_a_carrier_that_blocks_twice_ends_the_loop_as_an_invalid_number(world: World) -> None:
+    """D32: one block is tried again; the second, not even in a row, is permanent."""
+    armed = await world.an_armed_attempt()
+    for outcome in ("number_blocked", "not_reached", "number_blocked"):
+        await world.settle(an_end(armed.attempt_id, world.now_ms, outcome=outcome))
+        loop = await world.loop(armed.loop_id)
+        if loop["next_at"] is not None:
+            world.pass_time(to_ms(loop["next_at"]) - world.now_ms)
+            [armed] = (await world.arm([await world.claim_of(armed.loop_id)])).armed
+
+    assert (loop["end_reason"], loop["attempts"]) == ("invalid_number", 3)
