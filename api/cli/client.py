@@ -79,6 +79,7 @@ class ApiClient:
             sender.start()
             try:
                 response = http.client.HTTPResponse(connection.socket, method="POST")
+                connection.response = response
                 response.begin()
                 raise_problem(response)
                 yield from (json.loads(line) for line in _lines(response))
@@ -107,7 +108,8 @@ class ApiClient:
             self._send_head(connection, method, path, given)
             if body is not None:
                 connection.send(body)
-            return connection.http.getresponse(), connection
+            connection.response = connection.http.getresponse()
+            return connection.response, connection
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error) from error
@@ -119,6 +121,7 @@ class ApiClient:
             connection.connect()
         except OSError as error:
             raise self._unreachable(error) from error
+        connection.auto_open = 0  # a sender that goes on after the end must not connect anew
         return _Connection(connection)
 
     def _send_head(self, connection: _Connection, method: str, path: str, headers: dict[str, str]) -> None:
@@ -139,6 +142,7 @@ class _Connection:
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self.http = connection
+        self.response: http.client.HTTPResponse | None = None
 
     @property
     def socket(self) -> Any:
@@ -148,6 +152,9 @@ class _Connection:
         self.http.send(data)
 
     def close(self) -> None:
+        """An answer that was not read to its end holds the socket open for itself."""
+        if self.response is not None:
+            self.response.close()
         self.http.close()
 
     def __enter__(self) -> _Connection:
@@ -200,7 +207,7 @@ def _send_chunks(connection: _Connection, blocks: Iterable[bytes]) -> None:
             if block:
                 connection.send(b"%x\r\n%b\r\n" % (len(block), block))
         connection.send(b"0\r\n\r\n")
-    except OSError:
+    except (OSError, http.client.NotConnected):
         return  # the reader of the answer learns what happened
 
 
