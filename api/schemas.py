@@ -93,6 +93,7 @@ class Lead(msgspec.Struct):
     variables: Raw
     status: str
     timezone_source: str
+    local_timezone: str
     attempts_count: int
     contacted_at: str | None
     contacted_at_local: str | None

@@ -87,6 +87,7 @@ def lead(row: Row, ids: PublicIds) -> schemas.Lead:
         variables=_raw(row["variables"]),
         status=row["status"],
         timezone_source=row["source"],
+        local_timezone=zone,
         attempts_count=row["attempts_count"],
         contacted_at=utc_or_none(row["contacted_at"]),
         contacted_at_local=local(row["contacted_at"], zone),

@@ -69,8 +69,8 @@ def why(session: Session, who: str) -> int:
 
 
 def wall_of(lead: dict[str, Any], at_local: str | None) -> Wall:
-    """`at_local`: any local twin of the lead, whose offset serves where no zone was stated."""
-    zone = lead.get("timezone")
+    """The clock that the lead's local twins show; `at_local` is one, for its offset."""
+    zone = lead.get("local_timezone")
     if zone:
         try:
             Instant.from_timestamp(0).to_tz(zone)

@@ -88,6 +88,7 @@ def test_a_lead_says_why_its_call_is_when_it_is(site: Site):
     assert "America/Chicago" in told
     assert "+13125550102" not in told
     assert "strategy" in told
+    assert "America/New_York" in site.run("lead", "why", "+12025550101").stdout  # implied by the number
     assert "Call 1" in site.run("lead", "show", "+13125550102").stdout
     site.run("lead", "why", "+13125550199", code=3)
 
