@@ -20,7 +20,3 @@ def phones() -> Iterator[str]:
     """Every fictional number of those area codes, spread over them: about 35 000."""
     for last, area in product(range(100, 100 + PER_AREA), area_codes()):
         yield f"+1{area}5550{last}"
-
-
-def how_many() -> int:
-    return PER_AREA * len(area_codes())

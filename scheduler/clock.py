@@ -7,7 +7,6 @@ Leases are held on wall time and permits on monotonic time: both stay real under
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -32,10 +31,6 @@ class Clock(Protocol):
         """Real monotonic seconds: permit deadlines."""
         ...
 
-    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
-        """Return when the Clock reaches `at_ms`, or after `at_most_s` real seconds if that comes first."""
-        ...
-
 
 class RealClock:
     """Wall time as it is."""
@@ -50,13 +45,6 @@ class RealClock:
 
     def monotonic_s(self) -> float:
         return time.monotonic()
-
-    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
-        while (left_s := (at_ms - self.now_ms()) / 1000 / self.speed) > 0:
-            if at_most_s is not None and left_s >= at_most_s:
-                await asyncio.sleep(at_most_s)
-                return
-            await asyncio.sleep(left_s)
 
 
 class ScaledClock(RealClock):
@@ -74,13 +62,12 @@ class ScaledClock(RealClock):
 
 
 class SteppedClock(RealClock):
-    """Stands still until `move_to`; whoever sleeps wakes when the clock has passed their instant."""
+    """Stands still until `move_to`."""
 
     speed = 0.0
 
     def __init__(self, start_ms: Ms) -> None:
         self._now_ms = start_ms
-        self._moved = asyncio.Event()
 
     def now_ms(self) -> Ms:
         return self._now_ms
@@ -90,16 +77,3 @@ class SteppedClock(RealClock):
         if at_ms < self._now_ms:
             raise ValueError("a stepped clock never goes backwards")
         self._now_ms = at_ms
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    async def sleep_until(self, at_ms: Ms, *, at_most_s: float | None = None) -> None:
-        deadline_s = None if at_most_s is None else time.monotonic() + at_most_s
-        while self._now_ms < at_ms:
-            left_s = None if deadline_s is None else deadline_s - time.monotonic()
-            if left_s is not None and left_s <= 0:
-                return
-            try:
-                await asyncio.wait_for(self._moved.wait(), left_s)
-            except TimeoutError:
-                return

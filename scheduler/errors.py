@@ -62,7 +62,3 @@ class ImportRefused(Refused):
 
 class UnknownZone(DialwheelError):
     """Not an IANA time zone of the pinned tzdata."""
-
-
-class NeverOpen(DialwheelError):
-    """No instant in the planning range satisfies every window."""

@@ -182,7 +182,7 @@ def test_the_referee_shares_nothing_with_what_it_judges(path: Path) -> None:
     [
         ("scheduler.flow.arm", "from dialer.worker import Worker", 2),
         ("scheduler.domain.planner", "import scheduler.ledger", 1),
-        ("scheduler.domain.planner", "from scheduler.errors import NeverOpen", 0),
+        ("scheduler.domain.planner", "from scheduler.errors import UnknownZone", 0),
         ("dialer.worker", "def f():\n    from api import app", 2),
         ("api.app", "import redis.asyncio", 1),
         ("scheduler.services.feeder", "import asyncpg", 1),

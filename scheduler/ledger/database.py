@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -131,15 +131,6 @@ class Database:
             return await on.execute(statement(name), *arguments)
         async with self.connection() as connection:
             return await connection.execute(statement(name), *arguments)
-
-    async def execute_many(
-        self, name: str, rows: Sequence[Sequence[Any]], *, on: Connection | None = None
-    ) -> None:
-        if on is not None:
-            await on.executemany(statement(name), rows)
-            return
-        async with self.connection() as connection:
-            await connection.executemany(statement(name), rows)
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from scheduler.clock import Clock
-from scheduler.domain.time import SECOND, Ms
+from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
 
 log = structlog.get_logger()
@@ -45,8 +45,3 @@ async def run_service(service: Service, clock: Clock, stop: asyncio.Event, *, le
             await asyncio.wait_for(stop.wait(), wait_s)
         except TimeoutError:
             continue
-
-
-def due_again(last_ms: Ms | None, period_s: float, now_ms: Ms) -> bool:
-    """Whether a service that is stepped by hand has its turn."""
-    return last_ms is None or now_ms - last_ms >= period_s * SECOND

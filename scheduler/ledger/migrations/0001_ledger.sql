@@ -126,7 +126,7 @@ CREATE TABLE lane (
     UNIQUE (agent_id, class, batch_id, place_id)
 );
 
--- lead, loop and attempt carry no foreign keys: each check costs about as much as the insert itself, and
+-- lead, loop and attempt carry no foreign keys: each check is a look-up of its own for every insert, and
 -- their rows are only ever made by statements that read the row they refer to.
 
 CREATE TABLE lead (
