@@ -3,7 +3,7 @@
 -- Uses     keys slots gates lanes bell
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] gates    ARGV[4] lanes
--- ARGV[5..] gate: id, max_concurrent or '', interval_us or '', burst, paused (1 or 0)
+-- ARGV[5..] gate: id, max_concurrent or '', interval_us or '', burst, paused (1 or 0), left or '', renews_at_ms or ''
 --           lane: id, class, gates ("a:1 g:7"), weight, open_until_ms or '', open_from_ms or '', paused (1 or 0)
 -- Returns  gates behind which more lanes wait than one call brings back: shape them again
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -13,7 +13,7 @@ local function set_or_clear(key, field, value)
   if value == '' then call('HDEL', key, field) else call('HSET', key, field, value) end
 end
 
-local function shape_gate(id, most_calls, interval, burst, paused)
+local function shape_gate(id, most_calls, interval, burst, paused, left, renews)
   local key, g = rule_key(id), gate(id)
   if g.interval and interval ~= '' and tonumber(interval) ~= g.interval then
     -- what is owed is owed in tokens: keep their number, at the new pace; older marks refund nothing
@@ -25,6 +25,8 @@ local function shape_gate(id, most_calls, interval, burst, paused)
   call('HSET', key, 'burst', burst, 'paused', paused)
   set_or_clear(key, 'max', most_calls)
   set_or_clear(key, 'interval', interval)
+  set_or_clear(key, 'left', left)
+  set_or_clear(key, 'renews', renews)
   if (tonumber(most_calls) or 0) > 64 then call('ZADD', calls_key(id), '+inf', ANCHOR) end
   gates[id] = nil
   bring = bring - admit(id, true, bring)
@@ -57,8 +59,8 @@ local function shape_lane(id, class, gate_ids, weight, open_until, open_from, pa
 end
 
 for _ = 1, tonumber(ARGV[3]) do
-  shape_gate(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
-  i = i + 5
+  shape_gate(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
+  i = i + 7
 end
 for _ = 1, tonumber(ARGV[4]) do
   shape_lane(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])

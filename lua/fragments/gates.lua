@@ -1,12 +1,14 @@
 -- gates: limits that lanes share. A throttle is GCRA: `tat` is the theoretical arrival of the next token in
 -- microseconds, `spent` counts tokens ever given, `last` is when the last was. Concurrency is the zset of
--- live calls with their hard ends, so a lost release heals by itself.
+-- live calls with their hard ends, so a lost release heals by itself. A budget is how many more may be let through
+-- before `renews` (ms): from then on it says nothing until the gate is shaped anew from the ledger, which counts.
 local gates = {}
 
 local function gate(id)
   local g = gates[id]
   if g then return g end
-  local r = call('HMGET', rule_key(id), 'burst', 'max', 'interval', 'tat', 'spent', 'last', 'paused')
+  local r = call('HMGET', rule_key(id), 'burst', 'max', 'interval', 'tat', 'spent', 'last', 'paused',
+    'left', 'renews')
   g = {
     id = id,
     known = r[1] and true or false, -- a gate without a rule lets nothing through
@@ -17,6 +19,8 @@ local function gate(id)
     spent = tonumber(r[5] or '0'),
     last = tonumber(r[6] or '0'),
     paused = r[7] == '1',
+    left = r[8] and tonumber(r[8]),
+    renews = r[9] and tonumber(r[9]) or INF,
     used = 0,
   }
   if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '(+inf') end
@@ -42,6 +46,10 @@ local function room(g)
     if tokens < 1 then at = max(at, math.ceil((g.tat - (g.burst - 1) * g.interval) / 1000)) end
     n = min(n, tokens)
   end
+  if g.left and now < g.renews then
+    if g.left < 1 then at = max(at, g.renews) end
+    n = min(n, g.left)
+  end
   return n, at
 end
 
@@ -56,7 +64,8 @@ local function passage(ids)
   return least, blocker, blocked_until
 end
 
--- Spends `n` tokens and the call slots of `scored` (hard end, loop, ...) at each gate; answers the marks that a refund needs.
+-- Spends `n` tokens, as much of a budget, and the call slots of `scored` (hard end, loop, ...) at each gate; answers the
+-- marks that a refund needs.
 local function charge(ids, n, scored)
   local marks = {}
   for _, id in ipairs(ids) do
@@ -66,7 +75,10 @@ local function charge(ids, n, scored)
       g.tat = max(g.tat, now_us) + n * g.interval
       g.spent, g.last, g.dirty = g.spent + n, now_us, true
       marks[#marks + 1] = id .. '=' .. int(g.spent)
+    elseif g.left then
+      marks[#marks + 1] = id .. '=0'
     end
+    if g.left and now < g.renews then g.left, g.dirty = g.left - n, true end
     if g.most then
       call('ZREMRANGEBYSCORE', calls_key(id), '-inf', int(now))
       g.used = g.used + call('ZADD', calls_key(id), unpack(scored)) -- a loop may hold its slot still
@@ -75,8 +87,8 @@ local function charge(ids, n, scored)
   return #marks > 0 and table.concat(marks, ',') or '-'
 end
 
--- Gives one token back to each gate in `marks`, as far as the gate would have it now had it never been given:
--- of the tokens given since, each hides one interval, so no window ever sees more than rate x t + burst.
+-- Gives one of its budget back to each gate in `marks`, and one token, as far as it would have it now had that never been
+-- given: of the tokens given since, each hides one interval, so no window ever sees more than rate x t + burst.
 local function refund(marks)
   for id, mark in string.gmatch(marks, '([^=,]+)=(%d+)') do
     local g = gate(id)
@@ -84,6 +96,7 @@ local function refund(marks)
       local least_us = g.last + (g.spent - tonumber(mark)) * g.interval
       g.tat, g.dirty = max(g.tat - g.interval, min(g.tat, least_us)), true
     end
+    if g.left then g.left, g.dirty = g.left + 1, true end
   end
 end
 
@@ -91,6 +104,7 @@ local function save_gates()
   for id, g in pairs(gates) do
     if g.dirty then
       call('HSET', rule_key(id), 'tat', int(g.tat), 'spent', int(g.spent), 'last', int(g.last))
+      if g.left then call('HSET', rule_key(id), 'left', int(g.left)) end
       g.dirty = false
     end
   end

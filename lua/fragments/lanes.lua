@@ -84,6 +84,13 @@ local function park(lane, gate_id, at)
   set_at(lane, at)
 end
 
+-- A gate that is shut still may open sooner than when lanes were filed behind it: calls have ended, and only the next
+-- token is missing. One lane is shown at that instant; the claim that looks at it asks the gate for the others.
+local function show_one(parked, at)
+  local lane = lane_of(call('SRANDMEMBER', parked))
+  if lane.class and tonumber(call('ZSCORE', lanes_key(lane.class), lane.id)) > at then set_at(lane, at) end
+end
+
 -- Brings lanes back that wait at a gate, if it has room: live ones first, and a few more than there is room for,
 -- so that the next claim still chooses by virtual time. `all` brings them whatever the room. Looks at `most` lanes; if
 -- none of them has work, one more is shown to the next claim, which asks here again, so that nothing sticks.
@@ -95,8 +102,11 @@ local function admit(gate_id, all, most)
     local n = call('SCARD', key)
     while n > 0 and seen < most do
       if not wanted then
-        local free = room(gate(gate_id))
-        if free < 1 then return back end
+        local free, at = room(gate(gate_id))
+        if free < 1 then
+          if at < INF then show_one(key, at) end
+          return back
+        end
         wanted = free + 8
       end
       local want = min(n, most - seen, wanted - back)

@@ -29,7 +29,8 @@ class Gate(msgspec.Struct, frozen=True):
     """A limit that lanes share: live calls at most, and a throttle of one token every `interval_us`.
 
     `burst` tokens may be taken at once: no window of t microseconds sees more than t / interval_us + burst.
-    A gate that a lane names and that was never shaped lets nothing through.
+    A budget lets `left` more through before `renews_at_ms` (None: for good); from then on it says nothing
+    until the gate is shaped again. A gate that a lane names and that was never shaped lets nothing through.
     """
 
     gate: str
@@ -38,6 +39,8 @@ class Gate(msgspec.Struct, frozen=True):
     interval_us: int | None = None
     burst: int = 1
     paused: bool = False
+    left: int | None = None
+    renews_at_ms: Ms | None = None
 
 
 class Placing(msgspec.Struct, frozen=True):

@@ -111,12 +111,16 @@ def gate_words(gate: Gate) -> list[Any]:
     """A gate's rule as lua/shape.lua reads it. Raises ValueError for a rule that makes no sense."""
     if gate.burst < 1 or (gate.interval_us is not None and gate.interval_us < 1):
         raise ValueError("burst and interval_us are at least 1")
+    if gate.left is not None and gate.left < 0:
+        raise ValueError("a budget is spent at 0")
     return [
         checked_gate(gate.gate),
         _or_empty(gate.max_concurrent),
         _or_empty(gate.interval_us),
         gate.burst,
         int(gate.paused),
+        _or_empty(gate.left),
+        _or_empty(gate.renews_at_ms),
     ]
 
 

@@ -146,3 +146,20 @@ async def test_searches_beyond_the_budget_are_made_all_the_same(stand: Stand):
     await stand.wheel.settle(placings=moved, now_ms=NOW, wall_ms=NOW)
     assert await stand.wheel.missing(moved) == []
     assert await stand.waiting() == 1_000
+
+
+async def test_an_ended_call_lets_its_lane_through_with_the_next_token(stand: Stand):
+    """I14: of a gate's two limits the longer is gone: no lane waits for another call's hard end."""
+    await stand.gate("a:1", max_concurrent=2, interval_us=300_000)
+    await stand.lane(1, "bulk", "a:1")
+    await stand.place(range(3))
+    first = await stand.claim()
+    stand.now_ms += 1_000
+    assert len(await stand.claim()) == 1
+    assert await stand.claim() == []
+
+    await stand.end(first)
+
+    assert await stand.next_wake() == stand.now_ms + 300
+    stand.now_ms += 300
+    assert len(await stand.claim()) == 1

@@ -17,6 +17,8 @@ class ModelGate:
     interval_us: int | None = None
     burst: int = 1
     paused: bool = False
+    left: int | None = None
+    renews_ms: float = math.inf
     calls: dict[int, int] = field(default_factory=dict)
     tat_us: int = 0
     charges: list[tuple[int, Key | None]] = field(default_factory=list)
@@ -34,6 +36,8 @@ class ModelGate:
             token_us = self.tat_us - (self.burst - 1) * self.interval_us
             if token_us > now_ms * 1000:
                 at = max(at, -(-token_us // 1000))
+        if self.left == 0 and now_ms < self.renews_ms:
+            return max(at, self.renews_ms)
         return at
 
     def charge(self, key: Key, now_ms: int, hard_end_ms: int) -> None:
@@ -44,9 +48,15 @@ class ModelGate:
         if self.interval_us is not None:
             self.tat_us = max(self.tat_us, now_ms * 1000) + self.interval_us
             self.charges.append((now_ms, key))
+        if self.left is not None and now_ms < self.renews_ms:
+            self.left -= 1
+            assert self.left >= 0, "I12: more than the budget"
 
     def give_back(self, key: Key) -> None:
-        """Only what can be said for certain: a token given back is none that was spent."""
+        """Only what can be said for certain: a token given back is none that was spent. A budget has no pace:
+        what is given back is there at once."""
+        if self.left is not None:
+            self.left += 1
         for i in range(len(self.charges) - 1, -1, -1):
             if self.charges[i][1] == key:
                 self.charges[i] = (self.charges[i][0], None)

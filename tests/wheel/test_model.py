@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ keys = st.tuples(lanes, loops)
 
 
 class WheelMachine(RuleBasedStateMachine):
-    """Four lanes, three gates: one for calls, one for pace, one for both."""
+    """Four lanes, four gates: one for calls, one for pace, one for both, one with a budget."""
 
     runner: asyncio.Runner
     wheel: TimingWheel
@@ -48,12 +49,13 @@ class WheelMachine(RuleBasedStateMachine):
                 1: ModelLane(("a:1",)),
                 2: ModelLane(("a:1", "b:2")),
                 3: ModelLane(("b:2", "g:3")),
-                4: ModelLane(()),
+                4: ModelLane(("c:4",)),
             },
             gates={
                 "a:1": ModelGate(most=3),
                 "b:2": ModelGate(interval_us=700_000, burst=2),
                 "g:3": ModelGate(most=2, interval_us=300_000),
+                "c:4": ModelGate(left=2, renews_ms=NOW + 3_000),
             },
         )
         self.run(self.wheel.open_epoch(self.shard, "e"))
@@ -82,7 +84,17 @@ class WheelMachine(RuleBasedStateMachine):
 
     def gate(self, name: str) -> Gate:
         model = self.model.gates[name]
-        return Gate(name, self.shard, model.most, model.interval_us, model.burst, model.paused)
+        renews_ms = None if math.isinf(model.renews_ms) else int(model.renews_ms)
+        return Gate(
+            name,
+            self.shard,
+            model.most,
+            model.interval_us,
+            model.burst,
+            model.paused,
+            model.left,
+            renews_ms,
+        )
 
     @rule(keys=st.lists(keys, min_size=1, max_size=6, unique=True), after_ms=dues)
     def place(self, keys: list[Key], after_ms: int) -> None:
@@ -203,6 +215,13 @@ class WheelMachine(RuleBasedStateMachine):
         gate.most = max(most, live) if live else most
         gate.paused = paused and most == 0
         self.run(self.wheel.shape(gates=[self.gate(name)], now_ms=self.now_ms))
+
+    @rule(left=st.integers(0, 3), renews_in_ms=st.none() | st.integers(1, 5_000))
+    def shape_budget(self, left: int, renews_in_ms: int | None) -> None:
+        gate = self.model.gates["c:4"]
+        gate.left = left
+        gate.renews_ms = math.inf if renews_in_ms is None else self.now_ms + renews_in_ms
+        self.run(self.wheel.shape(gates=[self.gate("c:4")], now_ms=self.now_ms))
 
     @rule()
     def the_server_forgets_its_scripts(self) -> None:
