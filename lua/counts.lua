@@ -7,21 +7,12 @@
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local first, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local read, waiting, shut, overdue, slots = 0, 0, 0, 0, 0
-local current = floor(now / slot_ms)
 for _, id in ipairs(call('ZRANGE', lanes_key(ARGV[3]), first, first + most - 1)) do
   local lane = lane_of(id)
   waiting = waiting + lane.waiting
   if opening(lane, now) > now then shut = shut + lane.waiting end
-  for _, text in ipairs(call('ZRANGE', lane_key(id), '-inf', int(current), 'BYSCORE')) do
-    local n = tonumber(text)
-    local key = slot_key(id, n)
-    if n < current then
-      overdue = overdue + call('ZCARD', key)
-    else
-      overdue = overdue + call('ZCOUNT', key, '-inf', '(' .. int(now - n * slot_ms))
-    end
-    slots = slots + 1
-  end
+  local before, looked = count_before(id, now, lane.waiting)
+  overdue, slots = overdue + before, slots + looked
   read = read + 1
   if slots > 2000 then break end
 end

@@ -33,3 +33,16 @@ async def test_a_call_past_its_hard_end_is_none(stand: Stand):
     await stand.claim()
     assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms - 1)).in_call == 1
     assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms)).in_call == 0
+
+
+async def test_what_a_long_pause_left_overdue_is_counted_by_what_is_not(stand: Stand):
+    """More slots are overdue than not: the fewer are read."""
+    for minute in range(40):
+        await stand.place([minute], -minute * MINUTE - 1)
+    await stand.place([100, 101], 0)
+    await stand.place([102], 30_000)
+    await stand.place([103, 104], MINUTE)
+    await stand.place([105], HOUR)
+    for now_ms, overdue in ((NOW, 40), (NOW + 1, 42), (NOW + MINUTE + 1, 45), (NOW + 2 * HOUR, 46)):
+        counts = await stand.wheel.counts(stand.shard, now_ms)
+        assert (counts.waiting, counts.overdue) == (46, overdue)
