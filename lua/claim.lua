@@ -4,7 +4,8 @@
 -- Uses     keys slots gates lanes leases bell
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] epoch as stored    ARGV[4] worker    ARGV[5] claim_id
--- ARGV[6]  limit (loops)    ARGV[7] latest due_ms to take    ARGV[8] lease end, wall ms    ARGV[9] call hard end, ms
+-- ARGV[6]  limit (loops)    ARGV[7] latest due_ms to take (of lanes behind a pace: now_ms)
+-- ARGV[8]  lease end, wall ms    ARGV[9] call hard end, ms
 -- ARGV[10] bulk's floor, 0 to 1    ARGV[11] ms for which the same claim_id gets the same answer
 -- Returns  "claim_id wake_at_ms lane loop due_ms lane loop due_ms ...", wake '-' when nothing is in sight
 -- Errors   EPOCH when the wheel is being rebuilt
@@ -44,6 +45,15 @@ local given = {live = 0, callback = 0, ['follow-up'] = 0, bulk = 0}
 -- Live lanes take turns among themselves, all others among each other.
 local function kind_of(lane) return lane.class == 'live' and 'live' or 'rest' end
 
+-- A token is spent at the claim, and the call leaves when it is due: claimed ahead, what is behind a pace could leave
+-- in one second on the tokens of more than one. It waits for its instant.
+local function paced(ids)
+  for _, id in ipairs(ids) do
+    if gate(id).interval then return true end
+  end
+  return false
+end
+
 -- Takes up to `want` loops from the lane, or files it where it belongs. Checks, then writes.
 local function serve(lane, want)
   looked[#looked + 1] = lane
@@ -53,6 +63,7 @@ local function serve(lane, want)
   if lane.open_until and lane.open_until > now and (lane.open_from or INF) > lane.open_until then
     bound = min(bound, lane.open_until - 1)
   end
+  if bound > now and paced(lane.gates) then bound = now end
   if not lane.class or not head or head > bound or opening(lane, now) > now then
     file(lane)
     return

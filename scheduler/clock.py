@@ -7,6 +7,7 @@ Leases are held on wall time and permits on monotonic time: both stay real under
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -21,6 +22,10 @@ class Clock(Protocol):
 
     def now_ms(self) -> Ms:
         """The Clock's instant: due times, throttles, calls, windows."""
+        ...
+
+    def seconds_until(self, at_ms: Ms) -> float:
+        """Real seconds until the Clock shows `at_ms`, below zero once it has; infinite on a stepped clock."""
         ...
 
     def wall_ms(self) -> Ms:
@@ -39,6 +44,9 @@ class RealClock:
 
     def now_ms(self) -> Ms:
         return time.time_ns() // 1_000_000
+
+    def seconds_until(self, at_ms: Ms) -> float:
+        return (at_ms * 1_000_000 - time.time_ns()) / 1e9
 
     def wall_ms(self) -> Ms:
         return time.time_ns() // 1_000_000
@@ -60,6 +68,9 @@ class ScaledClock(RealClock):
     def now_ms(self) -> Ms:
         return self._start_ms + int((time.monotonic() - self._began_s) * self.speed * 1000)
 
+    def seconds_until(self, at_ms: Ms) -> float:
+        return (at_ms - self._start_ms) / 1000 / self.speed - (time.monotonic() - self._began_s)
+
 
 class SteppedClock(RealClock):
     """Stands still until `move_to`."""
@@ -71,6 +82,9 @@ class SteppedClock(RealClock):
 
     def now_ms(self) -> Ms:
         return self._now_ms
+
+    def seconds_until(self, at_ms: Ms) -> float:
+        return math.inf if at_ms > self._now_ms else 0.0
 
     def move_to(self, at_ms: Ms) -> None:
         """Move forward to `at_ms`; a step backwards is an error."""

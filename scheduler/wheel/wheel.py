@@ -120,7 +120,8 @@ class TimingWheel:
         epoch: str,
         ahead_ms: Ms = 0,
     ) -> Claimed:
-        """Lease up to `limit` (1 to 500) loops that are due by `now_ms` + `ahead_ms`.
+        """Lease up to `limit` (1 to 500) loops that are due by `now_ms` + `ahead_ms`; by `now_ms` on lanes that
+        pass a gate with a pace, whose tokens are spent here.
 
         The same `claim_id` of the same worker again, while its leases can live, gets the same answer.
         Raises EpochNotReady unless the wheel is at `epoch`.

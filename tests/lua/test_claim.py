@@ -75,6 +75,21 @@ async def test_a_closed_lane_is_held_and_opens_by_itself(stand: Stand):
     assert await stand.loops() == [1]
 
 
+async def test_what_is_behind_a_pace_is_not_claimed_ahead_of_its_instant(stand: Stand):
+    """I13: its token is spent at the claim, so the claim must come when the call may leave."""
+    await stand.gate("g:1", interval_us=1_000, burst=100)
+    await stand.gate("g:2", max_concurrent=100)
+    await stand.lane(1, "bulk", "g:1", "g:2")
+    await stand.lane(2, "bulk", "g:2")
+    await stand.place([1], 100)
+    await stand.place([2], 100, lane_id=2)
+
+    assert await stand.loops(ahead_ms=250) == [2]
+    assert stand.wake_at_ms == stand.now_ms + 100
+    stand.now_ms += 100
+    assert await stand.loops(ahead_ms=250) == [1]
+
+
 async def test_a_lane_closes_at_its_instant_even_for_claims_ahead(stand: Stand):
     await stand.lane(1, open_until_ms=NOW + 100)
     await stand.place([1], 99)
