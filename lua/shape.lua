@@ -27,6 +27,7 @@ local function shape_gate(id, most_calls, interval, burst, paused, left, renews)
   set_or_clear(key, 'interval', interval)
   set_or_clear(key, 'left', left)
   set_or_clear(key, 'renews', renews)
+  if left ~= '' then call('HSET', key, 'since', int(g.spent)) end -- claims of before are in the new number
   if (tonumber(most_calls) or 0) > 64 then call('ZADD', calls_key(id), '+inf', ANCHOR) end
   gates[id] = nil
   bring = bring - admit(id, true, bring)

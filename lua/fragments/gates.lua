@@ -8,7 +8,7 @@ local function gate(id)
   local g = gates[id]
   if g then return g end
   local r = call('HMGET', rule_key(id), 'burst', 'max', 'interval', 'tat', 'spent', 'last', 'paused',
-    'left', 'renews')
+    'left', 'renews', 'since')
   g = {
     id = id,
     known = r[1] and true or false, -- a gate without a rule lets nothing through
@@ -21,6 +21,7 @@ local function gate(id)
     paused = r[7] == '1',
     left = r[8] and tonumber(r[8]),
     renews = r[9] and tonumber(r[9]) or INF,
+    since = tonumber(r[10] or '0'),
     used = 0,
   }
   if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '(+inf') end
@@ -70,15 +71,13 @@ local function charge(ids, n, scored)
   local marks = {}
   for _, id in ipairs(ids) do
     local g = gate(id)
-    if g.interval then
-      local now_us = now * 1000
-      g.tat = max(g.tat, now_us) + n * g.interval
+    local now_us = now * 1000
+    if g.interval then g.tat = max(g.tat, now_us) + n * g.interval end
+    if g.left and now < g.renews then g.left = g.left - n end
+    if g.interval or g.left then
       g.spent, g.last, g.dirty = g.spent + n, now_us, true
       marks[#marks + 1] = id .. '=' .. int(g.spent)
-    elseif g.left then
-      marks[#marks + 1] = id .. '=0'
     end
-    if g.left and now < g.renews then g.left, g.dirty = g.left - n, true end
     if g.most then
       call('ZREMRANGEBYSCORE', calls_key(id), '-inf', int(now))
       g.used = g.used + call('ZADD', calls_key(id), unpack(scored)) -- a loop may hold its slot still
@@ -87,8 +86,9 @@ local function charge(ids, n, scored)
   return #marks > 0 and table.concat(marks, ',') or '-'
 end
 
--- Gives one of its budget back to each gate in `marks`, and one token, as far as it would have it now had that never been
--- given: of the tokens given since, each hides one interval, so no window ever sees more than rate x t + burst.
+-- Gives one token back to each gate in `marks`, as far as the gate would have it now had it never been given: of the
+-- tokens given since, each hides one interval, so no window ever sees more than rate x t + burst. And one of its budget,
+-- unless that was set anew meanwhile.
 local function refund(marks)
   for id, mark in string.gmatch(marks, '([^=,]+)=(%d+)') do
     local g = gate(id)
@@ -96,7 +96,7 @@ local function refund(marks)
       local least_us = g.last + (g.spent - tonumber(mark)) * g.interval
       g.tat, g.dirty = max(g.tat - g.interval, min(g.tat, least_us)), true
     end
-    if g.left then g.left, g.dirty = g.left + 1, true end
+    if g.left and tonumber(mark) > g.since then g.left, g.dirty = g.left + 1, true end
   end
 end
 

@@ -77,6 +77,20 @@ async def test_what_was_not_sent_gives_its_budget_back_once(stand: Stand):
     assert await stand.claim() == []
 
 
+async def test_a_budget_set_anew_gets_nothing_back_for_claims_of_before(stand: Stand):
+    """The ledger's count has them in it or has refused them: one refusal must not pay for the next claim."""
+    await stand.gate("c:1", left=3, renews_at_ms=NOW + HOUR)
+    await stand.lane(1, "bulk", "c:1")
+    await stand.place(range(9))
+    claims = await stand.claim()
+
+    await stand.gate("c:1", left=0, renews_at_ms=NOW + HOUR)
+    await stand.release(claims, sent=False)
+
+    assert await stand.claim() == []
+    assert stand.wake_at_ms == NOW + HOUR
+
+
 async def test_a_gate_with_pace_and_budget_gives_both_back(stand: Stand):
     await stand.gate("c:1", left=1, renews_at_ms=NOW + HOUR, interval_us=1_000_000)
     await stand.lane(1, "bulk", "c:1")

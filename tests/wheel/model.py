@@ -19,6 +19,8 @@ class ModelGate:
     paused: bool = False
     left: int | None = None
     renews_ms: float = math.inf
+    paid: set[Key] = field(default_factory=set)
+    """Who was let through since the budget was set"""
     calls: dict[int, int] = field(default_factory=dict)
     tat_us: int = 0
     charges: list[tuple[int, Key | None]] = field(default_factory=list)
@@ -48,14 +50,17 @@ class ModelGate:
         if self.interval_us is not None:
             self.tat_us = max(self.tat_us, now_ms * 1000) + self.interval_us
             self.charges.append((now_ms, key))
-        if self.left is not None and now_ms < self.renews_ms:
-            self.left -= 1
-            assert self.left >= 0, "I12: more than the budget"
+        if self.left is not None:
+            self.paid.add(key)
+            if now_ms < self.renews_ms:
+                self.left -= 1
+                assert self.left >= 0, "I12: more than the budget"
 
     def give_back(self, key: Key) -> None:
         """Only what can be said for certain: a token given back is none that was spent. A budget has no pace:
         what is given back is there at once."""
-        if self.left is not None:
+        if self.left is not None and key in self.paid:
+            self.paid.discard(key)
             self.left += 1
         for i in range(len(self.charges) - 1, -1, -1):
             if self.charges[i][1] == key:

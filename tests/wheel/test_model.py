@@ -220,6 +220,7 @@ class WheelMachine(RuleBasedStateMachine):
     def shape_budget(self, left: int, renews_in_ms: int | None) -> None:
         gate = self.model.gates["c:4"]
         gate.left = left
+        gate.paid.clear()
         gate.renews_ms = math.inf if renews_in_ms is None else self.now_ms + renews_in_ms
         self.run(self.wheel.shape(gates=[self.gate("c:4")], now_ms=self.now_ms))
 
