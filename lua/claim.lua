@@ -1,19 +1,19 @@
 #!lua
 -- claim: lease the work now due on one shard: live lanes first, bulk keeps its floor, the others by virtual time.
 -- Flow     waiting -> leased
--- Uses     keys slots gates lanes leases bell
+-- Uses     keys server slots gates lanes leases bell
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] epoch as stored    ARGV[4] worker    ARGV[5] claim_id
 -- ARGV[6]  limit (loops)    ARGV[7] latest due_ms to take (of lanes behind a pace: now_ms)
 -- ARGV[8]  lease end, wall ms    ARGV[9] call hard end, ms
 -- ARGV[10] bulk's floor, 0 to 1    ARGV[11] ms for which the same claim_id gets the same answer
 -- Returns  "claim_id wake_at_ms lane loop due_ms lane loop due_ms ...", wake '-' when nothing is in sight
--- Errors   EPOCH when the wheel is being rebuilt
+-- Errors   EPOCH when the wheel is being rebuilt, or its server has changed since it was opened
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local worker, claim_id, limit, horizon = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local lease_end, hard_end, share = ARGV[8], ARGV[9], tonumber(ARGV[10])
 
-if call('GET', EPOCH) ~= ARGV[3] then return redis.error_reply('EPOCH the wheel is not ready') end
+if call('GET', EPOCH) ~= ARGV[3] .. ' ' .. run_id() then return redis.error_reply('EPOCH the wheel is not ready') end
 local known = call('GET', reply_key(worker))
 if known and string.sub(known, 1, #claim_id + 1) == claim_id .. ' ' then return known end
 
@@ -173,5 +173,6 @@ local wake = earliest()
 if wake <= now and taken > 0 then ring() end -- more is ready: let another dialer share it
 local answer = claim_id .. ' ' .. (wake < INF and int(wake) or '-')
 if taken > 0 then answer = answer .. ' ' .. table.concat(out, ' ') end
+call('SET', ASKED, lease_end)
 call('SET', reply_key(worker), answer, 'PX', ARGV[11])
 return answer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import hiredis
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
@@ -12,6 +13,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
@@ -19,15 +21,18 @@ from redis.exceptions import (
     ReadOnlyError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
-from scheduler.errors import EpochNotReady, ServerUnavailable, StartError
+from scheduler.errors import EpochNotReady, ServerUnavailable, SettingsError, StartError
 
 _AWAY = (
     ConnectionError,
     TimeoutError,
     BusyLoadingError,
     ClusterDownError,
+    AskError,  # and MovedError: a slot that is sent from node to node, more often than is followed
+    TryAgainError,
     OutOfMemoryError,
     ReadOnlyError,
     OSError,
@@ -49,6 +54,83 @@ class _Tls(_PacksInC, SSLConnection): ...
 
 
 class _Unix(_PacksInC, UnixDomainSocketConnection): ...
+
+
+class Servers(Protocol):
+    """The servers under a wheel: one, or the nodes of a cluster. Errors are the library's."""
+
+    async def command(self, shard: int, *words: Any) -> Any:
+        """Run one command on the server that holds the shard."""
+        ...
+
+    async def whereabouts(self, shard: int) -> str:
+        """The address of the server that holds the shard: another one after a failover."""
+        ...
+
+    async def listener(self, shard: int) -> Redis:
+        """A client of one connection to that server, for a read that blocks; closed by who asked."""
+        ...
+
+    async def all(self) -> list[Redis]:
+        """A client of each server that holds a part of the wheel."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class OneServer:
+    """One server holds every shard."""
+
+    def __init__(self, url: str, *, connections: int, answer_timeout_s: float) -> None:
+        self._url = url
+        self.client = make_client(url, connections=connections, answer_timeout_s=answer_timeout_s)
+
+    async def command(self, shard: int, *words: Any) -> Any:
+        return await self.client.execute_command(*words)
+
+    async def whereabouts(self, shard: int) -> str:
+        return self._url
+
+    async def listener(self, shard: int) -> Redis:
+        return make_listener(self._url)
+
+    async def all(self) -> list[Redis]:
+        return [self.client]
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+BLOCK_S = 20
+"""How long a blocking read blocks on the server: it only shows that the connection lives."""
+
+
+def node_urls(url: str) -> list[str] | None:
+    """Of `redis://host:port,host:port?cluster=true` the address of each start node; None for one server.
+
+    Raises SettingsError for several hosts without `cluster=true`, and for a cluster on a unix socket.
+    """
+    parts = urlsplit(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    cluster = dict(options).get("cluster", "").lower() in ("true", "yes", "1")
+    login, at, hosts = parts.netloc.rpartition("@")
+    if not cluster and "," not in hosts:
+        return None
+    if not cluster or parts.scheme == "unix":
+        raise SettingsError(
+            "redis_url is no address of a cluster",
+            "a cluster is named by one or more of its nodes, over TCP, and cluster=true",
+            "write it like redis://10.0.0.1:6379,10.0.0.2:6379?cluster=true",
+        )
+    query = urlencode([option for option in options if option[0] != "cluster"])
+    return [
+        urlunsplit((parts.scheme, f"{login}{at}{host}", parts.path, query, "")) for host in hosts.split(",")
+    ]
+
+
+def make_listener(url: str) -> Redis:
+    """A client of one connection that waits out a blocking read."""
+    return make_client(url, connections=1, answer_timeout_s=2 * BLOCK_S)
 
 
 def make_client(
@@ -97,14 +179,15 @@ def our_errors() -> Iterator[None]:
         raise
 
 
-async def refuse_eviction(client: Redis) -> None:
-    """Raises StartError when the server may drop keys by itself: due calls would vanish without a word."""
+async def refuse_eviction(servers: Servers) -> None:
+    """Raises StartError when a server may drop keys by itself: due calls would vanish without a word."""
     with our_errors():
-        memory = await client.info("memory")
-    policy = str(memory.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction":
-        raise StartError(
-            f"Redis evicts keys (maxmemory-policy {policy})",
-            "an evicting server deletes waiting calls when memory runs short",
-            "set maxmemory-policy noeviction on that server",
-        )
+        memories = [await client.info("memory") for client in await servers.all()]
+    for memory in memories:
+        policy = str(memory.get("maxmemory_policy", "noeviction"))
+        if policy != "noeviction":
+            raise StartError(
+                f"Redis evicts keys (maxmemory-policy {policy})",
+                "an evicting server deletes waiting calls when memory runs short",
+                "set maxmemory-policy noeviction on that server",
+            )

@@ -13,6 +13,11 @@ def tag(shard: int) -> str:
     return f"{{dw:{shard}}}"
 
 
+def absent_key(shard: int) -> str:
+    """A key of the shard that nobody ever writes."""
+    return f"{tag(shard)}:-"
+
+
 def epoch_key(shard: int) -> str:
     return f"{tag(shard)}:epoch"
 

@@ -8,10 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from scheduler.wheel.keys import tag
+from scheduler.wheel.client import Servers
+from scheduler.wheel.keys import absent_key, tag
 
 _USES = re.compile(r"^-- Uses +(.+)$", re.MULTILINE)
 
@@ -43,11 +43,16 @@ def script_text(name: str) -> str:
     return "\n".join([header, *fragments, body])
 
 
-async def run(client: Redis, name: str, shard: int, args: list[Any]) -> Any:
-    """Run a script on a shard. NOSCRIPT means that nothing was executed: load, call again."""
+async def run(servers: Servers, name: str, shard: int, args: list[Any]) -> Any:
+    """Run a script on a shard. NOSCRIPT means that nothing was executed: load, call again.
+
+    Of the two keys that are named one is never there. So nodes between which the shard's slot is on its way,
+    key by key, refuse the script (TRYAGAIN) until all keys are in one place: it would run on half of them.
+    """
     each = script(name)
+    words = ("EVALSHA", each.sha, 2, tag(shard), absent_key(shard), *args)
     try:
-        return await client.execute_command("EVALSHA", each.sha, 1, tag(shard), *args)
+        return await servers.command(shard, *words)
     except NoScriptError:
-        await client.execute_command("SCRIPT LOAD", each.text)
-        return await client.execute_command("EVALSHA", each.sha, 1, tag(shard), *args)
+        await servers.command(shard, "SCRIPT LOAD", each.text)
+        return await servers.command(shard, *words)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-
 from scheduler.domain.time import HOUR, MINUTE, SECOND, Ms
 from scheduler.wheel import keys, packing
 from scheduler.wheel.bell import Bell
-from scheduler.wheel.client import make_client, our_errors, refuse_eviction
+from scheduler.wheel.client import Servers, our_errors, refuse_eviction
+from scheduler.wheel.cluster import open_servers
 from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
 from scheduler.wheel.scripts import run
 
@@ -32,8 +31,7 @@ class TimingWheel:
 
     def __init__(
         self,
-        url: str,
-        client: Redis,
+        servers: Servers,
         *,
         shards: int,
         slot_ms: Ms,
@@ -46,8 +44,7 @@ class TimingWheel:
         self.lease_ms = lease_ms
         self.call_ms = call_ms
         self._floor_share = floor_share
-        self._url = url
-        self._client = client
+        self._servers = servers
         self._bells: dict[int, Bell] = {}
 
     @classmethod
@@ -63,7 +60,8 @@ class TimingWheel:
         connections: int = 16,
         answer_timeout_s: float = 5.0,
     ) -> TimingWheel:
-        """A wheel on the server at `url` (redis://, rediss:// or unix://).
+        """A wheel on the server at `url` (redis://, rediss:// or unix://), or on the cluster of which it
+        names some nodes (redis://host:port,host:port?cluster=true).
 
         `lease_ms`: how long a claim is held unless it is extended. `call_ms`: when a call that nobody ends
         frees its slots. `floor_share`: bulk's share of what is given while it waits.
@@ -71,15 +69,14 @@ class TimingWheel:
         """
         if shards < 1 or slot_ms < SECOND or not 0 <= floor_share < 1:
             raise ValueError("shards from 1, slot_ms from 1000, floor_share from 0 to below 1")
-        client = make_client(url, connections=connections, answer_timeout_s=answer_timeout_s)
+        servers = await open_servers(url, connections=connections, answer_timeout_s=answer_timeout_s)
         try:
-            await refuse_eviction(client)
+            await refuse_eviction(servers)
         except BaseException:
-            await client.aclose()
+            await servers.close()
             raise
         return cls(
-            url,
-            client,
+            servers,
             shards=shards,
             slot_ms=slot_ms,
             lease_ms=lease_ms,
@@ -91,7 +88,7 @@ class TimingWheel:
         for bell in self._bells.values():
             await bell.close()
         self._bells.clear()
-        await self._client.aclose()
+        await self._servers.close()
 
     async def place(self, placings: Sequence[Placing], now_ms: Ms) -> int:
         """Loops onto their lanes. One that waits there at another instant moves; one that is leased keeps the
@@ -269,8 +266,10 @@ class TimingWheel:
                 waiting, held, overdue = waiting + sums[0], held + sums[1], overdue + sums[2]
             lanes += first
         with our_errors():
-            leased = int(await self._client.zcount(keys.leases_key(shard), "-inf", "(+inf"))
-            in_call = int(await self._client.zcount(keys.calls_key(shard), f"({now_ms}", "(+inf"))
+            leased = await self._servers.command(shard, "ZCOUNT", keys.leases_key(shard), "-inf", "(+inf")
+            in_call = await self._servers.command(
+                shard, "ZCOUNT", keys.calls_key(shard), f"({now_ms}", "(+inf"
+            )
         return Counts(waiting, held, overdue, leased, in_call, lanes)
 
     async def missing(self, placings: Sequence[Placing]) -> list[Placing]:
@@ -283,11 +282,16 @@ class TimingWheel:
         return missing
 
     async def epoch(self, shard: int) -> str | None:
-        """The epoch the shard is ready at; None when it is lost, being rebuilt, or made with other slots."""
-        with our_errors():
-            stored: Any = await self._client.get(keys.epoch_key(shard))
-        name, _, slot_ms = (stored or b"").decode().partition(" ")
-        return name if slot_ms == str(self.slot_ms) else None
+        """The epoch the shard is ready at; None when it is lost, being rebuilt, made with other slots or
+        for another number of shards, or when its server has changed."""
+        name, written, asked = await self._standing(shard)
+        return name if written == asked else None
+
+    async def server_changed(self, shard: int) -> bool:
+        """Whether the shard is there, but another process serves it than the one that was opened: after a
+        restart or a failover the last writes may be missing, call slots among them. Claims are refused."""
+        _, written, asked = await self._standing(shard)
+        return written[:-1] == asked[:-1] and written != asked
 
     async def begin_rebuild(self, shard: int) -> None:
         """Refuse claims from now on and forget all that the shard holds, rules included.
@@ -296,10 +300,15 @@ class TimingWheel:
         keys in steps; meant for one caller at a time.
         """
         with our_errors():
-            await self._client.delete(keys.epoch_key(shard))
+            await self._servers.command(shard, "DEL", keys.epoch_key(shard))
             # a glob would read the tag's braces as they are, but not brackets: there are none
-            async for name in self._client.scan_iter(match=f"{keys.tag(shard)}:*", count=1000):
-                await self._client.unlink(name)
+            cursor, pattern = None, f"{keys.tag(shard)}:*"
+            while cursor != 0:
+                cursor, names = await self._servers.command(
+                    shard, "SCAN", cursor or 0, "MATCH", pattern, "COUNT", 1000
+                )
+                if names:
+                    await self._servers.command(shard, "UNLINK", *names)
 
     async def restore_calls(self, shard: int, calls: Sequence[tuple[str | Sequence[str], int, Ms]]) -> None:
         """(gate or gates, loop, hard end): calls under way take their slots again."""
@@ -311,8 +320,8 @@ class TimingWheel:
         with our_errors():
             for gate, by_loop in ends.items():
                 for part in packing.chunks(list(by_loop.items())):
-                    scores: dict[Any, Any] = dict(part)
-                    await self._client.zadd(keys.calls_key(shard, gate), scores)
+                    words = [word for loop_id, end_ms in part for word in (end_ms, loop_id)]
+                    await self._servers.command(shard, "ZADD", keys.calls_key(shard, gate), *words)
 
     async def open_epoch(self, shard: int, epoch: str) -> None:
         """The shard is whole: claims that name `epoch` are answered from now on. Rings."""
@@ -325,19 +334,20 @@ class TimingWheel:
         """
         bell = self._bells.get(shard)
         if bell is None:
-            bell = self._bells[shard] = Bell(self._url, shard)
+            bell = self._bells[shard] = Bell(self._servers, shard)
         return await bell.wait(timeout_s)
 
-    async def server_time_ms(self) -> Ms:
-        """The server's own clock, for the probe that compares clocks."""
+    async def server_time_ms(self, shard: int = 0) -> Ms:
+        """The clock of the shard's server, for the probe that compares clocks."""
         with our_errors():
-            seconds, micros = await self._client.time()
+            seconds, micros = await self._servers.command(shard, "TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def ping(self) -> None:
-        """Return when the server answers. Raises ServerUnavailable."""
+        """Return when every server has answered. Raises ServerUnavailable."""
         with our_errors():
-            await self._client.ping()
+            for client in await self._servers.all():
+                await client.ping()
 
     async def _settle_shard(
         self, shard: int, releases: list[Release], ends: list[CallEnd], placings: list[Placing], now_ms: Ms
@@ -361,7 +371,14 @@ class TimingWheel:
         if not 0 <= shard < self.shards:
             raise ValueError(f"no shard {shard}: there are {self.shards}")
         with our_errors():
-            return await run(self._client, name, shard, args)
+            return await run(self._servers, name, shard, args)
+
+    async def _standing(self, shard: int) -> tuple[str, list[str], list[str]]:
+        """The epoch's name, what it was opened with, and what this wheel would open it with now: width of
+        slots, number of shards, server."""
+        stored, server = await self._run("epoch", shard, [])
+        name, *written = stored.decode().split(" ")
+        return name, written, [str(self.slot_ms), str(self.shards), server.decode()]
 
     def _stored(self, epoch: str) -> str:
-        return f"{keys.checked_word(epoch)} {self.slot_ms}"
+        return f"{keys.checked_word(epoch)} {self.slot_ms} {self.shards}"

@@ -50,7 +50,7 @@ async def test_a_wheel_at_another_epoch_hands_out_nothing(stand: Stand):
     await stand.place([1])
     with pytest.raises(EpochNotReady):
         await stand.claimed(epoch="e0")
-    await stand.wheel._client.delete(f"{{dw:{stand.shard}}}:epoch")
+    await stand.wheel._servers.client.delete(f"{{dw:{stand.shard}}}:epoch")
     with pytest.raises(EpochNotReady):
         await stand.claimed()
 
@@ -203,7 +203,7 @@ async def test_microseconds_are_exact(stand: Stand):
     assert stand.wake_at_ms == NOW + 334
     stand.now_ms += 334
     await stand.claim()
-    tat = await stand.wheel._client.hget(f"{{dw:{stand.shard}}}:rule:b:1", "tat")
+    tat = await stand.wheel._servers.client.hget(f"{{dw:{stand.shard}}}:rule:b:1", "tat")
     assert int(tat) == (NOW + 334) * 1000 + 333_333
 
 

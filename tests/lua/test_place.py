@@ -90,7 +90,7 @@ async def test_a_move_in_a_lane_of_thousands_of_slots_is_found_in_bounded_steps(
     await stand.wheel.place(spread, NOW)
     moved = [stand.placing(loop, 5_000 * MINUTE) for loop in range(100, 110)]
     done, _ = await run(
-        stand.wheel._client,
+        stand.wheel._servers,
         "place",
         stand.shard,
         [NOW, MINUTE, 5_000, 1, 10, *(part for each in moved for part in (each.loop_id, each.due_at_ms, ""))],
@@ -106,7 +106,7 @@ async def test_a_bad_instant_fails_before_anything_is_written(stand: Stand):
     """Nothing rolls back in Lua, so everything is checked before the first write."""
     args = [NOW, MINUTE, 100, 1, 2, 10, NOW, 0, 11, "soon", 0]
     with pytest.raises(ResponseError, match="due instant"):
-        await run(stand.wheel._client, "place", stand.shard, args)
+        await run(stand.wheel._servers, "place", stand.shard, args)
     assert await stand.waiting() == 0
     assert await stand.loops() == []
 

@@ -127,11 +127,12 @@ class Stand:
     async def shown(self) -> list[int]:
         """The lanes that a claim would look at now."""
         key = f"{{dw:{self.shard}}}:lanes:bulk"
-        return [int(lane) for lane in await self.wheel._client.zrangebyscore(key, "-inf", self.now_ms)]
+        shown = await self.wheel._servers.client.zrangebyscore(key, "-inf", self.now_ms)
+        return [int(lane) for lane in shown]
 
     async def rang(self) -> bool:
         """Whether the bell has rung since this was last asked, leaving it silent."""
-        return bool(await self.wheel._client.delete(f"{{dw:{self.shard}}}:bell"))
+        return bool(await self.wheel._servers.client.delete(f"{{dw:{self.shard}}}:bell"))
 
 
 @pytest.fixture(scope="session", params=["valkey_url", "redis7_url"])

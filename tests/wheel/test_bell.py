@@ -23,7 +23,7 @@ async def second(wheel_url: str) -> AsyncIterator[TimingWheel]:
 async def asleep(wheel: TimingWheel, shard: int, sleepers: int) -> None:
     """Return when that many connections block on the shard's bell."""
     for _ in range(1_000):
-        clients = await wheel._client.client_list()
+        clients = await wheel._servers.client.client_list()
         if sum(client["cmd"] == "blpop" and "b" in client["flags"] for client in clients) >= sleepers:
             return
         await asyncio.sleep(0)
@@ -78,9 +78,9 @@ async def test_every_waiter_of_one_process_hears_the_ring(stand: Stand):
 async def test_a_lost_connection_is_said_and_the_next_wait_listens_anew(stand: Stand):
     waiting = asyncio.create_task(stand.wheel.wait_bell(stand.shard, 30))
     await asleep(stand.wheel, stand.shard, 1)
-    await stand.wheel._client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    await stand.wheel._servers.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     with pytest.raises(ServerUnavailable):
         await waiting
-    await stand.wheel._client.connection_pool.disconnect()
+    await stand.wheel._servers.client.connection_pool.disconnect()
     await stand.place([1])
     assert await stand.wheel.wait_bell(stand.shard, 30) is True

@@ -226,7 +226,7 @@ class WheelMachine(RuleBasedStateMachine):
 
     @rule()
     def the_server_forgets_its_scripts(self) -> None:
-        self.run(self.wheel._client.script_flush())
+        self.run(self.wheel._servers.client.script_flush())
 
     @invariant()
     def counts_agree(self) -> None:

@@ -12,7 +12,7 @@ from tests.wheel.builders import EPOCH, MINUTE, NOW, Stand
 
 
 async def test_a_server_that_evicts_keys_is_refused_at_start(wheel: TimingWheel, wheel_url: str):
-    client = wheel._client
+    client = wheel._servers.client
     await client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         with pytest.raises(StartError, match="evicts"):
@@ -30,14 +30,14 @@ async def test_a_server_that_is_not_there_is_named(tmp_path: Path):
 async def test_a_forgotten_script_is_loaded_again(stand: Stand):
     """F11: restart or SCRIPT FLUSH between two calls."""
     await stand.place([1])
-    await stand.wheel._client.script_flush()
+    await stand.wheel._servers.client.script_flush()
     assert await stand.loops() == [1]
 
 
 async def test_a_wheel_that_was_wiped_refuses_claims_until_it_is_rebuilt(stand: Stand):
     """F6: an empty wheel would have empty caps; it must not allow a flood."""
     await stand.place([1])
-    await stand.wheel._client.flushall()
+    await stand.wheel._servers.client.flushall()
     assert await stand.wheel.epoch(stand.shard) is None
     with pytest.raises(EpochNotReady):
         await stand.claim()
@@ -92,7 +92,7 @@ async def test_a_full_server_refuses_new_work_and_lets_the_old_go(stand: Stand):
     """F12: what frees memory runs on, what needs memory is refused whole."""
     await stand.place(range(10))
     claims = await stand.claim(4)
-    client = stand.wheel._client
+    client = stand.wheel._servers.client
     before = (await client.config_get("maxmemory"))["maxmemory"]
     await client.config_set("maxmemory", "1mb")
     try:
@@ -121,11 +121,11 @@ async def test_a_shard_that_is_not_there_is_refused(wheel: TimingWheel):
 
 async def test_the_library_never_repeats_a_call_by_itself(wheel: TimingWheel):
     """A repeated script would run twice: trap 1 of the review list."""
-    connection = await wheel._client.connection_pool.get_connection()
+    connection = await wheel._servers.client.connection_pool.get_connection()
     try:
         assert connection.retry.get_retries() == 0
     finally:
-        await wheel._client.connection_pool.release(connection)
+        await wheel._servers.client.connection_pool.release(connection)
 
 
 async def test_the_servers_clock_can_be_asked(wheel: TimingWheel):
