@@ -4,6 +4,7 @@ local now, slot_ms -- set by each script from its arguments
 local TAG = KEYS[1] .. ':'
 local LEASES, HOLDER, FLOOR = TAG .. 'leases', TAG .. 'holder', TAG .. 'floor'
 local EPOCH, BELL, CALLS = TAG .. 'epoch', TAG .. 'bell', TAG .. 'calls:shard'
+local ASKED = TAG .. 'asked' -- the lease end that the latest claim would give: when a dialer was last here
 local CLASSES = {'live', 'callback', 'follow-up', 'bulk'}
 local INF = math.huge
 
