@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from scheduler.domain.time import Ms
-from scheduler.wheel.client import make_client, our_errors
+from scheduler.wheel.client import our_errors
+from scheduler.wheel.cluster import open_servers
 
 
 class WheelFacts(msgspec.Struct, frozen=True):
@@ -19,19 +20,24 @@ class WheelFacts(msgspec.Struct, frozen=True):
 
 
 async def wheel_facts(url: str) -> WheelFacts:
-    """Raises ServerUnavailable when nothing answers at `url`."""
-    client = make_client(url, connections=1, answer_timeout_s=3.0)
+    """Of a cluster the facts of one node, and the worst of all its primaries for what must not be.
+
+    Raises ServerUnavailable when nothing answers at `url`."""
+    servers = await open_servers(url, connections=1, answer_timeout_s=3.0)
     try:
         with our_errors():
-            info = await client.info("everything")
-            seconds, micros = await client.time()
+            clients = await servers.all()
+            infos = [await client.info("everything") for client in clients]
+            seconds, micros = await clients[0].time()
     finally:
-        await client.aclose()
+        await servers.close()
+    info = infos[0]
+    policies = {str(each.get("maxmemory_policy", "noeviction")) for each in infos}
     valkey = info.get("valkey_version")
     return WheelFacts(
         software="valkey" if valkey else "redis",
         version=str(valkey or info.get("redis_version")),
         now_ms=int(seconds) * 1000 + int(micros) // 1000,
-        eviction=str(info.get("maxmemory_policy", "noeviction")),
-        append_only=bool(info.get("aof_enabled")),
+        eviction=min(policies - {"noeviction"}, default="noeviction"),
+        append_only=all(each.get("aof_enabled") for each in infos),
     )

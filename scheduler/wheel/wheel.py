@@ -2,13 +2,15 @@
 
 The wheel is an index in time. It may be lost at any moment and is rebuilt from the ledger; it never gives
 permission to dial. `now_ms` is the Clock's instant, `wall_ms` real time, which leases are held on.
-Every method raises ServerUnavailable when the server does not answer or refuses to write.
+Every method raises ServerUnavailable when the server does not answer or refuses to write; one that is given
+work for several shards does that of all others first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from scheduler.domain.time import HOUR, MINUTE, SECOND, Ms
 from scheduler.wheel import keys, packing
@@ -17,6 +19,8 @@ from scheduler.wheel.client import Servers, our_errors, refuse_eviction
 from scheduler.wheel.cluster import open_servers
 from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
 from scheduler.wheel.scripts import run
+
+Result = TypeVar("Result")
 
 CLAIM_LIMIT = 500
 _SEARCHES_PER_CALL = 5_000
@@ -94,16 +98,20 @@ class TimingWheel:
         """Loops onto their lanes. One that waits there at another instant moves; one that is leased keeps the
         new instant for when its lease ends. The last placing of a loop counts. Rings when something is due
         now or sooner than anything before. Answers how many were not waiting there before."""
-        added = 0
-        for shard, items in packing.by_shard(placings).items():
-            rest: Sequence[Placing] = packing.latest_placings(items)
+        shards = packing.by_shard(placings)
+
+        async def place(shard: int) -> int:
+            added = 0
+            rest: Sequence[Placing] = packing.latest_placings(shards[shard])
             while rest:
                 part = rest[: packing.ITEMS_PER_CALL]
                 _, args = packing.placing_groups(part)
                 done, new = await self._run("place", shard, [now_ms, self.slot_ms, _SEARCHES_PER_CALL, *args])
                 added += new
                 rest = rest[done:]
-        return added
+            return added
+
+        return sum(await _on_each(shards, place))
 
     async def claim(
         self,
@@ -158,30 +166,32 @@ class TimingWheel:
         Answers the stale claims: not held, or held by another, so that nothing changed for them. Placings are
         made all the same: they come from the ledger. Settling twice changes nothing more.
         """
-        stale: list[Claim] = []
         all_releases: dict[int, list[Release]] = {}
         for each in releases:
             all_releases.setdefault(each.claim.shard, []).append(each)
         all_ends, all_placings = packing.by_shard(ends), packing.by_shard(placings)
-        for shard in {*all_releases, *all_ends, *all_placings}:
-            stale += await self._settle_shard(
+
+        async def settle(shard: int) -> list[Claim]:
+            return await self._settle_shard(
                 shard,
                 all_releases.get(shard, []),
                 all_ends.get(shard, []),
                 packing.latest_placings(all_placings.get(shard, ())),
                 now_ms,
             )
-        return stale
+
+        stale = await _on_each({*all_releases, *all_ends, *all_placings}, settle)
+        return [claim for each in stale for claim in each]
 
     async def withdraw(self, items: Sequence[tuple[int, int, int]], now_ms: Ms = 0) -> int:
         """(shard, lane, loop): off the wheel, wherever it waits; a leased one does not come back when its
         lease ends. Rings when a gate has room for others. Answers how many were waiting or leased."""
-        found = 0
         shards: dict[int, list[tuple[int, int]]] = {}
         for shard, lane_id, loop_id in items:
             shards.setdefault(shard, []).append((lane_id, loop_id))
-        for shard, pairs in shards.items():
-            rest = sorted(set(pairs))
+
+        async def withdraw(shard: int) -> int:
+            found, rest = 0, sorted(set(shards[shard]))
             while rest:
                 _, args = packing.loop_groups(rest[: packing.ITEMS_PER_CALL])
                 done, here = await self._run(
@@ -189,17 +199,23 @@ class TimingWheel:
                 )
                 found += here
                 rest = rest[done:]
-        return found
+            return found
+
+        return sum(await _on_each(shards, withdraw))
 
     async def extend(self, claims: Sequence[Claim], wall_ms: Ms) -> list[Claim]:
         """Renew leases; answers the stale claims, which are no longer held."""
-        stale: list[Claim] = []
-        for shard, items in packing.by_shard(claims).items():
-            for part in packing.chunks(items):
+        shards = packing.by_shard(claims)
+
+        async def extend(shard: int) -> list[Claim]:
+            stale: list[Claim] = []
+            for part in packing.chunks(shards[shard]):
                 args, order = packing.claim_groups(part)
                 positions = await self._run("extend", shard, [wall_ms + self.lease_ms, *args])
                 stale += [order[position - 1] for position in positions]
-        return stale
+            return stale
+
+        return [claim for stale in await _on_each(shards, extend) for claim in stale]
 
     async def reap(
         self, shard: int, *, now_ms: Ms, wall_ms: Ms, limit: int, free_calls: bool = True
@@ -219,18 +235,21 @@ class TimingWheel:
 
     async def shape(self, lanes: Sequence[Lane] = (), gates: Sequence[Gate] = (), now_ms: Ms = 0) -> None:
         """Set the rules of gates, then of lanes; what waits behind them is asked again at once. Rings."""
-        for shard, items in packing.by_shard(gates).items():
-            by_name = {each.gate: each for each in items}
+        all_gates, all_lanes = packing.by_shard(gates), packing.by_shard(lanes)
+
+        async def shape_shard(shard: int) -> None:
+            by_name = {each.gate: each for each in all_gates.get(shard, ())}
             waiting = list(by_name.values())
             while waiting:
                 part, waiting = waiting[:_RULES_PER_CALL], waiting[_RULES_PER_CALL:]
                 words = [word for each in part for word in packing.gate_words(each)]
                 args = [now_ms, self.slot_ms, len(part), 0, *words]
                 waiting += [by_name[name.decode()] for name in await self._run("shape", shard, args)]
-        for shard, items in packing.by_shard(lanes).items():
-            for lanes_part in packing.chunks(items, _RULES_PER_CALL):
+            for lanes_part in packing.chunks(all_lanes.get(shard, ()), _RULES_PER_CALL):
                 words = [word for each in lanes_part for word in packing.lane_words(each)]
                 await self._run("shape", shard, [now_ms, self.slot_ms, 0, len(lanes_part), *words])
+
+        await _on_each({*all_gates, *all_lanes}, shape_shard)
 
     async def drop_lanes(self, shard: int, lane_ids: Sequence[int]) -> int:
         """Lanes off the wheel with all that waits on them; answers how many loops that were."""
@@ -274,12 +293,16 @@ class TimingWheel:
 
     async def missing(self, placings: Sequence[Placing]) -> list[Placing]:
         """Which of these neither wait at that very instant nor are leased. 1000 to a script call."""
-        missing: list[Placing] = []
-        for shard, items in packing.by_shard(placings).items():
-            for part in packing.chunks(packing.latest_placings(items)):
+        shards = packing.by_shard(placings)
+
+        async def compare(shard: int) -> list[Placing]:
+            missing: list[Placing] = []
+            for part in packing.chunks(packing.latest_placings(shards[shard])):
                 positions = await self._run("missing", shard, [self.slot_ms, *packing.instant_groups(part)])
                 missing += [part[position - 1] for position in positions]
-        return missing
+            return missing
+
+        return [placing for missing in await _on_each(shards, compare) for placing in missing]
 
     async def epoch(self, shard: int) -> str | None:
         """The epoch the shard is ready at; None when it is lost, being rebuilt, made with other slots or
@@ -382,3 +405,17 @@ class TimingWheel:
 
     def _stored(self, epoch: str) -> str:
         return f"{keys.checked_word(epoch)} {self.slot_ms} {self.shards}"
+
+
+async def _on_each(shards: Iterable[int], work: Callable[[int], Awaitable[Result]]) -> list[Result]:
+    """Work on every shard, side by side; one that is away keeps no other from it, its error comes last."""
+    shards = list(shards)
+    if len(shards) == 1:
+        return [await work(shards[0])]
+    done = await asyncio.gather(*map(work, shards), return_exceptions=True)
+    results: list[Result] = []
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
+        results.append(each)
+    return results
