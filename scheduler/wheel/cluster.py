@@ -21,6 +21,7 @@ from redis.exceptions import (
     ConnectionError,
     MovedError,
     RedisError,
+    ResponseError,
     TimeoutError,
 )
 
@@ -44,15 +45,21 @@ async def open_servers(url: str, *, connections: int, answer_timeout_s: float) -
     try:
         with our_errors():
             facts = await servers.command(0, "INFO", "cluster")
-        if nodes is None and facts.get("cluster_enabled"):
-            raise StartError(
-                "that Redis is a node of a cluster",
-                "one node holds only a part of the wheel",
-                "name it as a cluster: redis://host:port,host:port?cluster=true",
-            )
+    except ResponseError as error:
+        await servers.close()
+        raise StartError(
+            "that Redis is no cluster", str(error), "name it without cluster=true, or start it as a cluster"
+        ) from error
     except BaseException:
         await servers.close()
         raise
+    if nodes is None and facts.get("cluster_enabled"):
+        await servers.close()
+        raise StartError(
+            "that Redis is a node of a cluster",
+            "one node holds only a part of the wheel",
+            "name it as a cluster: redis://host:port,host:port?cluster=true",
+        )
     return servers
 
 

@@ -56,10 +56,10 @@ class Node:
     def alive(self) -> bool:
         return self._process is not None
 
-    def start(self) -> None:
+    def start(self, *, cluster: bool = True) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
         options = {
-            "port": self.port, "cluster-enabled": "yes", "cluster-port": self.bus_port, "bind": "127.0.0.1",
+            "port": self.port, "cluster-enabled": "yes" if cluster else "no", "cluster-port": self.bus_port, "bind": "127.0.0.1",
             "cluster-config-file": "nodes.conf", "cluster-node-timeout": NODE_TIMEOUT_MS,
             "cluster-replica-validity-factor": 0, "cluster-require-full-coverage": "no",
             "cluster-allow-replica-migration": "no", "repl-diskless-sync": "yes",
@@ -89,6 +89,11 @@ class Node:
             self._client = None
         self.kill()
 
+    async def answers(self) -> bool:
+        with contextlib.suppress(RedisError, OSError):
+            return bool(await self.client.ping())
+        return False
+
     async def ask(self, *words: Any) -> Any:
         return await self.client.execute_command(*words)
 
@@ -112,7 +117,7 @@ class Cluster:
         for node in self.nodes:
             node.start()
         for node in self.nodes:
-            await until(lambda node=node: _answers(node))
+            await until(node.answers)
             node.id = await node.ask("CLUSTER", "MYID")
         width = SLOTS // PRIMARIES + 1
         for number, node in enumerate(self.nodes):
@@ -168,9 +173,14 @@ class Cluster:
         for node in self.nodes:
             if not node.alive:
                 node.start()
-                await until(lambda node=node: _answers(node))
+                await until(node.answers)
         await until(lambda: self._agreed(len(self.nodes)))
         await until(self._in_step)
+
+    async def empty(self) -> None:
+        for node in self.nodes:
+            if (await node.info("replication"))["role"] == "master":
+                await node.ask("FLUSHALL")
 
     async def _agreed(self, nodes: int) -> bool:
         for node in self._living():
@@ -211,9 +221,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def _answers(node: Node) -> bool:
-    with contextlib.suppress(RedisError, OSError):
-        return bool(await node.client.ping())
-    return False
