@@ -4,7 +4,8 @@
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] gates    ARGV[4] lanes
 -- ARGV[5..] gate: id, max_concurrent or '', interval_us or '', burst, paused (1 or 0), left or '', renews_at_ms or ''
---           lane: id, class, gates ("a:1 g:7"), weight, open_until_ms or '', open_from_ms or '', paused (1 or 0)
+--           lane: id, class, gates ("a:1 g:7"), weight, open_until_ms or '', open_from_ms or '', paused (1 or 0);
+--           open_until_ms '=' leaves the hours as they are
 -- Returns  gates behind which more lanes wait than one call brings back: shape them again
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local i, bring, more = 5, 500, {}
@@ -52,8 +53,10 @@ local function shape_lane(id, class, gate_ids, weight, open_until, open_from, pa
   call('PERSIST', key)
   call('HSET', key, 'class', class, 'gates', gate_ids, 'left', table.concat(left, ' '), 'weight', weight,
     'paused', paused)
-  set_or_clear(key, 'until', open_until)
-  set_or_clear(key, 'from', open_from)
+  if open_until ~= '=' then
+    set_or_clear(key, 'until', open_until)
+    set_or_clear(key, 'from', open_from)
+  end
   lanes[id] = nil
   file(lane_of(id))
   admit_all(before) -- room it was let through for may be another's now

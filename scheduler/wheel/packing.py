@@ -133,7 +133,7 @@ def lane_words(lane: Lane) -> list[Any]:
         lane.lane_class,
         " ".join(checked_gate(gate) for gate in dict.fromkeys(lane.gates)),
         lane.weight,
-        _or_empty(lane.open_until_ms),
+        "=" if lane.keep_hours else _or_empty(lane.open_until_ms),
         _or_empty(lane.open_from_ms),
         int(lane.paused),
     ]

@@ -134,6 +134,19 @@ async def test_reopened_hours_take_effect_at_once(stand: Stand):
     assert await stand.loops() == [1]
 
 
+async def test_a_lane_that_changes_its_gates_may_keep_its_hours(stand: Stand):
+    """I7: who sets another trunk need not know when the lane closes."""
+    await stand.gate("t:1", max_concurrent=1)
+    await stand.lane(1, open_until_ms=NOW, open_from_ms=NOW + HOUR)
+    await stand.place([1, 2])
+
+    await stand.lane(1, "bulk", "t:1", keep_hours=True)
+
+    assert await stand.loops() == []
+    stand.now_ms += HOUR
+    assert await stand.loops() == [1]
+
+
 async def test_a_slot_that_is_gone_holds_up_nothing(stand: Stand):
     """I14 I22: the wipe before a rebuild takes keys one by one; what is written meanwhile may lose a half."""
     await stand.place([1], 120_000)
