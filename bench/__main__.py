@@ -1,4 +1,4 @@
-"""`python -m bench path | import | live | planner | demo`: figures as JSON on stdout, talk on stderr.
+"""`python -m bench path | import | live | planner | wheel | peers | demo`: JSON on stdout, talk on stderr.
 
 `python -m bench readme` prints the README's table of the committed results.
 """
@@ -36,7 +36,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
-    kinds = parser.add_subparsers(required=True, metavar="path|import|live|planner|demo|readme")
+    kinds = parser.add_subparsers(required=True, metavar="path|import|live|planner|wheel|peers|demo|readme")
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
     path.add_argument("--leads", type=int, default=100_000)
@@ -61,9 +61,23 @@ def _parser() -> argparse.ArgumentParser:
     planner.add_argument("--loops", type=int, default=1_000_000)
     planner.set_defaults(bench=_planner)
 
+    wheel = kinds.add_parser("wheel", help="the wheel alone: rates, memory, evenness, lateness, rebuild")
+    wheel.add_argument("--runs", type=int, default=3)
+    wheel.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    _add_output(wheel)
+    wheel.set_defaults(bench=_wheel)
+
     demo = kinds.add_parser("demo", help="the demo to its end, with the referee's verdict")
     demo.add_argument("--leads", type=int, default=10_000)
     demo.set_defaults(bench=_demo)
+
+    peers = kinds.add_parser("peers", help="other schedulers and the wheel on the same servers")
+    peers.add_argument("--only", default="", metavar="NAMES", help="these peers, separated by commas")
+    peers.add_argument("--runs", type=int, default=3)
+    peers.add_argument("--quick", action="store_true", help="tiny, to see that it works")
+    peers.add_argument("--no-install", action="store_true", help="skip peers that are not installed yet")
+    _add_output(peers)
+    peers.set_defaults(bench=_peers)
 
     readme = kinds.add_parser("readme", help="the README's table of the committed results")
     readme.set_defaults(bench=None)
@@ -104,10 +118,33 @@ def _planner(arguments: argparse.Namespace) -> dict[str, Any]:
     return run(arguments.leads, arguments.loops)
 
 
+def _wheel(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.wheel import run
+
+    return run(arguments.runs, quick=arguments.quick)
+
+
 def _demo(arguments: argparse.Namespace) -> dict[str, Any]:
     from bench.demo import run
 
     return run(arguments.leads)
+
+
+def _peers(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.peers.run import run
+
+    return run(
+        [name for name in arguments.only.split(",") if name],
+        runs=arguments.runs,
+        quick=arguments.quick,
+        install=not arguments.no_install,
+    )
+
+
+def _add_output(kind: argparse.ArgumentParser) -> None:
+    """Where the result goes, said after the benchmark's name; stdout gets it in any case."""
+    kind.add_argument("--json", choices=["-"], help="the result on stdout, as always")
+    kind.add_argument("--save", metavar="FILE", default=argparse.SUPPRESS, help="also write it there")
 
 
 def _command() -> str:
