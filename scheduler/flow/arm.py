@@ -2,12 +2,13 @@
 
 The first locks the leads in id order; the second, with a snapshot taken after the locks, checks everything
 that can forbid the contact and inserts the attempts with their permit. (In one statement an opt-out that
-commits while the locks are waited for would be missed.)
+commits while the locks are waited for would be missed.) Only loops whose agent has a pool of caller ids take
+more: their number is chosen, and the second statement is run again for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,16 +18,24 @@ import structlog
 from scheduler.domain import rules
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import DialwheelError
+from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
 from scheduler.flow.context import Flow
 from scheduler.flow.replan import replan_loops
 from scheduler.ledger.database import Connection, Database, Row
-from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.ledger.instants import to_date, to_datetime, to_ms
 from scheduler.wheel import Claim, Placing
 
 log = structlog.get_logger()
 
 PLANNED_ANEW = frozenset({"outdated", "closed", "lead_busy", "dnc"})
 """Refusals that the planner answers, with a later time, an end, or a permit after all."""
+
+WANTS_CALLER_ID = "caller_id_wanted"
+"""The refusal of a loop that nothing forbids, and whose number is still to be chosen."""
+
+SPENT = "caller_ids_spent"
+SPENT_WORDS = "every caller id of the agent's pool has made its calls of the day, or rests"
+HELD = frozenset({"account_paused", "agent_paused", "batch_paused", "trunk_paused", "early"})
 
 BUSY_PAUSE_MS: Ms = 60 * SECOND
 """How long a loop waits whose lead is in another call."""
@@ -45,6 +54,7 @@ class Armed(msgspec.Struct, frozen=True):
     due_at_ms: Ms
     not_after_ms: Ms
     permit: UUID
+    caller_id: str | None
 
 
 class ArmResult(msgspec.Struct, frozen=True):
@@ -69,6 +79,7 @@ async def arm(
     that is held: it never comes straight back."""
     by_loop = {claim.loop_id: claim for claim in claims}
     placings: list[Placing] = []
+    spent: list[Row] = []
     async with ledger.transaction() as on:
         await ledger.fetch("arm_lock", list(by_loop), on=on)
         due = {claim.loop_id: claim.due_at_ms for claim in claims}
@@ -77,12 +88,16 @@ async def arm(
         anew = [row for row in rows if row["refusal"] in PLANNED_ANEW]
         if anew:
             placings, rows = await _plan_again(flow, ledger, anew, rows, worker, permit, now_ms, on)
+        wanting = [row for row in rows if row["refusal"] == WANTS_CALLER_ID]
+        if wanting:
+            moved, got, spent = await _with_caller_ids(flow, ledger, wanting, worker, permit, now_ms, on)
+            placings += moved
+            rows = [row for row in rows if row["refusal"] != WANTS_CALLER_ID] + got
+            reasons = _count_spent(reasons, spent)
     armed = [_armed(row, by_loop[row["loop_id"]], permit) for row in rows if row["refusal"] is None]
-    held = [
-        row for row in rows if row["refusal"] in ("account_paused", "agent_paused", "batch_paused", "early")
-    ]
+    held = [row for row in rows if row["refusal"] in HELD]
     placings += [_same_place(row, by_loop[row["loop_id"]]) for row in held]
-    await _hold(flow, [row for row in held if row["refusal"] != "early"], now_ms)
+    await _hold(flow, [row for row in held if row["refusal"] != "early"], spent, now_ms)
     armed_loops = {permit_given.loop_id for permit_given in armed}
     in_call = {row["loop_id"] for row in rows if row["refusal"] == "in_call"}
     refused = [claim for claim in claims if claim.loop_id not in armed_loops | in_call]
@@ -102,7 +117,10 @@ async def _arm_rows(
     permit: UUID,
     now_ms: Ms,
     on: Connection,
+    chosen: Mapping[int, Chosen] | None = None,
 ) -> list[Row]:
+    """`due`: by loop, where it was claimed; `chosen`: the caller ids of those that have one."""
+    numbers: list[Chosen | None] = [chosen.get(loop_id) for loop_id in due] if chosen else [None] * len(due)
     return await ledger.fetch(
         "arm_attempts",
         list(due),
@@ -112,6 +130,8 @@ async def _arm_rows(
         worker,
         timedelta(milliseconds=flow.close_margin_ms),
         rules.load().revision,
+        [None if number is None else number.phone for number in numbers],
+        [None if number is None else to_date(number.day) for number in numbers],
         on=on,
     )
 
@@ -138,15 +158,38 @@ async def _plan_again(
     placings += [item for item in planned if item.due_at_ms > now_ms]
     second = await _arm_rows(flow, ledger, due_now, worker, permit, now_ms, on) if due_now else []
     answered = {row["loop_id"] for row in anew}
-    still_refused = [row["loop_id"] for row in second if row["refusal"] is not None]
+    still_refused = [row["loop_id"] for row in second if row["refusal"] not in (None, WANTS_CALLER_ID)]
     if still_refused:
         placings += await replan_loops(flow, ledger, still_refused, now_ms + BUSY_PAUSE_MS, on)
     kept = [row for row in rows if row["loop_id"] not in answered]
-    return placings, kept + [row for row in second if row["refusal"] is None]
+    return placings, kept + [row for row in second if row["refusal"] in (None, WANTS_CALLER_ID)]
 
 
-async def _hold(flow: Flow, paused: list[Row], now_ms: Ms) -> None:
-    """The wheel handed out what is paused in the ledger: shape the gates as they should be."""
+async def _with_caller_ids(
+    flow: Flow, ledger: Database, wanting: list[Row], worker: str, permit: UUID, now_ms: Ms, on: Connection
+) -> tuple[list[Placing], list[Row], list[Row]]:
+    """Arm these under a number each, and count it. Answers where the others belong now, the rows of those
+    that were armed, and those for which their pool has nothing left today: they are planned for later."""
+    choice = await choose_caller_ids(flow, ledger, [row["loop_id"] for row in wanting], now_ms, on)
+    due = {row["loop_id"]: to_ms(row["due_at"]) for row in wanting if row["loop_id"] in choice.chosen}
+    rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, choice.chosen) if due else []
+    got = [row for row in rows if row["refusal"] is None]
+    if got:
+        await count_chosen(ledger, [choice.chosen[row["loop_id"]] for row in got], on)
+    placings = []
+    settings_changed = [row["loop_id"] for row in rows if row["refusal"] is not None]
+    if settings_changed:
+        placings += await replan_loops(flow, ledger, settings_changed, now_ms + BUSY_PAUSE_MS, on)
+    for until_ms in set(choice.spent.values()):
+        loops = [loop_id for loop_id, at_ms in choice.spent.items() if at_ms == until_ms]
+        placings += await replan_loops(
+            flow, ledger, loops, now_ms, on, not_before_ms=until_ms, held_by=SPENT_WORDS
+        )
+    return placings, got, [row for row in wanting if row["loop_id"] in choice.spent]
+
+
+async def _hold(flow: Flow, paused: list[Row], spent: list[Row], now_ms: Ms) -> None:
+    """The wheel handed out what the ledger refuses: shape the gates as they should be."""
     try:
         for account_id in {row["account_id"] for row in paused if row["refusal"] == "account_paused"}:
             await flow.lanes.shape_account(account_id, now_ms)
@@ -154,8 +197,11 @@ async def _hold(flow: Flow, paused: list[Row], now_ms: Ms) -> None:
             await flow.lanes.shape_agent(agent_id, now_ms)
         for batch_id in {row["batch_id"] for row in paused if row["refusal"] == "batch_paused"}:
             await flow.lanes.shape_batch(batch_id, now_ms)
+        routes = [row for row in paused if row["refusal"] == "trunk_paused"] + spent
+        if routes:
+            await flow.lanes.shape_routes({row["agent_id"] for row in routes}, now_ms)
     except DialwheelError as error:
-        log.warning("pause_not_shaped", why=error.what)
+        log.warning("gates_not_shaped", why=error.what)
 
 
 def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
@@ -170,6 +216,7 @@ def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
         due_at_ms=to_ms(row["due_at"]),
         not_after_ms=to_ms(row["not_after"]),
         permit=permit,
+        caller_id=row["caller_id"],
     )
 
 
@@ -183,3 +230,9 @@ def _count(rows: list[Row]) -> dict[str, int]:
         if row["refusal"] is not None:
             counts[row["refusal"]] = counts.get(row["refusal"], 0) + 1
     return counts
+
+
+def _count_spent(reasons: dict[str, int], spent: list[Row]) -> dict[str, int]:
+    """A number that was wanted is no refusal; that there was none is."""
+    counts = {reason: count for reason, count in reasons.items() if reason != WANTS_CALLER_ID}
+    return counts | {SPENT: len(spent)} if spent else counts

@@ -1,20 +1,21 @@
-"""Lanes and gates: rows in the ledger, rules on the wheel.
+"""Lanes: rows in the ledger, rules on the wheel.
 
 A lane is one line of like work: (agent, class, batch, place); the place stands for the calendar, as the agent
-brings the windows. Gates are `a:<account>`, `g:<agent>` and `b:<batch>`: limits and pauses that lanes share.
+brings the windows. It passes the gates of its account, agent and batch, and of the agent's route.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 import structlog
 
-from scheduler.domain.time import SECOND, Ms
+from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
+from scheduler.flow.gates import Gates, Route, gates_of
 from scheduler.ledger.database import Database, Row
-from scheduler.wheel import Gate, Lane, TimingWheel
+from scheduler.wheel import Lane, TimingWheel
 
 log = structlog.get_logger()
 
@@ -44,17 +45,15 @@ class KnownLane(msgspec.Struct):
     open_until_ms: Ms | None = None
     open_from_ms: Ms | None = None
 
-    def shape(self) -> Lane:
-        gates = [f"a:{self.account_id}", f"g:{self.key.agent_id}"]
-        if self.key.batch_id:
-            gates.append(f"b:{self.key.batch_id}")
+    def shape(self, route: Route, *, keep_hours: bool = False) -> Lane:
         return Lane(
             lane_id=self.ref.lane_id,
             shard=self.ref.shard,
             lane_class=self.key.lane_class,
-            gates=tuple(gates),
+            gates=gates_of(self.account_id, self.key.agent_id, self.key.batch_id, route),
             open_until_ms=self.open_until_ms,
             open_from_ms=self.open_from_ms,
+            keep_hours=keep_hours,
         )
 
 
@@ -64,12 +63,14 @@ class Lanes:
     def __init__(self, database: Database, wheel: TimingWheel, *, burst_s: float, shards: int = 1) -> None:
         self._database = database
         self._wheel = wheel
-        self._burst_s = burst_s
         self._shards = shards
+        self.gates = Gates(database, wheel, burst_s=burst_s, shards=shards)
         self._by_key: dict[LaneKey, KnownLane] = {}
         self._shard_of: dict[int, int] = {}
+        self._routes: dict[int, Route] = {}
         self._unshaped: set[LaneKey] = set()
         self._ungated: set[LaneKey] = set()
+        self._rerouted: set[int] = set()
 
     def known(self) -> list[KnownLane]:
         return list(self._by_key.values())
@@ -100,73 +101,116 @@ class Lanes:
         return {lane_id: self._shard_of[lane_id] for lane_id in wanted}
 
     async def load(self) -> None:
-        """Learn of every lane in the ledger. Those that are new here are left to `shape_rest`: whoever made
-        them may have died before the wheel heard of them."""
+        """Learn of every lane in the ledger, and of new routes. What is new here is left to `shape_rest`:
+        whoever made it may have died before the wheel heard of it."""
         for row in await self._database.fetch("lane_all"):
             if row["lane_id"] not in self._shard_of:
                 key = self._keep(row).key
                 self._unshaped.add(key)
                 self._ungated.add(key)
+        for agent_id, route in (await self.gates.routes()).items():
+            if self._routes.get(agent_id, route) != route:
+                self._rerouted.add(agent_id)
 
     async def shape(self, lanes: Iterable[KnownLane], now_ms: Ms) -> None:
         """Set the rules of these lanes. With the wheel away they are kept for `shape_rest`."""
         lanes = list(lanes)
         try:
-            await self._wheel.shape(lanes=[lane.shape() for lane in lanes], gates=(), now_ms=now_ms)
+            routes = await self._routes_of({lane.key.agent_id for lane in lanes}, now_ms)
+            shapes = [lane.shape(routes[lane.key.agent_id]) for lane in lanes]
+            await self._wheel.shape(lanes=shapes, now_ms=now_ms)
         except DialwheelError as error:
             self._unshaped.update(lane.key for lane in lanes)
             log.warning("lanes_not_shaped", lanes=len(lanes), why=error.what)
         else:
             self._unshaped.difference_update(lane.key for lane in lanes)
 
+    async def reroute(self, agent_ids: Iterable[int], now_ms: Ms) -> None:
+        """Put the lanes of these agents behind the gates of the routes that they have now; hours stay as they
+        are. Raises ServerUnavailable when the wheel is away: `shape_rest` tries again, here or where the
+        calendars are."""
+        agents = set(agent_ids)
+        self._rerouted |= agents
+        await self.load()
+        routes = await self._routes_of(agents, now_ms)
+        lanes = [lane for lane in self.known() if lane.key.agent_id in agents]
+        shapes = [lane.shape(routes[lane.key.agent_id], keep_hours=True) for lane in lanes]
+        await self._wheel.shape(lanes=shapes, now_ms=now_ms)
+        self._rerouted -= agents
+
     async def shape_rest(self, now_ms: Ms) -> None:
         """Shape what this process has not shaped yet, or could not: gates first, without a rule they let
         nothing through. Raises ServerUnavailable when the wheel is away."""
         if self._ungated:
-            names = {name for key in self._ungated for name in self._by_key[key].shape().gates}
-            every = [self._gate(row) for row in await self._database.fetch("gate_facts", None, None, None)]
-            await self._wheel.shape(gates=[gate for gate in every if gate.gate in names], now_ms=now_ms)
+            lanes = [self._by_key[key] for key in self._ungated]
+            await self._shape_fixed_gates(lanes, now_ms)
             self._ungated.clear()
         if self._unshaped:
             await self.shape([self._by_key[key] for key in self._unshaped], now_ms)
+        if self._rerouted:
+            await self.reroute(self._rerouted, now_ms)
 
     async def shape_all(self, now_ms: Ms) -> None:
         """Every gate and every lane, after a rebuild or at start. Raises when the wheel is away."""
         await self.load()
+        routes = await self.gates.routes()
         await self._wheel.shape(
-            lanes=[lane.shape() for lane in self.known()],
-            gates=[self._gate(row) for row in await self._database.fetch("gate_facts", None, None, None)],
+            lanes=[lane.shape(routes[lane.key.agent_id]) for lane in self.known()],
+            gates=await self.gates.all(now_ms),
             now_ms=now_ms,
         )
+        self._routes = routes
         self._unshaped.clear()
         self._ungated.clear()
+        self._rerouted.clear()
 
     async def shape_account(self, account_id: int, now_ms: Ms) -> None:
         """The account's gate as the ledger has it now: limits and pause."""
-        await self._shape_gate((account_id, None, None), now_ms)
+        await self.gates.shape(now_ms, accounts=[account_id])
 
     async def shape_agent(self, agent_id: int, now_ms: Ms) -> None:
-        await self._shape_gate((None, agent_id, None), now_ms)
+        await self.gates.shape(now_ms, agents=[agent_id])
 
     async def shape_batch(self, batch_id: int, now_ms: Ms) -> None:
-        await self._shape_gate((None, None, batch_id), now_ms)
+        await self.gates.shape(now_ms, batches=[batch_id])
 
-    async def _shape_gate(self, ids: tuple[int | None, int | None, int | None], now_ms: Ms) -> None:
-        rows = await self._database.fetch("gate_facts", *ids)
-        await self._wheel.shape(lanes=(), gates=[self._gate(row) for row in rows], now_ms=now_ms)
+    async def shape_routes(self, agent_ids: Iterable[int], now_ms: Ms) -> None:
+        """The gates of these agents' trunks and pools as the ledger has them now."""
+        routes = (await self.gates.routes(set(agent_ids))).values()
+        await self._shape_gates_of_routes(routes, now_ms)
+
+    async def _routes_of(self, agent_ids: Collection[int], now_ms: Ms) -> dict[int, Route]:
+        """The routes as the ledger has them now. Gates that are new here get their rules before any lane
+        stands behind them."""
+        routes = await self.gates.routes(agent_ids)
+        new = [route for agent_id, route in routes.items() if self._routes.get(agent_id) != route]
+        await self._shape_gates_of_routes(new, now_ms)
+        self._routes |= routes
+        return routes
+
+    async def _shape_gates_of_routes(self, routes: Iterable[Route], now_ms: Ms) -> None:
+        routes = list(routes)
+        trunks = {route.trunk_id for route in routes if route.trunk_id}
+        pools = {route.pool_id for route in routes if route.pool_id}
+        await self.gates.shape(now_ms, trunks=trunks, pools=pools)
 
     async def _shape_gates_of(self, lanes: Iterable[KnownLane], now_ms: Ms) -> None:
         lanes = list(lanes)
         try:
-            for account_id in {lane.account_id for lane in lanes}:
-                await self.shape_account(account_id, now_ms)
-            for agent_id in {lane.key.agent_id for lane in lanes}:
-                await self.shape_agent(agent_id, now_ms)
-            for batch_id in {lane.key.batch_id for lane in lanes} - {0}:
-                await self.shape_batch(batch_id, now_ms)
+            await self._shape_fixed_gates(lanes, now_ms)
         except DialwheelError as error:
             self._ungated.update(lane.key for lane in lanes)
             log.warning("gates_not_shaped", why=error.what)
+
+    async def _shape_fixed_gates(self, lanes: Iterable[KnownLane], now_ms: Ms) -> None:
+        """The gates that a lane passes whatever its route."""
+        lanes = list(lanes)
+        await self.gates.shape(
+            now_ms,
+            accounts={lane.account_id for lane in lanes},
+            agents={lane.key.agent_id for lane in lanes},
+            batches={lane.key.batch_id for lane in lanes} - {0},
+        )
 
     def _keep(self, row: Row) -> KnownLane:
         key = LaneKey(row["agent_id"], row["class"], row["batch_id"], row["place_id"])
@@ -175,16 +219,3 @@ class Lanes:
             self._by_key[key] = KnownLane(key, ref, row["account_id"])
             self._shard_of[ref.lane_id] = ref.shard
         return self._by_key[key]
-
-    def _gate(self, row: Row) -> Gate:
-        per_s = row["max_dials_per_s"]
-        if per_s is None and row["max_per_min"] is not None:
-            per_s = row["max_per_min"] / 60
-        return Gate(
-            gate=f"{row['kind']}:{row['id']}",
-            shard=row["account_id"] % self._shards,
-            max_concurrent=row["max_concurrent"],
-            interval_us=None if per_s is None else round(SECOND * 1000 / per_s),
-            burst=1 if per_s is None else max(1, round(per_s * self._burst_s)),
-            paused=row["paused"],
-        )

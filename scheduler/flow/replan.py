@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.domain.model import Planned
+import msgspec
+
+from scheduler.domain.model import Planned, Why
 from scheduler.domain.planner import plan
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.facts import NextRow, last_result, lead_facts, loop_facts, next_row
 from scheduler.ledger.database import Connection, Database, Row
-from scheduler.ledger.instants import to_datetime, to_datetime_or_none
+from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
 from scheduler.wheel import Placing
 
 
 async def replan_loops(
-    flow: Flow, ledger: Database, loop_ids: Sequence[int], now_ms: Ms, on: Connection
+    flow: Flow,
+    ledger: Database,
+    loop_ids: Sequence[int],
+    now_ms: Ms,
+    on: Connection,
+    *,
+    not_before_ms: Ms | None = None,
+    held_by: str = "",
 ) -> list[Placing]:
     """Plan these waiting loops anew inside the caller's transaction, whose leads are locked, and write it.
+
+    `not_before_ms`: the earliest instant that is of use, and `held_by` says why, in `why[]`.
 
     Answers where those that go on belong on the wheel; the caller, who has them leased, places them after its
     commit.
@@ -30,9 +41,13 @@ async def replan_loops(
     for row in rows:
         lead = lead_facts(flow, row, await flow.places.get(row["place_id"]))
         policy = policies[row["agent_id"]].policy
-        outcome = plan(loop_facts(row), policy, lead, last_result(row), now_ms)
-        if isinstance(outcome, Planned) and outcome.at_ms < now_ms:
-            raise AssertionError("a plan may not lie in the past")
+        outcome = plan(loop_facts(row), policy, lead, last_result(row), not_before_ms or now_ms)
+        if isinstance(outcome, Planned):
+            if outcome.at_ms < (not_before_ms or now_ms):
+                raise AssertionError("a plan may not lie in the past")
+            if held_by:
+                line = Why("throttle", "moved", to_ms(row["next_at"]), outcome.at_ms, held_by)
+                outcome = msgspec.structs.replace(outcome, why=(*outcome.why, line))
         planned.append((row, next_row(outcome, row["agent_id"], row["batch_id"], row["place_id"])))
     lanes = await flow.lanes.ensure({nxt.lane for _, nxt in planned if nxt.lane is not None}, now_ms)
     lane_ids = [row["lane_id"] if nxt.lane is None else lanes[nxt.lane].lane_id for row, nxt in planned]

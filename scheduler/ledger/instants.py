@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from scheduler.domain.time import Ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_DAY_ZERO = EPOCH.toordinal()
 
 
 def to_datetime(at_ms: Ms) -> datetime:
@@ -25,6 +26,11 @@ def to_ms(at: datetime) -> Ms:
 
 def to_ms_or_none(at: datetime | None) -> Ms | None:
     return None if at is None else (at - EPOCH) // _MILLISECOND
+
+
+def to_date(day: int) -> date:
+    """The day of that number since 1970-01-01."""
+    return date.fromordinal(_DAY_ZERO + day)
 
 
 def to_ms_tuple(instants: Iterable[datetime]) -> tuple[Ms, ...]:

@@ -9,6 +9,7 @@ import structlog
 
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
+from scheduler.flow.gates import Route, gates_of
 from scheduler.ledger.instants import to_ms
 from scheduler.services.feeder import feed
 
@@ -34,8 +35,9 @@ async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UU
             await flow.wheel.restore_calls(
                 shard,
                 [
-                    (gates_of(row["account_id"], row["agent_id"], row["batch_id"]), row["loop_id"],
-                     to_ms(row["armed_at"]) + call_ms)
+                    (gates_of(row["account_id"], row["agent_id"], row["batch_id"],
+                              Route(row["trunk_id"], row["caller_id_pool_id"])),
+                     row["loop_id"], to_ms(row["armed_at"]) + call_ms)
                     for row in calls
                     if row["shard"] == shard
                 ],
@@ -47,9 +49,3 @@ async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UU
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", BUILDER_LOCK)
     return True
-
-
-def gates_of(account_id: int, agent_id: int, batch_id: int) -> tuple[str, ...]:
-    """The gates that a lane of these passes."""
-    gates = (f"a:{account_id}", f"g:{agent_id}")
-    return (*gates, f"b:{batch_id}") if batch_id else gates

@@ -12,8 +12,8 @@ class Lane(msgspec.Struct, frozen=True):
 
     `lane_class` is one of live, callback, follow-up, bulk; `gates` name the limits it passes ("a:1", "g:7").
     It is closed while `open_until_ms` <= now < `open_from_ms`; without an `open_until_ms` it is always open,
-    without an `open_from_ms` it stays closed from then on. `keep_hours` leaves the wheel's as they are, for who
-    does not know them. `weight`: its share against lanes of other weight.
+    without an `open_from_ms` it stays closed from then on. `keep_hours` leaves the hours as they are, for
+    who does not know them. `weight`: its share against lanes of other weight.
     """
 
     lane_id: int

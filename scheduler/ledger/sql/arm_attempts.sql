@@ -2,13 +2,15 @@
 -- The second of the arm's two statements. What forbids is probed by key for each loop, in scalar subqueries:
 -- EXISTS may be planned as a hash of the whole table.
 -- $1 loop_ids bigint[]  $2 due_ats timestamptz[]  $3 now timestamptz  $4 permit uuid  $5 worker text
--- $6 close_margin interval  $7 rules_revision text
+-- $6 close_margin interval  $7 rules_revision text  $8 caller_ids text[]  $9 caller_id_days date[]: chosen for each
+-- loop and the day it counts for, null where none is; a loop whose agent has a pool is not armed without
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
---       account_id, agent_id, batch_id; none for a loop that another arm was faster with
+--       account_id, agent_id, batch_id, caller_id; none for a loop that another arm was faster with
 WITH claimed AS MATERIALIZED (
     SELECT lo.loop_id, lo.lead_id, lo.account_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.why,
            lo.next_step, lo.next_kind, lo.next_channel, lo.open_until - $6::interval AS not_after,
            (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version,
+           c.caller_id, c.caller_id_day,
            CASE
                WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN
                    CASE WHEN EXISTS (SELECT FROM attempt AS own
@@ -21,6 +23,8 @@ WITH claimed AS MATERIALIZED (
                WHEN ag.paused THEN 'agent_paused'
                WHEN lo.batch_id <> 0 AND (SELECT b.status IN ('paused', 'canceled') FROM batch AS b
                                           WHERE b.batch_id = lo.batch_id) THEN 'batch_paused'
+               WHEN ag.trunk_id IS NOT NULL AND (SELECT t.paused FROM trunk AS t
+                                                 WHERE t.trunk_id = ag.trunk_id) THEN 'trunk_paused'
                WHEN lo.policy_version <> ag.policy_version OR lo.lead_version <> le.version THEN 'outdated'
                WHEN lo.next_at > $3 THEN 'early'
                WHEN lo.open_until - $6::interval < $3 THEN 'closed'
@@ -28,8 +32,10 @@ WITH claimed AS MATERIALIZED (
                      WHERE busy.lead_id = lo.lead_id
                        AND busy.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))
                    THEN 'lead_busy'
+               WHEN ag.caller_id_pool_id IS NOT NULL AND c.caller_id IS NULL THEN 'caller_id_wanted'
            END AS refusal
-    FROM unnest($1::bigint[], $2::timestamptz[]) AS c (loop_id, due_at)
+    FROM unnest($1::bigint[], $2::timestamptz[], $8::text[], $9::date[])
+        AS c (loop_id, due_at, caller_id, caller_id_day)
     JOIN loop AS lo USING (loop_id)
     JOIN lead AS le ON le.lead_id = lo.lead_id
     JOIN agent AS ag ON ag.agent_id = lo.agent_id
@@ -37,19 +43,21 @@ WITH claimed AS MATERIALIZED (
 ),
 armed AS (
     INSERT INTO attempt (loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, step, kind, channel,
-                         state, due_at, armed_at, not_after, permit, why, rules_revision, policy_version)
+                         state, due_at, armed_at, not_after, permit, why, rules_revision, policy_version, caller_id,
+                         caller_id_day)
     SELECT loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, next_step, next_kind, next_channel,
-           'armed', due_at, $3, not_after, $4, why, $7, policy_version
+           'armed', due_at, $3, not_after, $4, why, $7, policy_version, caller_id, caller_id_day
     FROM claimed
     WHERE refusal IS NULL
     ON CONFLICT (loop_id, n) DO UPDATE
     SET state = 'armed', due_at = excluded.due_at, armed_at = excluded.armed_at, step = excluded.step,
         kind = excluded.kind, channel = excluded.channel, lane_id = excluded.lane_id,
         not_after = excluded.not_after, permit = excluded.permit, why = excluded.why,
-        rules_revision = excluded.rules_revision, policy_version = excluded.policy_version, error = NULL
+        rules_revision = excluded.rules_revision, policy_version = excluded.policy_version,
+        caller_id = excluded.caller_id, caller_id_day = excluded.caller_id_day, error = NULL
     WHERE attempt.state = 'not_sent'
     RETURNING attempt_id, loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, channel, due_at,
-              not_after
+              not_after, caller_id
 ),
 permits AS (
     INSERT INTO arm (attempt_id, permit, armed_at, not_after, worker)
@@ -63,11 +71,11 @@ dialing AS (
     WHERE lo.loop_id = a.loop_id AND lo.status IN ('scheduled', 'waiting_callback')
 )
 SELECT a.loop_id, NULL AS refusal, a.attempt_id, a.n, le.phone, a.channel, a.due_at, a.not_after, a.lane_id,
-       a.account_id, a.agent_id, a.batch_id
+       a.account_id, a.agent_id, a.batch_id, a.caller_id
 FROM armed AS a
 JOIN lead AS le USING (lead_id)
 UNION ALL
 SELECT c.loop_id, c.refusal, NULL, c.n, NULL, c.next_channel, c.due_at, c.not_after, c.lane_id,
-       c.account_id, c.agent_id, c.batch_id
+       c.account_id, c.agent_id, c.batch_id, NULL
 FROM claimed AS c
 WHERE c.refusal IS NOT NULL;

@@ -1,0 +1,84 @@
+"""Which number each call goes out under, chosen and counted inside the arm's transaction.
+
+The pools are locked before their numbers are read, so that two dialers never choose what only one of them can
+have; and each number is counted by a statement that stops at its cap, whoever counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from scheduler.domain.caller_ids import Caller, CallerId, budget, choose
+from scheduler.domain.localtime import day_of, day_start
+from scheduler.domain.time import Ms
+from scheduler.errors import Refused
+from scheduler.flow.context import Flow
+from scheduler.ledger.caller_ids import count_calls, numbers_on
+from scheduler.ledger.database import Connection, Database, Row
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """A number for one call, and the day of its account that the call counts for."""
+
+    caller_id_id: int
+    phone: str
+    day: int
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """`chosen`: by loop. `spent`: loops for which no number has anything left, and until when that is so."""
+
+    chosen: dict[int, Chosen]
+    spent: dict[int, Ms]
+
+
+async def choose_caller_ids(
+    flow: Flow, ledger: Database, loop_ids: Sequence[int], now_ms: Ms, on: Connection
+) -> Choice:
+    """Choose for these loops, whose leads are locked. Nothing is counted yet; the pools stay locked."""
+    rows = await ledger.fetch("caller_id_lock", list(loop_ids), on=on)
+    policies = await flow.policies.of_versions({r["agent_id"]: r["policy_version"] for r in rows}, on=on)
+    days = {row["caller_id_pool_id"]: day_of(row["timezone"], now_ms) for row in rows}
+    pools = await numbers_on(ledger, days, on=on)
+    choice = Choice({}, {})
+    for row in rows:
+        pool_id, loop_id = row["caller_id_pool_id"], row["loop_id"]
+        caller = _caller(flow, row, policies[row["agent_id"]].policy.seed)
+        number = choose(row["strategy"], pools[pool_id], caller, now_ms)
+        if number is None:
+            choice.spent[loop_id] = _renews_at(row, pools[pool_id], days[pool_id], now_ms)
+        else:
+            number.take()
+            choice.chosen[loop_id] = Chosen(number.caller_id_id, number.phone, days[pool_id])
+    return choice
+
+
+async def count_chosen(ledger: Database, chosen: Iterable[Chosen], on: Connection) -> None:
+    """Count the calls that got a permit.
+
+    Raises Refused, so that the permits of this transaction are none, when a number would pass its cap: it was
+    lowered in this very moment.
+    """
+    counts = Counter((each.caller_id_id, each.day) for each in chosen)
+    calls = [(caller_id_id, day, count) for (caller_id_id, day), count in counts.items()]
+    if await count_calls(ledger, calls, on) != {caller_id_id for caller_id_id, _ in counts}:
+        raise Refused("state-conflict", "a caller id has fewer calls left than were chosen for it")
+
+
+def _caller(flow: Flow, row: Row, seed: int) -> Caller:
+    return Caller(
+        phone=row["phone"],
+        regions=tuple(row["regions"]),
+        lead_key=flow.lead_key(row["external_id"], row["phone"]),
+        run=row["run"],
+        number=row["n"],
+        seed=seed,
+        last=row["last_caller_id"],
+    )
+
+
+def _renews_at(row: Row, pool: list[CallerId], day: int, now_ms: Ms) -> Ms:
+    return budget(row["strategy"], pool, now_ms, day_start(row["timezone"], day + 1)).renews_at_ms
