@@ -17,7 +17,8 @@ from scheduler.domain.time import Ms
 class Action(msgspec.Struct, frozen=True):
     """One attempt as it goes out. `key` is stable for the attempt, `number` is its n within the loop.
 
-    `not_after_ms`: the provider may not ring later than this. `to` is the phone in E.164.
+    `not_after_ms`: the provider may not ring later than this. `to` is the phone in E.164, `caller_id` the
+    number that it shows (None: the provider's own).
     """
 
     key: UUID
@@ -26,7 +27,7 @@ class Action(msgspec.Struct, frozen=True):
     number: int
     not_after_ms: Ms
     channel: str = "call"
-    from_: str = ""
+    caller_id: str | None = None
     ring_timeout_s: int = 25
     max_duration_s: int = 600
 

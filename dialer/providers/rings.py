@@ -22,7 +22,7 @@ from scheduler.domain.time import Ms
 class Ring(NamedTuple):
     """A phone rang at `at_ms` for the attempt with this `key`, the `attempt`-th of its loop.
 
-    `zones` and `regions`: everywhere the number may be.
+    `zones` and `regions`: everywhere the number may be. `caller_id`: what it showed, if anything was chosen.
     """
 
     at_ms: Ms
@@ -31,6 +31,7 @@ class Ring(NamedTuple):
     attempt: int
     zones: tuple[str, ...]
     regions: tuple[str, ...]
+    caller_id: str | None = None
 
 
 class RingLedger:
@@ -52,14 +53,21 @@ class RingLedger:
             self.total = _mend(self._file)
 
     def record(
-        self, at_ms: Ms, phone: str, key: UUID, attempt: int, zones: tuple[str, ...], regions: tuple[str, ...]
+        self,
+        at_ms: Ms,
+        phone: str,
+        key: UUID,
+        attempt: int,
+        zones: tuple[str, ...],
+        regions: tuple[str, ...],
+        caller_id: str | None = None,
     ) -> None:
         """Note a ring. In a file it is there for others to read after `flush`."""
         self.total += 1
         if self._file is not None:
-            self._file.write(_line(at_ms, phone, key, attempt, zones, regions))
+            self._file.write(_line(at_ms, phone, key, attempt, zones, regions, caller_id))
         elif self._keep:
-            self._rings.append(Ring(at_ms, phone, key, attempt, zones, regions))
+            self._rings.append(Ring(at_ms, phone, key, attempt, zones, regions, caller_id))
 
     def flush(self) -> None:
         """Hand what was recorded to the operating system: a killed process loses none of it."""
@@ -76,7 +84,8 @@ class RingLedger:
                 yield _ring(line)
 
     def lines(self) -> Iterator[bytes]:
-        """The rings as NDJSON: `{at, phone, key, attempt, zones, regions}`, `at` RFC 3339 in milliseconds."""
+        """The rings as NDJSON: `{at, phone, key, attempt, zones, regions, caller_id?}`, `at` RFC 3339 in
+        milliseconds."""
         for ring in self:
             yield _line(*ring)
 
@@ -114,19 +123,25 @@ def _mend(file: BinaryIO) -> int:
 
 
 def _line(
-    at_ms: Ms, phone: str, key: UUID, attempt: int, zones: tuple[str, ...], regions: tuple[str, ...]
+    at_ms: Ms,
+    phone: str,
+    key: UUID,
+    attempt: int,
+    zones: tuple[str, ...],
+    regions: tuple[str, ...],
+    caller_id: str | None,
 ) -> bytes:
-    return orjson.dumps(
-        {
-            "at": rfc3339(at_ms),
-            "phone": phone,
-            "key": key,
-            "attempt": attempt,
-            "zones": zones,
-            "regions": regions,
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
-    )
+    row = {
+        "at": rfc3339(at_ms),
+        "phone": phone,
+        "key": key,
+        "attempt": attempt,
+        "zones": zones,
+        "regions": regions,
+    }
+    if caller_id is not None:
+        row["caller_id"] = caller_id
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _ring(line: bytes) -> Ring:
@@ -134,7 +149,13 @@ def _ring(line: bytes) -> Ring:
     at = datetime.fromisoformat(row["at"])
     at_ms = round(at.timestamp() * 1000)
     return Ring(
-        at_ms, row["phone"], UUID(row["key"]), row["attempt"], tuple(row["zones"]), tuple(row["regions"])
+        at_ms,
+        row["phone"],
+        UUID(row["key"]),
+        row["attempt"],
+        tuple(row["zones"]),
+        tuple(row["regions"]),
+        row.get("caller_id"),
     )
 
 

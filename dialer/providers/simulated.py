@@ -107,7 +107,7 @@ class SimulatedProvider:
             hour,
             action.number,
             earlier_in_slot=tries >> shift & 1023,
-            blocked=self._blocked(action.from_, now_ms) if action.from_ else None,
+            blocked=self._blocked(action.caller_id, now_ms) if action.caller_id else None,
             ring_timeout_s=action.ring_timeout_s,
             max_duration_s=action.max_duration_s,
         )
@@ -117,7 +117,15 @@ class SimulatedProvider:
         if self.model.fatigue != 1 and (tries >> shift & 1023) < 1023:
             self._tries[action.to] = tries + (1 << shift)
         if fate.rings:
-            self.rings.record(ring_at_ms, action.to, action.key, action.number, place.zones, place.regions)
+            self.rings.record(
+                ring_at_ms,
+                action.to,
+                action.key,
+                action.number,
+                place.zones,
+                place.regions,
+                action.caller_id,
+            )
         if not faults.silent:
             self._schedule(ref, action, fate, faults, ring_at_ms, now_ms)
         return True

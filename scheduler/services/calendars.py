@@ -15,7 +15,7 @@ from scheduler.flow.lanes import KnownLane
 class Calendars:
     """Shapes the open hours of the lanes it knows, each at its own boundary.
 
-    `reload_s`: how often lanes and policies that other processes made are looked for.
+    `reload_s`: how often lanes, policies and routes of other processes are looked for, and budgets set.
     """
 
     name = "calendars"
@@ -34,6 +34,7 @@ class Calendars:
         reload_due = self._loaded_ms is None or now_ms - self._loaded_ms >= self._reload_ms
         if reload_due:
             await self._flow.lanes.load()
+            await self._flow.lanes.gates.refresh_budgets(now_ms)
             self._loaded_ms = now_ms
         lanes = self._flow.lanes.known()
         if now_ms < self._next_ms and len(lanes) == self._lanes_seen and not reload_due:

@@ -38,9 +38,9 @@ PHONE = "+12125550142"
 
 
 def an_action(
-    n: int = 0, *, to: str = PHONE, number: int = 1, not_after_ms: int = NEVER, from_: str = ""
+    n: int = 0, *, to: str = PHONE, number: int = 1, not_after_ms: int = NEVER, caller_id: str | None = None
 ) -> Action:
-    return Action(UUID(int=n + 1), n, to, number, not_after_ms, from_=from_)
+    return Action(UUID(int=n + 1), n, to, number, not_after_ms, caller_id=caller_id)
 
 
 def a_simulator(

@@ -20,6 +20,7 @@ RINGS = [
         2,
         ("America/Chicago", "America/Denver"),
         ("US-SD", "US-ND"),
+        "+16055550100",
     ),
 ]
 
@@ -76,7 +77,9 @@ def test_the_exported_file_names_instant_number_attempt_and_candidates(tmp_path:
         "attempt": 2,
         "zones": ["America/Chicago", "America/Denver"],
         "regions": ["US-SD", "US-ND"],
+        "caller_id": "+16055550100",
     }
+    assert "caller_id" not in rows[0], "nothing was chosen"
 
 
 def test_a_ledger_may_be_exported_onto_itself(tmp_path: Path):

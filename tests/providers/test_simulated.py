@@ -234,7 +234,7 @@ async def test_a_request_refused_once_is_not_refused_for_ever():
 
 async def test_refusals_for_the_caller_id_rise_with_its_volume():
     simulator = a_simulator(quiet(**{**EVERYBODY_ANSWERS, "blocked_per_100_calls": 0.05}))
-    actions = [an_action(n, to=p, from_="+12125550100") for n, p in enumerate(phones(1_000))]
+    actions = [an_action(n, to=p, caller_id="+12125550100") for n, p in enumerate(phones(1_000))]
     await simulator.place(actions, TUESDAY_2PM)
     blocked = [
         e.attempt_id for e in await all_events(simulator, TUESDAY_2PM) if e.error == "caller_id_blocked"
