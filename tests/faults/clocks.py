@@ -12,6 +12,7 @@ class OffsetClock(RealClock):
     """Wall time and `offset_ms`: real seconds on another day. `skew_ms` is how wrong this process is."""
 
     def __init__(self, offset_ms: Ms, skew_ms: Ms = 0) -> None:
+        self.offset_ms = offset_ms
         self._shift_ms = offset_ms + skew_ms
         self._skew_ms = skew_ms
 

@@ -1,23 +1,24 @@
-"""The provider that counts: a process of its own, `python -m tests.faults.oracle CONFIG`.
+"""The provider that counts: a process of its own.
 
 It speaks what the simulator speaks and keeps, apart from everything of ours, a line for each request that
 rang a phone: when it arrived on the wall and on the monotonic clock, which attempt, which person (numbered,
 so that the file holds no phone). A request rings before its answer is spoilt: what dialwheel cannot know
 stands here.
 
-It says `READY <port>` on its standard output. `PUT /oracle/faults` sets what happens from then on,
+It tells its parent `READY <port>`. `PUT /oracle/faults` sets what happens from then on,
 `GET /oracle/hits` tells how often each did.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
@@ -64,11 +65,13 @@ class OracleConfig(msgspec.Struct):
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """One line of the history: a request that rang. `person` numbers the phones in order of appearance."""
+    """One line of the history: a request that rang. `person` numbers the phones in order of appearance;
+    `ends_ms` is when the call is over, on the Clock."""
 
     wall_ms: Ms
     monotonic_ms: int
     clock_ms: Ms
+    ends_ms: Ms
     attempt_id: int
     key: str
     number: int
@@ -91,18 +94,20 @@ class CountingProvider(SimulatedProvider):
         self.request += 1
         results = []
         for action in actions:
-            before = self.rings.total
+            rings, live = self.rings.total, len(self._live)
             results += await super().place([action], now_ms)
-            if self.rings.total > before:
-                self._write(action, now_ms)
+            if self.rings.total > rings:
+                last = next(reversed(self._live.values())) if len(self._live) > live else None
+                self._write(action, now_ms, now_ms if last is None else last.ended.at_ms)
         return results
 
-    def _write(self, action: Action, now_ms: Ms) -> None:
+    def _write(self, action: Action, now_ms: Ms, ends_ms: Ms) -> None:
         place = self._place_of(action.to)
         dial = Dial(
             wall_ms=time.time_ns() // 1_000_000,
             monotonic_ms=time.monotonic_ns() // 1_000_000,
             clock_ms=now_ms,
+            ends_ms=ends_ms,
             attempt_id=action.attempt_id,
             key=str(action.key),
             number=action.number,
@@ -200,14 +205,15 @@ def oracle_app(config: OracleConfig) -> web.Application:
     return app
 
 
-async def main(config: OracleConfig) -> None:
+def run(config: bytes, pipe: Connection) -> None:
+    """Entry of the forked process."""
+    logging.disable()  # lines that are cut in the middle of a request are what this is for
+    asyncio.run(_main(msgspec.json.decode(config, type=OracleConfig), pipe))
+
+
+async def _main(config: OracleConfig, pipe: Connection) -> None:
     runner = web.AppRunner(oracle_app(config), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    print(f"READY {runner.addresses[0][1]}", flush=True)
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pipe.send(f"READY {runner.addresses[0][1]}")
     await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(msgspec.json.decode(sys.argv[1], type=OracleConfig)))

@@ -1,0 +1,311 @@
+"""Where a trial runs: servers of its own, a proxy before each, an oracle, and processes that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from redis.asyncio import Redis
+
+from api.embedded.postgres import EmbeddedPostgres
+from api.embedded.valkey import EmbeddedValkey
+from api.parts import Stores, open_stores
+from scheduler.domain.model import Priority
+from scheduler.domain.time import SECOND, Ms
+from scheduler.flow.enrol import enrol
+from scheduler.flow.entries import Entry, read_entry
+from scheduler.ledger.accounts import create_account, create_agent
+from scheduler.ledger.database import Database
+from scheduler.ledger.migrate import migrate
+from scheduler.settings import Settings
+from tests.builders import KEYS, TUESDAY_2PM, phones
+from tests.faults import oracle, worker
+from tests.faults.clocks import OffsetClock
+from tests.faults.failpoints import Failure
+from tests.faults.oracle import Faults, OracleConfig
+from tests.faults.processes import Child
+from tests.faults.proxy import Proxy, a_proxy
+
+SCALED: dict[str, Any] = {
+    "lease_ms": 800, "permit_s": 0.3, "provider_connect_s": 0.4, "provider_total_s": 0.8,
+    "unknown_after_s": 1.5, "write_off_s": 3.0, "sweep_s": 0.2, "overdue_s": 0.5, "reap_s": 0.2,
+    "claim_batch": 5,
+}  # fmt: skip
+"""Deadlines as in production, but shorter; the rules between them still hold."""
+
+TEMPLATE = "faults_template"
+QUIET_AFTER_S = 25.0
+"""The longest that everything may take to come to rest once the faults are over."""
+
+
+class Bed:
+    """Servers that outlive the trials of one lane; a trial that kills one starts it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.valkey = EmbeddedValkey(folder / "vk")
+        self.postgres = EmbeddedPostgres(folder / "pg" / "data")
+
+    def start(self) -> None:
+        self.valkey.start()
+        self.postgres.start()
+
+    async def prepare(self) -> None:
+        """A migrated database that every trial copies."""
+        base = await Database.connect(self.postgres.url, max_connections=1)
+        async with base.connection() as on:
+            if not await on.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
+                await on.execute(f"CREATE DATABASE {TEMPLATE}")
+        await base.close()
+        ledger = await Database.connect(self.ledger_url(TEMPLATE), max_connections=2)
+        await migrate(ledger)
+        await ledger.close()
+
+    def stop(self) -> None:
+        self.valkey.stop()
+        self.postgres.stop()
+
+    def ledger_url(self, name: str) -> str:
+        return self.postgres.url.replace("/dialwheel?", f"/{name}?")
+
+    @property
+    def postgres_socket(self) -> str:
+        return self.postgres.url.partition("host=")[2] + "/.s.PGSQL.5432"
+
+    @property
+    def valkey_socket(self) -> str:
+        return self.valkey.url.removeprefix("unix://")
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """What must not be: which invariant (RELIABILITY 2), and how."""
+
+    invariant: str
+    detail: str
+
+
+@dataclass
+class Acks:
+    """What was answered, and when, on the trial's clock: the promises that must hold from then on."""
+
+    opted_out: dict[str, Ms] = field(default_factory=dict)
+    paused: list[tuple[Ms, Ms]] = field(default_factory=list)
+
+
+@dataclass
+class Trial:
+    """One trial under way: what a fault has at hand."""
+
+    bed: Bed
+    dice: random.Random
+    clock: OffsetClock
+    stores: Stores
+    database_name: str
+    account_id: int
+    agent_id: int
+    account: dict[str, Any]
+    to_valkey: Proxy
+    to_postgres: Proxy
+    to_provider: Proxy
+    oracle: Child
+    oracle_url: str
+    history: Path
+    logs: Path
+    settings: dict[str, Any]
+    numbers: list[str]
+    sometimes: Counter[str] = field(default_factory=Counter)
+    acks: Acks = field(default_factory=Acks)
+    children: list[Child] = field(default_factory=list)
+    complaints: list[Violation] = field(default_factory=list)
+    skews: list[Ms] = field(default_factory=list)
+    recovery_s: float | None = None
+    acked_leads: int = 0
+    most_per_person: int = 1
+    """The second attempt of a follow-up is hours away."""
+    slow_line: bool = False
+    frozen_sends: int = 0
+    """Stops that landed between the gate and the send: their dials may be late, and are counted."""
+
+    def hit(self, name: str) -> None:
+        self.sometimes[name] += 1
+
+    def complain(self, invariant: str, detail: str) -> None:
+        self.complaints.append(Violation(invariant, detail))
+
+    async def dialer(self, failure: Failure | None = None, *, skew_ms: Ms = 0) -> Child:
+        return await self._start("dialer", failure, skew_ms)
+
+    async def scheduler(self, *, skew_ms: Ms = 0) -> Child:
+        return await self._start("scheduler", None, skew_ms)
+
+    async def _start(self, role: str, failure: Failure | None, skew_ms: Ms) -> Child:
+        config = worker.WorkerConfig(
+            role, self.settings, self.clock.offset_ms, str(self.logs), skew_ms, failure
+        )
+        self.skews.append(skew_ms)
+        child = Child(worker.run, msgspec.json.encode(config))
+        self.children.append(child)
+        await child.says("READY")
+        return child
+
+    async def provider_faults(self, **shares: float) -> None:
+        async with aiohttp.ClientSession() as session:
+            body = msgspec.json.encode(Faults(**shares))
+            async with session.put(f"{self.oracle_url}/oracle/faults", data=body) as answer:
+                assert answer.status == 204
+
+    async def provider_hits(self) -> dict[str, int]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.oracle_url}/oracle/hits") as answer,
+        ):
+            return dict(msgspec.json.decode(await answer.read()))
+
+    async def enrol(self, count: int) -> None:
+        """Live leads that nobody has called yet, due now."""
+        fresh = phones(len(self.numbers) + count)[len(self.numbers) :]
+        self.numbers += fresh
+        entries = [read_entry(phone=p, priority=Priority.LIVE, consent={"basis": "test"}) for p in fresh]
+        await enrol(
+            self.stores.flow,
+            account_id=self.account_id,
+            agent_id=self.agent_id,
+            entries=[entry for entry in entries if isinstance(entry, Entry)],
+            now_ms=self.clock.now_ms(),
+        )
+        self.acked_leads += count
+
+    def dials(self) -> int:
+        """How often a phone has rung so far."""
+        return self.history.read_bytes().count(b"\n") if self.history.exists() else 0
+
+    async def until_dials(self, count: int, *, most_s: float = 15.0) -> None:
+        async with asyncio.timeout(most_s):
+            while self.dials() < count:  # noqa: ASYNC110 - another process writes the file
+                await asyncio.sleep(0.01)
+
+    async def rows(self, sql: str, *arguments: Any) -> list[Any]:
+        async with self.stores.database.connection() as on:
+            return await on.fetch(sql, *arguments)
+
+    async def value(self, sql: str, *arguments: Any) -> Any:
+        return (await self.rows(sql, *arguments))[0][0]
+
+    def redis(self) -> Redis:
+        return Redis.from_url(self.bed.valkey.url)
+
+    async def kill_server(self, server: EmbeddedValkey | EmbeddedPostgres) -> None:
+        """kill -9, and wait until it is gone."""
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(server.stop)
+
+    async def quiet(self, *, most_s: float = QUIET_AFTER_S) -> None:
+        """Return when nothing is due and nothing is under way. Raises TimeoutError: something is stuck."""
+        began_s = time.monotonic()
+        async with asyncio.timeout(most_s):
+            while await self._busy():  # noqa: ASYNC110 - the ledger is asked
+                await asyncio.sleep(0.05)
+        self.recovery_s = time.monotonic() - began_s
+
+    async def _busy(self) -> bool:
+        due = "SELECT EXISTS (SELECT FROM loop WHERE next_at <= to_timestamp($1)) OR EXISTS (SELECT FROM" \
+              " attempt WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"  # fmt: skip
+        try:
+            return bool(await self.value(due, self.clock.now_ms() / SECOND))
+        except Exception:
+            return True  # a server is still coming back
+
+
+@asynccontextmanager
+async def a_trial(
+    bed: Bed,
+    seed: int,
+    *,
+    leads: int = 24,
+    account: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Trial]:
+    """A fresh ledger, an empty wheel, an oracle, and leads due now; all processes are gone afterwards."""
+    name = f"t_{uuid.uuid4().hex[:10]}"
+    folder = bed.folder / name
+    folder.mkdir()
+    clock = OffsetClock(TUESDAY_2PM - time.time_ns() // 1_000_000)
+    account = {"max_concurrent": 8, **(account or {})}
+    await _copy_database(bed, name)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_drop_database, bed, name)
+        redis = Redis.from_url(bed.valkey.url)
+        await redis.flushall()
+        await redis.aclose()
+        to_valkey = await stack.enter_async_context(a_proxy(bed.valkey_socket, seed))
+        to_postgres = await stack.enter_async_context(a_proxy(bed.postgres_socket, seed))
+        history = folder / "dials.ndjson"
+        told = OracleConfig(str(history), clock.offset_ms, seed, {"time_scale": 0.01, **(model or {})})
+        child = Child(oracle.run, msgspec.json.encode(told))
+        stack.push_async_callback(child.end)
+        port = int((await child.says("READY")).split()[1])
+        to_provider = await stack.enter_async_context(a_proxy(("127.0.0.1", port), seed))
+        ours = Settings(postgres_url=bed.ledger_url(name), redis_url=bed.valkey.url, **{**SCALED, **settings})
+        stores = await stack.enter_async_context(
+            open_stores(ours, clock, apply_migrations=False, installation_id=uuid.UUID(int=1), keys=KEYS)
+        )
+        theirs = {
+            **SCALED,
+            **settings,
+            "postgres_url": f"postgresql://dialwheel@127.0.0.1:{to_postgres.port}/{name}",
+            "redis_url": f"redis://127.0.0.1:{to_valkey.port}",
+            "sim_url": f"http://127.0.0.1:{to_provider.port}",
+        }
+        account_id = await create_account(stores.database, name="Acme", now_ms=clock.now_ms(), **account)
+        agent_id = await create_agent(
+            stores.database,
+            account_id=account_id,
+            name="Ada",
+            auto_dialer={"strategy": "followup"},
+            now_ms=clock.now_ms(),
+        )
+        trial = Trial(
+            bed, random.Random(seed), clock, stores, name, account_id, agent_id, account, to_valkey,
+            to_postgres, to_provider, child, f"http://127.0.0.1:{port}", history, folder / "log.ndjson",
+            theirs, [],
+        )  # fmt: skip
+        try:
+            if leads:
+                await trial.enrol(leads)
+            yield trial
+        finally:
+            for each in trial.children:
+                await each.end()
+
+
+async def _copy_database(bed: Bed, name: str) -> None:
+    base = await Database.connect(bed.postgres.url, max_connections=1)
+    try:
+        async with base.connection() as on:
+            await on.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    finally:
+        await base.close()
+
+
+async def _drop_database(bed: Bed, name: str) -> None:
+    base = await Database.connect(bed.postgres.url, max_connections=1)
+    try:
+        async with base.connection() as on:
+            await on.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await base.close()

@@ -1,0 +1,123 @@
+"""F1 to F4, F28, F33, F35: processes that die, stand still, hang, come in numbers, and are replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tests.faults.bed import Trial
+from tests.faults.failpoints import Failure
+from tests.faults.kinds import fault
+
+POINTS = {"c1": 2, "c2": 2, "c3": 2, "c4": 2, "c5": 2, "c6": 2, "c7": 2, "c9": 2, "c10": 2, "c11": 2}
+"""Passings after which a point fails: there is something under way by then."""
+
+BEHIND_THE_GATE = ("c4", "c5")
+"""What stands still here sends late, which nothing can close: such dials are counted, not hidden."""
+
+
+@fault("F1", "dialer", needs=("killed",), weight=3)
+async def a_dialer_is_killed_at_a_random_moment(t: Trial) -> None:
+    await t.scheduler()
+    for _ in range(2):
+        dialer = await t.dialer()
+        await t.until_dials(t.dials() + t.dice.randrange(1, 6))
+        await asyncio.sleep(t.dice.random() * 0.05)
+        dialer.kill()
+        t.hit("killed")
+
+
+@fault("F1", "scheduler", needs=("scheduler killed",))
+async def a_scheduler_is_killed_at_a_random_moment(t: Trial) -> None:
+    scheduler = await t.scheduler()
+    await t.dialer()
+    await t.until_dials(t.dice.randrange(1, 8))
+    scheduler.kill()
+    t.hit("scheduler killed")
+
+
+def _at_points(action: str) -> None:
+    for point, after in POINTS.items():
+
+        async def script(t: Trial, point: str = point, after: int = after) -> None:
+            await t.scheduler()
+            dialer = await t.dialer(Failure(point, action, after))
+            other = await t.dialer()
+            await dialer.says("HIT")
+            if action == "kill":
+                await dialer.gone()
+                t.hit(f"killed at {point}")
+                return
+            await asyncio.sleep(2.0 + t.dice.random())  # beyond two leases
+            if action == "stop":
+                t.frozen_sends += 5 * (point in BEHIND_THE_GATE)
+                dialer.signal(signal.SIGCONT)
+                t.hit(f"stopped at {point}")
+            else:
+                t.frozen_sends += 5 * (point in BEHIND_THE_GATE)
+                t.hit(f"blocked at {point}")
+            assert other.alive
+
+        done = {"kill": "killed", "stop": "stopped", "block": "blocked"}[action]
+        number = {"kill": "F2", "stop": "F3", "block": "F4"}[action]
+        fault(number, point, needs=(f"{done} at {point}",))(script)
+
+
+_at_points("kill")
+_at_points("stop")
+_at_points("block")
+
+
+@fault("F3", "random", needs=("stopped",), weight=2)
+async def a_dialer_stands_still_for_two_leases(t: Trial) -> None:
+    await t.scheduler()
+    dialer, _ = await t.dialer(), await t.dialer()
+    await t.until_dials(t.dice.randrange(1, 10))
+    await asyncio.sleep(t.dice.random() * 0.03)
+    dialer.signal(signal.SIGSTOP)
+    await asyncio.sleep(1.7 + t.dice.random())
+    t.frozen_sends += 5  # it may have stopped between gate and send
+    dialer.signal(signal.SIGCONT)
+    t.hit("stopped")
+
+
+@fault("F28", needs=("many at once",))
+async def schedulers_and_dialers_start_together(t: Trial) -> None:
+    how_many = t.dice.randrange(2, 6)
+    await asyncio.gather(*(t.scheduler() for _ in range(how_many)), *(t.dialer() for _ in range(2)))
+    redis = t.redis()
+    await redis.flushall()
+    await redis.aclose()
+    t.hit("many at once")
+
+
+@fault("F33", "cap 1", needs=("cap was full",), leads=8, account={"max_concurrent": 1})
+async def many_dialers_share_one_line(t: Trial) -> None:
+    await _full_cap(t)
+
+
+@fault("F33", "cap 2", needs=("cap was full",), leads=12, account={"max_concurrent": 2})
+async def many_dialers_share_two_lines(t: Trial) -> None:
+    await _full_cap(t)
+
+
+async def _full_cap(t: Trial) -> None:
+    await t.scheduler()
+    dialers = [await t.dialer() for _ in range(4)]
+    await t.until_dials(3)
+    dialers[0].kill()
+    t.hit("cap was full")
+
+
+@fault("F35", needs=("replaced",))
+async def dialers_are_replaced_one_after_the_other(t: Trial) -> None:
+    await t.scheduler()
+    dialers = [await t.dialer(), await t.dialer()]
+    for old in dialers:
+        await t.until_dials(t.dials() + 2)
+        await t.dialer()
+        old.signal(signal.SIGTERM)
+        await old.gone(most_s=10)
+        t.hit("replaced")
+        if old.said[-1] != "BYE":
+            t.complain("I16", "a dialer did not end in good order when it was told to")

@@ -1,0 +1,68 @@
+"""The processes under test: real parts of dialwheel on the trial's clock, forked ready to run.
+
+Each talks to its parent over a pipe: READY, HIT <failpoint>, BYE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+
+from api.parts import dialing_tasks, make_dialing, make_services, open_stores, run_until, service_tasks
+from dialer.http import HttpClient
+from dialer.providers.simulated_http import SimulatedHttpProvider
+from scheduler.domain.time import Ms
+from scheduler.logs import set_up_logs
+from scheduler.settings import Settings
+from tests.faults.clocks import OffsetClock
+from tests.faults.failpoints import FailingProvider, Failpoint, Failure, install
+
+
+class WorkerConfig(msgspec.Struct):
+    """`role`: dialer or scheduler. `skew_ms`: how wrong its clock is. `log`: the file of what it logs."""
+
+    role: str
+    settings: dict[str, Any]
+    offset_ms: Ms
+    log: str
+    skew_ms: Ms = 0
+    failure: Failure | None = None
+
+
+def run(config: bytes, pipe: Connection) -> None:
+    """Entry of the forked process."""
+    what = msgspec.json.decode(config, type=WorkerConfig)
+    log = os.open(what.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    set_up_logs("info", "json")
+    asyncio.run(_main(what, pipe))
+    pipe.send("BYE")
+
+
+async def _main(config: WorkerConfig, pipe: Connection) -> None:
+    settings = msgspec.convert(config.settings, Settings)
+    clock = OffsetClock(config.offset_ms, config.skew_ms)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    failpoint = Failpoint(config.failure or Failure("", ""), pipe.send)
+    if config.failure is not None:
+        install(failpoint)
+    http = HttpClient(
+        settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
+    )
+    provider = FailingProvider(settings.sim_url, http, failpoint)
+    async with open_stores(settings, clock, apply_migrations=False) as stores:
+        if config.role == "dialer":
+            tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
+        else:
+            tasks = service_tasks(stores, make_services(stores, SimulatedHttpProvider.name), stop)
+        pipe.send("READY")
+        await run_until(tasks, stop)
+    await provider.close()
