@@ -12,7 +12,7 @@ bytes_per_attempt      what the server allocates for what waits, and for the sam
 live_claim_ms          from before a live lead is placed until its claim is answered, beside overdue bulk
 bulk_*                 what dialer lines were given of a paced batch, by the second, from the first second on
 rebuild_s_per_million  from a lost wheel to an open epoch, loops read from Postgres
-idle_requests_per_s    of one dialer line that rests
+idle_requests_per_s    of a dialer that rests
 raw_*                  the same server without us: pipelined ZADD, and a script that moves members
 """
 
@@ -30,7 +30,7 @@ from api.parts import Stores
 from bench import wheel_ledger
 from bench.figures import spread
 from bench.site import private_site
-from bench.wheel_backlog import DENSE, LINES, SPARSE, Backlog, bytes_of_lanes, bytes_of_plain_zset
+from bench.wheel_backlog import DENSE, SPARSE, Backlog, bytes_of_lanes, bytes_of_plain_zset
 from bench.wheel_bed import IN_FLIGHT, PLACE_BATCH, QUICK, Bed, Sizes, told
 from bench.wheel_lanes import OBSTACLES, claims_past_lanes_ms
 from bench.wheel_rates import BATCHES, LANES, Carousel
@@ -46,7 +46,7 @@ def run(runs: int, *, quick: bool) -> dict[str, Any]:
     """`quick`: sizes that only show that it works."""
     sizes = QUICK if quick else Sizes()
     with (
-        private_site(dial_lines=1) as site,
+        private_site() as site,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         return runner.run(_run(site.settings, runs, sizes))
@@ -73,7 +73,7 @@ async def _run(settings: Settings, runs: int, sizes: Sizes) -> dict[str, Any]:
             "cycle": {"batch": _with_cycle(found), "in_flight": IN_FLIGHT, "lanes": LANES},
             "place": {"batch": PLACE_BATCH, "in_flight": IN_FLIGHT},
             "claim": {"batch": CLAIM_BATCH},
-            "dialer": {"lines": LINES, "batch": settings.claim_batch},
+            "dialer": {"lines": settings.dial_lines, "batch": settings.claim_batch},
             "throttle_burst_s": settings.throttle_burst_s,
             "slot_ms": settings.slot_ms,
         },

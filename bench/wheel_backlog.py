@@ -1,5 +1,5 @@
 """Many waiting: the memory they take, how evenly a paced batch of them goes out, and how soon a live lead is
-claimed beside them. The lines are the dialer's own; in place of a ledger and a provider stands a notebook."""
+claimed beside them. The claimer is the dialer's own; in place of ledger and provider stands a notebook."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from typing import Any
 from api.parts import Stores, make_dialing
 from bench.figures import quantiles_ms
 from bench.wheel_bed import NOON_MS, PLACE_BATCH, Bed, waiting
-from dialer.lines import Limits, Line
+from dialer.claimer import Claimer, Limits
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import instant
-from dialer.rest import Rest
 from dialer.sender import Sender
 from scheduler.clock import Clock, ScaledClock
 from scheduler.domain.time import DAY, HOUR
@@ -26,7 +25,6 @@ from scheduler.wheel import CallEnd, Claim, Gate, Lane, Placing, Release, Timing
 
 SPARSE = (100, DAY)
 DENSE = (10, HOUR)
-LINES = 2
 LIVE_LANE = 1_000_000
 LIVE_LOOPS = 10_000_000
 """Live leads have numbers from here on."""
@@ -57,7 +55,7 @@ async def bytes_of_plain_zset(bed: Bed, count: int) -> float:
 
 
 class Notebook(Sender):
-    """Notes when lines were handed what they claimed, and settles it: nobody is called."""
+    """Notes when it was handed what was claimed, and settles it: nobody is called."""
 
     def __init__(self, wheel: TimingWheel, clock: Clock) -> None:
         self._wheel = wheel
@@ -89,7 +87,7 @@ class Notebook(Sender):
 
 
 class Backlog:
-    """The dense lanes, all of it overdue, and dialer lines that are let at it at a pace."""
+    """The dense lanes, all of it overdue, and a dialer that is let at it at a pace."""
 
     def __init__(self, bed: Bed, stores: Stores) -> None:
         self._wheel = bed.wheel
@@ -99,7 +97,7 @@ class Backlog:
 
     async def paced(self, per_s: float, least_s: int, live_per_s: float) -> dict[str, Any]:
         """Bulk at `per_s` behind its batch's gate for so many whole seconds; beside it live leads, each timed
-        from before it is placed until a line has it."""
+        from before it is placed until it is to be sent."""
         book = Notebook(self._wheel, self._clock)
         burst = max(1, round(per_s * self._stores.settings.throttle_burst_s))
         await self._wheel.shape(
@@ -109,43 +107,36 @@ class Backlog:
         )
         stop = asyncio.Event()
         began_s = time.monotonic()
-        lines = self._lines(book, stop)
+        dialer = asyncio.create_task(self._claimer(book).run(stop))
         await self._add_live(book, live_per_s, began_s + least_s)
         await asyncio.sleep(began_s + least_s - time.monotonic())
         stop.set()
-        await asyncio.gather(*lines)
+        await dialer
         await self._wheel.shape(gates=[Gate("b:1", 0, paused=True)], now_ms=self._clock.now_ms())
         result: dict[str, Any] = evenness(book.bulk, began_s, least_s, per_s)
         return result | {"live_claim_ms": quantiles_ms(book.live_s)}
 
-    def _lines(self, book: Notebook, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    def _claimer(self, book: Notebook) -> Claimer:
         stores, settings = self._stores, self._stores.settings
         limits = Limits(
             claim_batch=settings.claim_batch,
             claim_ahead_ms=settings.claim_ahead_ms,
             claims_held=settings.claims_held,
+            dial_lines=settings.dial_lines,
             line_failures=settings.line_failures,
         )
-        idle = make_dialing(stores, SimulatedProvider(1, instant(), RingLedger(keep=False)))
-        rest = Rest(self._wheel, 0)
-        lines = [
-            Line(
-                stores.flow,
-                book,
-                idle.recorder,
-                self._clock,
-                stores.metrics,
-                rest,
-                limits,
-                shard=0,
-                name=f"bench-{line}",
-                new_id=stores.new_id,
-            )
-            for line in range(LINES)
-        ]
-        return [
-            asyncio.create_task(work) for work in (rest.listen(stop), *(line.run(stop) for line in lines))
-        ]
+        nobody = make_dialing(stores, SimulatedProvider(1, instant(), RingLedger(keep=False)))
+        return Claimer(
+            stores.flow,
+            book,
+            nobody.recorder,
+            self._clock,
+            stores.metrics,
+            limits,
+            shard=0,
+            name="bench",
+            new_id=stores.new_id,
+        )
 
     async def _add_live(self, book: Notebook, per_s: float, until_s: float) -> None:
         """At random instants; the last one early enough to be claimed."""

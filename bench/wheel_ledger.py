@@ -1,4 +1,4 @@
-"""What the wheel's figures need the ledger for: a lost wheel built anew, and a real dialer line at rest."""
+"""What the wheel's figures need the ledger for: a lost wheel built anew, and a real dialer at rest."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ PLACES = 50
 FILL = """
 INSERT INTO loop (lead_id, account_id, agent_id, batch_id, status, lane_id, next_at, open_until, next_kind,
                   next_step, next_channel, policy_version, lead_version, started_at)
-SELECT n, $1, $2, $3, 'scheduled', ($4::bigint[])[1 + n % $5], $6::timestamptz + random() * $7 * interval '1 ms',
-       $6::timestamptz + interval '9 hours', 'first', 0, 'call', 1, 1, $6::timestamptz
-FROM generate_series(1, $8::bigint) AS n
+SELECT n, $1, $2, $3, 'scheduled', ($4::bigint[])[1 + n % $5], t.start + random() * $7 * interval '1 ms',
+       t.start + interval '9 hours', 'first', 0, 'call', 1, 1, t.start
+FROM generate_series(1, $8::bigint) AS n, (SELECT $6::timestamptz AS start) AS t
 """
 
 
@@ -58,25 +58,25 @@ async def fill(stores: Stores, loops: int) -> None:
         auto_dialer={"strategy": "followup"},
         now_ms=now_ms,
     )
-    _, batch_id = await begin_import(
+    begun = await begin_import(
         stores.database,
         account_id=account_id,
         agent_id=agent_id,
         batch="bench",
         priority="bulk",
-        max_per_min=None,
+        throttle="{}",
         columns=(),
         now_ms=now_ms,
     )
     places = list(dict.fromkeys(place_of(f"+1{area}5550100") for area in area_codes()))[:PLACES]
     place_ids = await stores.flow.places.ids_of(places)
-    keys = [LaneKey(agent_id, "bulk", batch_id, place_id) for place_id in place_ids.values()]
+    keys = [LaneKey(agent_id, "bulk", begun.batch_id, place_id) for place_id in place_ids.values()]
     lanes = [ref.lane_id for ref in (await stores.flow.lanes.ensure(keys, now_ms)).values()]
     span_ms = min(HOUR, stores.flow.horizon_ms)
     async with stores.database.connection() as connection:
         start = to_datetime(now_ms)
         await connection.execute(
-            FILL, account_id, agent_id, batch_id, lanes, len(lanes), start, span_ms, loops, timeout=300
+            FILL, account_id, agent_id, begun.batch_id, lanes, len(lanes), start, span_ms, loops, timeout=300
         )
         await connection.execute("VACUUM ANALYZE loop, lane", timeout=300)
 
@@ -95,7 +95,7 @@ async def rebuild_s(stores: Stores, bed: Bed, loops: int) -> float:
 
 
 async def requests_at_rest_per_s(stores: Stores, bed: Bed, seconds: float) -> dict[str, float]:
-    """Requests a second of one dialer line: on an empty wheel, and where the next work is an hour away."""
+    """Requests a second of one dialer: on an empty wheel, and where the next work is an hour away."""
     await bed.empty()
     found = {"empty": await _requests_per_s(stores, bed, seconds)}
     now_ms = stores.clock.now_ms()

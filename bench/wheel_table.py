@@ -52,7 +52,7 @@ def wheel_table(wheel: dict[str, Any]) -> list[str]:
             )
         ),
         ("a lost wheel built anew, seconds a million due", _of(wheel["rebuild_s_per_million"]), "≤ 10"),
-        ("requests a second of a dialer line at rest, empty wheel", _of(idle["empty"]), "< 2"),
+        ("requests a second of a dialer at rest, empty wheel", _of(idle["empty"]), "< 2"),
         ("the same, next work in an hour", _of(idle["work_in_an_hour"]), "< 2"),
     ]
     return [
