@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from bench.wheel_table import wheel_table
+
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- figures: python -m bench readme -->", "<!-- end of figures -->"
 
@@ -56,6 +58,8 @@ def figures() -> str:
         f"{path['machine']['memory_gib']} GiB, {path['machine']['system']}, Python "
         f"{path['machine']['python']}; servers, clients and dialers all on it. "
         f"{_dates(demo, path, rows, live, rush, planner)} Result files: `bench/results/`.",
+        "",
+        *wheel_table(result("wheel")),
         "",
         END,
     ]
