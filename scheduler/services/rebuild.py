@@ -18,17 +18,20 @@ log = structlog.get_logger()
 BUILDER_LOCK = 0x776865656C  # "wheel": one builder at a time
 
 
-async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms) -> bool:
-    """Rebuild the lost shard and open a new epoch; False when another process is at it or has done it.
+async def rebuild(
+    flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms, whole_too: bool = False
+) -> int | None:
+    """Rebuild the lost shard and open a new epoch. Answers how many loops were placed; None when another
+    process is at it or has done it. `whole_too`: wipe and rebuild the shard even if nothing is wrong with it.
 
     Until the epoch is open every claim is refused. Raises ServerUnavailable; a second run starts over.
     """
     async with flow.database.connection() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILDER_LOCK):
-            return False
+            return None
         try:
-            if await flow.wheel.epoch(shard) is not None:
-                return False  # somebody rebuilt it since it was found lost
+            if not whole_too and await flow.wheel.epoch(shard) is not None:
+                return None  # somebody rebuilt it since it was found lost
             await flow.wheel.begin_rebuild(shard)
             await flow.lanes.shape_all(now_ms)
             calls = await flow.database.fetch("attempt_live")
@@ -48,4 +51,4 @@ async def rebuild(flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UU
             log.info("wheel_rebuilt", shard=shard, loops=placed, calls=len(calls), epoch=epoch)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", BUILDER_LOCK)
-    return True
+    return placed
