@@ -9,9 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from dialer.claimer import Limits
+from dialer.gate import Gate
 from dialer.providers.base import Provider
+from dialer.pump import Pump
 from dialer.recorder import Recorder
-from dialer.worker import Pump, Worker
+from dialer.worker import Worker
 from scheduler.clock import Clock
 from scheduler.domain.time import SECOND
 from scheduler.errors import MigrationError
@@ -147,13 +150,25 @@ def make_dialing(stores: Stores, provider: Provider) -> Dialing:
         recorder,
         stores.clock,
         stores.metrics,
+        Gate(
+            stores.clock,
+            permit_s=settings.permit_s,
+            slack_ms=settings.wall_slack_ms,
+            step_ms=settings.wall_step_ms,
+        ),
+        Limits(
+            claim_batch=settings.claim_batch,
+            claim_ahead_ms=settings.claim_ahead_ms,
+            claims_held=settings.claims_held,
+            dial_lines=settings.dial_lines,
+            line_failures=settings.line_failures,
+        ),
         name=f"{os.uname().nodename}-{os.getpid()}",
         installation_id=stores.installation.installation_id,
         new_id=stores.new_id,
         permit_s=settings.permit_s,
-        claim_batch=settings.claim_batch,
     )
-    return Dialing(worker, recorder, Pump(provider, recorder, worker, stores.clock), provider)
+    return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider)
 
 
 def make_services(stores: Stores, provider_name: str) -> Services:
@@ -192,21 +207,20 @@ def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> li
 
 
 def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list[asyncio.Task[None]]:
-    """The recorder stops last: what the lines have sent by then is written down."""
-    lines = [
-        asyncio.create_task(dialing.worker.run(shard, stop), name=f"line-{shard}-{line}")
+    """The recorder stops last: what the claimers have sent by then is written down."""
+    claimers = [
+        asyncio.create_task(dialing.worker.run(shard, stop), name=f"dialer-{shard}")
         for shard in range(stores.settings.shards)
-        for line in range(stores.settings.dial_lines)
     ]
     sent_all = asyncio.Event()
 
-    async def lines_over() -> None:
-        await asyncio.wait(lines)
+    async def claimers_over() -> None:
+        await asyncio.wait(claimers)
         sent_all.set()
 
     return [
-        *lines,
-        asyncio.create_task(lines_over(), name="lines"),
+        *claimers,
+        asyncio.create_task(claimers_over(), name="claimers"),
         asyncio.create_task(dialing.recorder.run(sent_all), name="recorder"),
         asyncio.create_task(dialing.pump.run(stop), name="pump"),
     ]

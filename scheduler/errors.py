@@ -36,6 +36,10 @@ class MigrationError(DialwheelError):
     """The schema in the ledger does not match the migrations of this version."""
 
 
+class LineFailed(DialwheelError):
+    """A dialer met what nobody foresaw, again and again: it ends, so that somebody looks."""
+
+
 class EpochNotReady(DialwheelError):
     """The wheel is being rebuilt or was lost: nothing may be claimed until it is ready again."""
 

@@ -17,6 +17,7 @@ from scheduler.errors import DialwheelError
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _LAG_S = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5, 15, 60, 300)
+_GAP_S = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2, 0.1, 1)
 _HTTP_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
 
@@ -43,6 +44,18 @@ class Metrics:
         self._lag = Histogram(
             "dialwheel_dispatch_lag_seconds", "From due to dispatched", buckets=_LAG_S, registry=on
         )
+        self._claim_lag = Histogram(
+            "dialwheel_claim_lag_seconds",
+            "From due to taken in hand for a permit, in real time",
+            buckets=_LAG_S,
+            registry=on,
+        )
+        self._gate_gap = Histogram(
+            "dialwheel_gate_gap_seconds",
+            "From the gate's look at the first call of a send to the provider's being asked",
+            buckets=_GAP_S,
+            registry=on,
+        )
         self._ingested = Counter("dialwheel_ingest_rows", "Rows received by imports", registry=on)
         self._http = Histogram(
             "dialwheel_http_request_seconds",
@@ -56,6 +69,15 @@ class Metrics:
 
     def due(self, attempts: int) -> None:
         self._due.inc(attempts)
+
+    def claimed(self, *lags_s: float) -> None:
+        """Attempts are taken in hand, each so many real seconds after it was due."""
+        for lag_s in lags_s:
+            self._claim_lag.observe(lag_s)
+
+    def gate_gap(self, seconds: float) -> None:
+        """In which a freeze of the process could make a call late, for all that was checked."""
+        self._gate_gap.observe(seconds)
 
     def dispatched(self, *lags_s: float) -> None:
         """Attempts left, each so long after it was due."""

@@ -64,9 +64,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # dialing
     lease_ms: Millis = 30_000  # how long a claim outlives its dialer; one that runs out early is only wasted
     permit_s: Seconds = 2.0  # W: the longest from before the arm to the bytes leaving
+    wall_slack_ms: Millis = 250  # wall time may drift from a permit's life so much: NTP slews less
+    wall_step_ms: Millis = 1000  # a step of wall time beyond this voids permits: the machine was paused
     close_margin_s: Annotated[float, Meta(ge=60)] = 60  # a permit ends this long before the hours do
     claim_batch: Annotated[int, Meta(ge=1, le=500)] = 100  # 1.3 ms of script at 100; larger ones block others
-    dial_lines: Count = 2  # claims in flight a dialer: one arms while the other sends
+    claim_ahead_ms: Annotated[int, Meta(ge=0, le=5000)] = 250  # held on local timers, to be on time
+    claims_held: Annotated[int, Meta(ge=1, le=500)] = 500  # a shard; what a dead dialer delays by its leases
+    dial_lines: Count = 2  # groups being armed and sent, a shard: one arms while the other sends
+    line_failures: Count = 20  # unforeseen errors in a row that end a dialer: 10 s, so a restart is no storm
     provider_connect_s: Seconds = 3.0
     provider_total_s: Seconds = 10.0
     unknown_after_s: Seconds = 20  # armed and unheard of: permit and provider's time are surely over
@@ -146,6 +151,11 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
             s.provider_connect_s <= s.provider_total_s,
             ("provider_connect_s", "provider_total_s"),
             "provider_connect_s must not exceed provider_total_s",
+        ),
+        (
+            2 * s.claim_ahead_ms < s.lease_ms,
+            ("claim_ahead_ms", "lease_ms"),
+            "claim_ahead_ms must be below half of lease_ms",
         ),
         (s.feed_s < s.horizon_s, ("feed_s", "horizon_s"), "feed_s must be below horizon_s"),
         (s.import_max_cell <= s.import_max_line, ("import_max_cell", "import_max_line"),

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.gate import may_send
-from tests.builders import TUESDAY_2PM, FreezingClock
-
-ARMED_S = 100.0
+from dialer.gate import Gate
+from tests.builders import SECOND, TUESDAY_2PM, FreezingClock
 
 
-class At(FreezingClock):
-    """Monotonic time exactly as told."""
+class Told(FreezingClock):
+    """Both of the machine's clocks exactly as told."""
 
-    def __init__(self, now_ms: int, monotonic_s: float) -> None:
-        super().__init__(now_ms)
-        self._monotonic_s = monotonic_s
+    monotonic = 100.0
+    wall = TUESDAY_2PM
 
     def monotonic_s(self) -> float:
-        return self._monotonic_s
+        return self.monotonic
+
+    def wall_ms(self) -> int:
+        return self.wall
+
+    def pass_by(self, monotonic_s: float, wall_s: float) -> None:
+        self.monotonic += monotonic_s
+        self.wall += round(wall_s * SECOND)
+
+
+def sends(monotonic_s: float, wall_s: float, until_end_ms: int = 1000) -> bool:
+    """Whether a permit asked for so long ago by each clock, with so much of its hours left, may be used."""
+    clock = Told(TUESDAY_2PM)
+    gate = Gate(clock, permit_s=2.0, slack_ms=250, step_ms=1000)
+    asked = gate.asked()
+    clock.pass_by(monotonic_s, wall_s)
+    return gate.may_send(asked, not_after_ms=TUESDAY_2PM + until_end_ms)
 
 
 @pytest.mark.parametrize(
-    ("since_arm_s", "until_end_ms", "sends"),
+    ("since_asked_s", "until_end_ms", "allowed"),
     [
         (0.0, 1, True),
         (2.0, 0, True),
@@ -31,12 +44,30 @@ class At(FreezingClock):
         (3600.0, -1, False),
     ],
 )
-def test_a_permit_is_young_by_monotonic_time_and_within_its_hours_by_the_clock(
-    since_arm_s: float, until_end_ms: int, sends: bool
+def test_a_permit_is_young_and_within_its_hours(
+    since_asked_s: float, until_end_ms: int, allowed: bool
 ) -> None:
     """I3 I7: either one alone shuts the gate."""
-    clock = At(TUESDAY_2PM, ARMED_S + since_arm_s)
+    assert sends(since_asked_s, since_asked_s, until_end_ms) is allowed
 
-    allowed = may_send(clock, arm_began_s=ARMED_S, permit_s=2.0, not_after_ms=TUESDAY_2PM + until_end_ms)
 
-    assert allowed is sends
+@pytest.mark.parametrize(
+    ("monotonic_s", "wall_s", "allowed"),
+    [
+        (0.1, 0.1, True),
+        (0.1, 0.9, True),  # drift, or a small step: within a second, and the permit is young by both
+        (0.1, 1.2, False),  # wall time stepped: whatever was asked for before is void
+        (1.9, 2.25, True),
+        (1.9, 2.26, False),  # too old by wall time, whatever monotonic time says
+        (0.001, 30.0, False),  # a virtual machine was paused: monotonic time stood still
+        (0.1, -0.25, True),
+        (0.1, -0.26, False),  # wall time went back: nobody knows how old the permit is
+        (0.1, -3600.0, False),
+        (2.1, 1.5, False),
+    ],
+)
+def test_a_permit_is_young_by_monotonic_and_by_wall_time(
+    monotonic_s: float, wall_s: float, allowed: bool
+) -> None:
+    """I3, RELIABILITY 0.1 #20: after a pause or a snapshot of the machine monotonic time alone would send late."""
+    assert sends(monotonic_s, wall_s) is allowed
