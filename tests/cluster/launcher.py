@@ -59,7 +59,8 @@ class Node:
     def start(self, *, cluster: bool = True) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
         options = {
-            "port": self.port, "cluster-enabled": "yes" if cluster else "no", "cluster-port": self.bus_port, "bind": "127.0.0.1",
+            "port": self.port, "cluster-enabled": "yes" if cluster else "no",
+            "cluster-port": self.bus_port, "bind": "127.0.0.1",
             "cluster-config-file": "nodes.conf", "cluster-node-timeout": NODE_TIMEOUT_MS,
             "cluster-replica-validity-factor": 0, "cluster-require-full-coverage": "no",
             "cluster-allow-replica-migration": "no", "repl-diskless-sync": "yes",
@@ -168,6 +169,46 @@ class Cluster:
 
         await until(promoted)
 
+    async def cut_off(self, replica: Node, primary: Node) -> None:
+        """The replica has all that was written, and never sees what is written from now on.
+
+        A replica that was merely stopped would find it in its socket's buffer later.
+        """
+
+        async def in_step() -> bool:
+            written = (await primary.info("replication"))["master_repl_offset"]
+            return bool((await replica.info("replication"))["slave_repl_offset"] >= written)
+
+        await until(in_step)
+        await replica.ask("CONFIG", "SET", "masterauth", "not the password")
+        await primary.ask("CLIENT", "KILL", "TYPE", "replica")
+
+        async def alone() -> bool:
+            return bool((await replica.info("replication"))["master_link_status"] == "down")
+
+        await until(alone)
+
+    async def migrate(self, slot: int, source: Node, target: Node) -> None:
+        """Move a slot key by key, as the tools of every version do."""
+        if await self.owner(slot) is target:
+            return
+        await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        while keys := await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 5):
+            await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+            await asyncio.sleep(0.005)
+        for node in (target, source):
+            await node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        await self.owned_by(slot, target)
+
+    async def owned_by(self, slot: int, node: Node) -> None:
+        """Return when most nodes say so."""
+
+        async def said() -> bool:
+            return await self.owner(slot) is node
+
+        await until(said)
+
     async def whole(self) -> None:
         """Every node alive, every follower in step: what a test leaves behind and the next one finds."""
         for node in self.nodes:
@@ -175,6 +216,8 @@ class Cluster:
                 node.start()
                 await until(node.answers)
         await until(lambda: self._agreed(len(self.nodes)))
+        for node in self.nodes:
+            await node.ask("CONFIG", "SET", "masterauth", "")
         await until(self._in_step)
 
     async def empty(self) -> None:
@@ -190,9 +233,10 @@ class Cluster:
         return True
 
     async def _in_step(self) -> bool:
+        """Three primaries, each with a follower that is fed what is written, no longer in its first sync."""
         roles = [await node.info("replication") for node in self._living()]
-        followers = [role for role in roles if role["role"] == "slave"]
-        return len(followers) == PRIMARIES and all(role["master_link_status"] == "up" for role in followers)
+        fed = [role for role in roles if role.get("slave0", {}).get("state") == "online"]
+        return len(fed) == PRIMARIES and len(roles) == 2 * PRIMARIES
 
     def _living(self) -> list[Node]:
         return [node for node in self.nodes if node.alive]
