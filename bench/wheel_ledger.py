@@ -32,8 +32,9 @@ PLACES = 50
 FILL = """
 INSERT INTO loop (lead_id, account_id, agent_id, batch_id, status, lane_id, next_at, open_until, next_kind,
                   next_step, next_channel, policy_version, lead_version, started_at)
-SELECT n, $1, $2, $3, 'scheduled', ($4::bigint[])[1 + n % $5], t.start + floor(random() * $7) * interval '1 ms',
-       t.start + interval '9 hours', 'first', 0, 'call', 1, 1, t.start
+SELECT n, $1, $2, $3, 'scheduled', ($4::bigint[])[1 + n % $5],
+       t.start + floor(random() * $7) * interval '1 ms', t.start + interval '9 hours',
+       'first', 0, 'call', 1, 1, t.start
 FROM generate_series(1, $8::bigint) AS n, (SELECT $6::timestamptz AS start) AS t
 """
 
