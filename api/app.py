@@ -16,7 +16,7 @@ from api.auth import KeyRing
 from api.deps import Deps
 from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
-from api.routes import account, agents, attempts, batches, dnc, health, imports, leads, wheel
+from api.routes import account, agents, attempts, batches, dnc, health, imports, leads, pauses, wheel
 from api.routing import Route, add_routes
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
@@ -30,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *dnc.ROUTES,
     *imports.ROUTES,
     *leads.ROUTES,
+    *pauses.ROUTES,
     *wheel.ROUTES,
 )
 """Every endpoint that needs a key."""

@@ -130,6 +130,8 @@ def make_flow(
         horizon_ms=settings.horizon_s * SECOND,
         close_margin_ms=int(settings.close_margin_s * SECOND),
         phone_key=installation.phone_key,
+        spread_ms=settings.batch_spread_s * SECOND,
+        stock_horizons=settings.stock_horizons,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 Line = Annotated[str, Meta(max_length=500)]
 Limit = Annotated[int, Meta(ge=1, le=200)]
@@ -65,8 +65,41 @@ class PauseIn(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 
 
+class HoldIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A pause of an agent or a batch."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")] | None = None
+
+
 class ResumeIn(msgspec.Struct, forbid_unknown_fields=True):
     spread_over_s: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+
+
+PerMin = Annotated[float, Meta(gt=0, le=1_000_000)]
+Calls = Annotated[int, Meta(ge=1, le=1_000_000)]
+OpenTime = Annotated[int, Meta(ge=0, le=604_800)]
+BatchName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+
+
+class ThrottleIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A part that is left out stays as it is, null lifts it."""
+
+    max_per_min: PerMin | None | UnsetType = UNSET
+    max_concurrent: Calls | None | UnsetType = UNSET
+    start_at: Annotated[datetime, Meta(tz=True)] | None | UnsetType = UNSET
+    spread_over_s: OpenTime | None | UnsetType = UNSET
+
+
+class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
+    name: BatchName
+    agent_id: Id
+    priority: Literal["live", "bulk"] = "bulk"
+    throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
+
+
+class BatchChange(msgspec.Struct, forbid_unknown_fields=True):
+    name: BatchName | None = None
+    throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
 
 
 class DncIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,7 +117,10 @@ class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
     on_duplicate: Literal["update", "skip", "reject"] = "update"
     region: Annotated[str, Meta(max_length=64)] | None = None
     consent: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    max_per_min: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
+    max_per_min: PerMin | None = None
+    max_concurrent: Calls | None = None
+    start_at: Annotated[datetime, Meta(tz=True)] | None = None
+    spread_over_s: OpenTime | None = None
     delimiter: Annotated[str, Meta(min_length=1, max_length=3)] | None = None
 
 

@@ -164,6 +164,16 @@ class Explain(msgspec.Struct):
 
 class BatchCounts(msgspec.Struct):
     """`leads` is the sum of the others."""
+class Throttle(msgspec.Struct):
+    """A batch's pace; null is no limit. `spread_over_s`: of open time, where `max_per_min` is null; null is the
+    installation's own."""
+
+    max_per_min: float | None
+    max_concurrent: int | None
+    start_at: str | None
+    spread_over_s: int | None
+
+
 
     leads: int
     untouched: int
@@ -182,7 +192,7 @@ class Batch(msgspec.Struct):
     name: str
     priority: str
     agent_id: str
-    throttle: Raw
+    throttle: Throttle
     status: str
     counts: BatchCounts
     first_touch_done_rate: float | None
@@ -190,6 +200,20 @@ class Batch(msgspec.Struct):
 
 class Import(msgspec.Struct):
     """rows = created + updated + unchanged + duplicate + suppressed + rejected."""
+class BatchHead(msgspec.Struct):
+    """A batch in a list, without its counts."""
+
+    id: str
+    object: str
+    created_at: str
+    updated_at: str
+    name: str
+    priority: str
+    agent_id: str
+    throttle: Throttle
+    status: str
+
+
 
     id: str
     object: str

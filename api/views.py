@@ -10,6 +10,7 @@ from msgspec import Raw
 from api import schemas
 from api.instants import local, utc, utc_ms, utc_or_none
 from scheduler.domain.model import Why
+from scheduler.flow.throttle import read_throttle
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_ms
 from scheduler.public_ids import PublicIds
@@ -184,6 +185,15 @@ def planned_attempt(row: Row, ids: PublicIds, now: datetime) -> schemas.Attempt 
 
 def batch(row: Row, ids: PublicIds) -> schemas.Batch:
     return schemas.Batch(
+def throttle(encoded: str) -> schemas.Throttle:
+    said = read_throttle(encoded)
+    return schemas.Throttle(
+        said.max_per_min, said.max_concurrent, utc_or_none(said.start_at), said.spread_over_s
+    )
+
+
+def batch_head(row: Row, ids: PublicIds) -> schemas.BatchHead:
+    return schemas.BatchHead(
         id=ids.write("bat", row["batch_id"]),
         object="batch",
         created_at=utc(row["created_at"]),
@@ -191,7 +201,19 @@ def batch(row: Row, ids: PublicIds) -> schemas.Batch:
         name=row["name"],
         priority=row["priority"],
         agent_id=ids.write("agt", row["agent_id"]),
-        throttle=_raw(row["throttle"]),
+        throttle=throttle(row["throttle"]),
+        status=row["status"],
+    )
+
+
+        id=ids.write("bat", row["batch_id"]),
+        object="batch",
+        created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
+        name=row["name"],
+        priority=row["priority"],
+        agent_id=ids.write("agt", row["agent_id"]),
+        throttle=throttle(row["throttle"]),
         status=row["status"],
         counts=schemas.BatchCounts(
             leads=row["leads"],

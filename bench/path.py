@@ -118,13 +118,14 @@ async def enrol_backlog(stores: Stores, leads: int, *, dials_per_s: float | None
             auto_dialer={"strategy": "followup"},
             now_ms=now_ms,
         )
-        _, batch_id = await begin_import(
+        pace = None if dials_per_s is None else dials_per_s * 60 / accounts
+        begun = await begin_import(
             stores.database,
             account_id=account_id,
             agent_id=agent_id,
             batch="backlog",
             priority="bulk",
-            max_per_min=None if dials_per_s is None else dials_per_s * 60 / accounts,
+            throttle='{"spread_over_s": 0}' if pace is None else f'{{"max_per_min": {pace}}}',
             columns=(),
             now_ms=now_ms,
         )
@@ -134,7 +135,7 @@ async def enrol_backlog(stores: Stores, leads: int, *, dials_per_s: float | None
                 stores.flow,
                 account_id=account_id,
                 agent_id=agent_id,
-                batch_id=batch_id,
+                batch_id=begun.batch_id,
                 entries=entries[start : start + 5000],
                 now_ms=now_ms,
             )

@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         60_000  # narrower slots cost 98 bytes a sparse attempt
     )
     horizon_s: Annotated[int, Meta(ge=60)] = 3600  # memory and rebuild time follow it
+    stock_horizons: Annotated[float, Meta(ge=0.5, le=10)] = (
+        1.2  # a paced batch's share of the wheel: what a horizon needs, and a feeder's lateness
+    )
     bulk_floor: Annotated[float, Meta(ge=0, le=0.5)] = 0.1  # share of a minute that live work cannot take
     call_ms: Millis = 3_600_000  # hard end of a call slot whose end was never reported
 
@@ -80,6 +83,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
 
+    batch_spread_s: Annotated[int, Meta(ge=0, le=604_800)] = (
+        14_400  # open time for a batch without a pace: half a day, so who is not reached is tried again on it
+    )
     # services
     sweep_s: Seconds = 5  # ledger against wheel: what is overdue
     overdue_s: Seconds = 60  # later than this is missing from the wheel, not busy

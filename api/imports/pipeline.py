@@ -9,7 +9,6 @@ happens to the rest.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -25,10 +24,12 @@ from api.imports.writing import Chunk, ChunkWriter
 from scheduler.clock import Clock
 from scheduler.domain.model import Priority
 from scheduler.errors import DialwheelError, ImportRefused
+from scheduler.flow.batches import follow_throttle
 from scheduler.flow.context import Flow
 from scheduler.flow.enrol import OnDuplicate, Target, agent_of
 from scheduler.flow.policies import AgentPolicy
-from scheduler.ledger.imports import begin_import, end_import
+from scheduler.flow.throttle import NO_THROTTLE, Pace, Throttle, pace_of, read_throttle
+from scheduler.ledger.imports import Begun, begin_import, end_import
 from scheduler.settings import Settings
 
 __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
@@ -54,7 +55,7 @@ async def run_import(
     report: Report,
     priority: Priority = Priority.BULK,
     consent: str | None = None,
-    max_per_min: float | None = None,
+    throttle: Throttle = NO_THROTTLE,
     on_duplicate: OnDuplicate = "update",
     layout: Layout | None = None,
     size_bytes: int | None = None,
@@ -62,8 +63,9 @@ async def run_import(
 ) -> ImportTotals:
     """Import a file into the batch of that name, made or continued; every line of progress goes to `report`.
 
-    `consent`: the basis of all rows that state none. `size_bytes`: of the whole file where it is known, for
-    the time of arrival. Without `workers` it starts its own, for this file.
+    `throttle`: what it states of the batch's pace holds from now on. `consent`: the basis of all rows that
+    state none. `size_bytes`: of the whole file where it is known, for the time of arrival. Without `workers`
+    it starts its own, for this file.
 
     Raises ImportRefused, and NotFound for the agent, before anything is written. Later trouble (the sender
     gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is the line
@@ -74,16 +76,17 @@ async def run_import(
     await agent_of(flow, target)
     opening = await open_file(chunks, layout, settings)
     columns = (NDJSON_COLUMN,) if opening.columns is None else opening.columns.header
-    import_id, batch_id = await begin_import(
+    begun = await begin_import(
         flow.database,
         account_id=account_id,
         agent_id=agent_id,
         batch=batch,
         priority=priority.value,
-        max_per_min=max_per_min,
+        throttle=msgspec.json.encode(throttle).decode(),
         columns=columns,
         now_ms=clock.now_ms(),
     )
+    batch_id = begun.batch_id
     reading = Reading(
         columns=opening.columns,
         delimiter=opening.delimiter,
@@ -98,18 +101,18 @@ async def run_import(
     run = _Run(
         flow,
         msgspec.structs.replace(target, batch_id=batch_id),
-        import_id,
+        begun,
         reading,
         opening,
         clock,
         settings,
-        Reporter(report, clock, import_id, batch_id, size_bytes),
+        Reporter(report, clock, begun.import_id, batch_id, size_bytes),
         crew,
     )
     try:
-        if max_per_min is not None:
-            with contextlib.suppress(DialwheelError):  # with the wheel away the sweeper shapes it later
-                await flow.lanes.shape_batch(batch_id, clock.now_ms())
+        if throttle != NO_THROTTLE:
+            before, after = read_throttle(begun.throttle_before), read_throttle(begun.throttle)
+            await follow_throttle(flow, batch_id, agent_id, before, after, clock.now_ms())
         return await run.to_the_end()
     finally:
         if workers is None:
@@ -128,7 +131,7 @@ class _Run:
         self,
         flow: Flow,
         target: Target,
-        import_id: int,
+        begun: Begun,
         reading: Reading,
         opening: Opening,
         clock: Clock,
@@ -138,7 +141,8 @@ class _Run:
     ) -> None:
         self._flow = flow
         self._target = target
-        self._import_id = import_id
+        self._import_id = begun.import_id
+        self._rows_before = begun.rows_before
         self._reading = reading
         self._source = opening.source
         self._framer = opening.framer
@@ -147,10 +151,10 @@ class _Run:
         self._rows = settings.import_batch_rows
         self._reporter = reporter
         self._workers = workers
-        self._writer = ChunkWriter(flow, target, import_id, reading, reporter)
-        self._planned_by: AgentPolicy | None = None
+        self._writer = ChunkWriter(flow, target, begun.import_id, reading, reporter)
+        self._planned_by: tuple[AgentPolicy, Pace] | None = None
         self._recipe = b""
-        self._reading_now: deque[tuple[Block, asyncio.Future[ReadBlock]]] = deque()
+        self._reading_now: deque[tuple[Block, Pace, asyncio.Future[ReadBlock]]] = deque()
         self._writing_now: deque[tuple[Block, asyncio.Task[None]]] = deque()
 
     async def to_the_end(self) -> ImportTotals:
@@ -217,26 +221,28 @@ class _Run:
             await self._see_oldest_written()
 
     async def _submit(self) -> None:
-        """Hand the next block to the workers, under the policy of now; first make room."""
+        """Hand the next block to the workers, under the policy and the pace of now; first make room."""
         while len(self._reading_now) >= self._workers.ahead:
             await self._pass_on_oldest()
         agent = await agent_of(self._flow, self._target)
         assert agent is not None
-        if agent != self._planned_by:
-            self._planned_by = agent
+        pace = await pace_of(self._flow, self._target.batch_id)
+        if (agent, pace) != self._planned_by:
+            self._planned_by = (agent, pace)
             policy = agent.policy if agent.enabled else None
-            self._recipe = pack(Recipe(self._reading, policy, self._flow.phone_key))
+            recipe = Recipe(self._reading, policy, self._flow.phone_key, pace.spread, self._rows_before)
+            self._recipe = pack(recipe)
         block = self._framer.take(self._rows)
         reading = self._workers.read(self._recipe, block, self._clock.now_ms())
-        self._reading_now.append((block, reading))
+        self._reading_now.append((block, pace, reading))
 
     async def _pass_on_oldest(self) -> None:
         """Have the oldest block in reading written, without what the file had already."""
-        block, reading = self._reading_now[0]
+        block, pace, reading = self._reading_now[0]
         read = await reading
         while len(self._writing_now) >= WRITERS:
             await self._see_oldest_written()
-        chunk = self._writer.without_repeats(block, read)
+        chunk = self._writer.without_repeats(block, read, pace)
         self._reading_now.popleft()
         self._writing_now.append((block, asyncio.create_task(self._write(chunk))))
 
@@ -249,15 +255,18 @@ class _Run:
         await self._reporter.progress(self._bytes)
 
     def _first_unwritten(self) -> int:
-        for block, _ in (*self._writing_now, *self._reading_now):
+        for block in (
+            *(block for block, _ in self._writing_now),
+            *(block for block, *_ in self._reading_now),
+        ):
             return block.lines[0]
         return self._framer.lines[0] if self._framer.lines else self._framer.next_line
 
     async def _clean_up(self, status: str) -> int | None:
         """Close the import; answers the line to send again from, if it is not done."""
-        for _, reading in self._reading_now:
+        for *_, reading in self._reading_now:
             reading.cancel()
-        await asyncio.gather(*(reading for _, reading in self._reading_now), return_exceptions=True)
+        await asyncio.gather(*(reading for *_, reading in self._reading_now), return_exceptions=True)
         written = await asyncio.gather(*(task for _, task in self._writing_now), return_exceptions=True)
         while written and written.pop(0) is None:
             self._writing_now.popleft()

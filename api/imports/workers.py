@@ -18,6 +18,7 @@ import msgspec
 from api.imports.framing import Block
 from api.imports.rows import BadRow, Reading, read_block
 from scheduler.domain.model import Policy
+from scheduler.domain.spread import Spread
 from scheduler.domain.time import Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.drafts import Drafts, draft_entries
@@ -27,11 +28,14 @@ NICENESS = 5
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """All that a worker needs to know of one file. `policy` None: its leads are only kept."""
+    """All that a worker needs to know of one file. `policy` None: its leads are only kept. `spread`: when the
+    first touches of its batch are, which had `rows_before` rows from other files."""
 
     reading: Reading
     policy: Policy | None
     phone_key: bytes
+    spread: Spread
+    rows_before: int
 
 
 class ReadBlock(msgspec.Struct):
@@ -94,9 +98,9 @@ def read_and_draft(packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:
     """What a worker does with one block."""
     recipe = _recipe(packed)
     rows = read_block(recipe.reading, block.records, block.lines)
-    return ReadBlock(
-        rows.lines, draft_entries(rows.entries, recipe.policy, recipe.phone_key, now_ms), rows.bad
-    )
+    ordinals = [recipe.rows_before + line for line in rows.lines]
+    drafts = draft_entries(rows.entries, recipe.policy, recipe.phone_key, now_ms, recipe.spread, ordinals)
+    return ReadBlock(rows.lines, drafts, rows.bad)
 
 
 async def _read_here(packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:

@@ -16,9 +16,10 @@ from api.imports.workers import ReadBlock
 from scheduler.errors import LedgerRefused
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts
-from scheduler.flow.enrol import Target, prepare, write
+from scheduler.flow.enrol import Target, place, prepare, write
 from scheduler.flow.enrolment import DUPLICATE, Enrolled
 from scheduler.flow.entries import BadField
+from scheduler.flow.throttle import Pace
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.imports import Counts, Reject, advance_import
@@ -31,19 +32,23 @@ LEDGER_REFUSED = Enrolled("rejected", code="malformed-row", detail="the ledger d
 
 
 class Chunk(msgspec.Struct):
-    """Rows to write, each with its line, and rows that cannot come in. `block` has both as they came."""
+    """Rows to write, each with its line, and rows that cannot come in. `block` has both as they came; `pace`
+    is the batch's that they were drafted under."""
 
     block: Block
     lines: list[int]
     drafts: Drafts
     bad: list[BadRow]
+    pace: Pace
 
     def split(self, first: list[bool]) -> tuple[Chunk, Chunk]:
         """Those rows whose turn in `first` is true, with all the bad ones, and the others."""
         second = [not in_first for in_first in first]
         return (
-            Chunk(self.block, list(compress(self.lines, first)), self.drafts.only(first), self.bad),
-            Chunk(self.block, list(compress(self.lines, second)), self.drafts.only(second), []),
+            Chunk(
+                self.block, list(compress(self.lines, first)), self.drafts.only(first), self.bad, self.pace
+            ),
+            Chunk(self.block, list(compress(self.lines, second)), self.drafts.only(second), [], self.pace),
         )
 
 
@@ -60,14 +65,14 @@ class ChunkWriter:
         self._reporter = reporter
         self._seen = Seen()
 
-    def without_repeats(self, block: Block, read: ReadBlock) -> Chunk:
+    def without_repeats(self, block: Block, read: ReadBlock, pace: Pace) -> Chunk:
         """What was read, but for leads that came earlier in the file; called in the order of the file."""
         leads = read.drafts.leads
         fresh = [
             self._seen.add(phone, external_id)
             for phone, external_id in zip(leads.phones, leads.external_ids, strict=True)
         ]
-        chunk = Chunk(block, read.lines, read.drafts, read.bad)
+        chunk = Chunk(block, read.lines, read.drafts, read.bad, pace)
         if all(fresh):
             return chunk
         chunk, repeats = chunk.split(fresh)
@@ -77,7 +82,7 @@ class ChunkWriter:
     async def write(self, chunk: Chunk, bytes_so_far: int) -> None:
         """Commit, place, tell. A row that only the ledger refuses is found by halving and rejected, and the
         others go in. Raises ServerUnavailable."""
-        prepared = await prepare(self._flow, self._target, chunk.drafts)
+        prepared = await prepare(self._flow, self._target, chunk.drafts, chunk.pace)
 
         async def work(on: Connection) -> tuple[Counts, list[BadRow], list[Placing]]:
             results, placings = await write(self._flow, self._target, prepared, on)
@@ -101,14 +106,14 @@ class ChunkWriter:
                 raise
             if len(chunk.lines) == 1:
                 fault = self._bad(chunk.block, chunk.lines[0], LEDGER_REFUSED)
-                chunk = Chunk(chunk.block, [], chunk.drafts.only([False]), [*chunk.bad, fault])
+                chunk = Chunk(chunk.block, [], chunk.drafts.only([False]), [*chunk.bad, fault], chunk.pace)
                 await self.write(chunk, bytes_so_far)
                 return
             half = len(chunk.lines) // 2
             for part in chunk.split([at < half for at in range(len(chunk.lines))]):
                 await self.write(part, bytes_so_far)
             return
-        await self._flow.place(placings, chunk.drafts.now_ms)
+        await place(self._flow, self._target, prepared, placings)
         await self._reporter.count(counts, sorted(refused, key=attrgetter("line")))
 
     def _bad(self, block: Block, line: int, result: Enrolled) -> BadRow:

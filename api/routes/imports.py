@@ -17,9 +17,12 @@ from api.idempotency import KeptStream
 from api.imports.pipeline import ImportTotals, Layout, run_import
 from api.imports.workers import ImportWorkers
 from api.problems import FieldError, Problem
+from api.routes.batches import check_start, start_bounds
 from api.routing import Call, Reply, query_values, route
 from scheduler.domain.model import Priority
+from scheduler.domain.time import Ms
 from scheduler.errors import NotFound
+from scheduler.flow.throttle import Throttle
 from scheduler.ledger import reads
 from scheduler.ledger.database import Row
 
@@ -62,6 +65,7 @@ async def receive(call: Call) -> web.StreamResponse:
     happens while they come.
     """
     query, mapping = _query(call.request)
+    throttle = _throttle(query, call.deps.clock.now_ms())
     format_ = _format(call.request)
     agent_id, batch = await _target(call, query)
     live = KeptStream(headers={"Content-Type": NDJSON}) if _wants_lines(call.request) else None
@@ -87,7 +91,7 @@ async def receive(call: Call) -> web.StreamResponse:
             report=report,
             priority=Priority(query.priority),
             consent=query.consent,
-            max_per_min=query.max_per_min,
+            throttle=throttle,
             on_duplicate=query.on_duplicate,
             layout=Layout(format_, query.delimiter, mapping, query.region),
             size_bytes=call.request.content_length,
@@ -152,6 +156,12 @@ def _format(request: web.Request) -> str | None:
     if not request.body_exists:
         raise Problem("malformed-body", "the file is empty", hint="send the file as the body")
     return FORMATS[request.content_type]
+
+
+def _throttle(query: requests.ImportQuery, now_ms: Ms) -> Throttle:
+    """What the parameters state of the batch's pace."""
+    check_start(query.start_at, now_ms, _bad("start_at", "out-of-range", start_bounds(now_ms)))
+    return Throttle(query.max_per_min, query.max_concurrent, query.start_at, query.spread_over_s)
 
 
 async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str]:

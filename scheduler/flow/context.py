@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import structlog
 
-from scheduler.domain.time import Ms
+from scheduler.domain.time import HOUR, Ms
 from scheduler.errors import DialwheelError
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
+from scheduler.flow.stock import Stock
 from scheduler.ledger.database import Database
 from scheduler.wheel import Placing, TimingWheel
 
@@ -21,7 +23,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Flow:
-    """Stores and caches, shared by enrolment, arm, settle and the services of one process."""
+    """Stores and caches, shared by enrolment, arm, settle and the services of one process.
+
+    `spread_ms`: open time over which a batch that says nothing else is first touched. `stock_horizons`: how
+    many horizons a paced batch's pace is to last on what is on the wheel.
+    """
 
     database: Database
     wheel: TimingWheel
@@ -31,14 +37,22 @@ class Flow:
     horizon_ms: Ms
     close_margin_ms: Ms
     phone_key: bytes
+    spread_ms: Ms = 4 * HOUR
+    stock_horizons: float = 1.2
+
+    @cached_property
+    def stock(self) -> Stock:
+        """What paced batches have on the wheel."""
+        reach_ms = round(self.stock_horizons * self.horizon_ms)
+        return Stock(self.database, self.wheel, horizon_ms=self.horizon_ms, reach_ms=reach_ms)
 
     def lead_key(self, external_id: str | None, phone: str) -> str:
         """The stable part of every jitter of a lead: its external id, else a keyed hash of its phone."""
         return lead_key(self.phone_key, external_id, phone)
 
     def within_horizon(self, next_at_ms: Ms, now_ms: Ms) -> bool:
-        """Whether a writer places this itself. Wider than the feeder's own reach by a quarter, so that what
-        is committed while the feeder reads falls between neither of them."""
+        """Whether a writer places this itself, unless it is held back. Wider than the feeder's own reach by a
+        quarter, so that what is committed while the feeder reads falls between neither of them."""
         return next_at_ms <= now_ms + self.horizon_ms + self.horizon_ms // 4
 
     async def place(self, placings: Sequence[Placing], now_ms: Ms) -> None:

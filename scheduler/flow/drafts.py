@@ -10,8 +10,11 @@ from itertools import compress
 
 import msgspec
 
+from scheduler.domain.calendars import calendar_of
+from scheduler.domain.jitter import draw
 from scheduler.domain.model import Ended, Lead, Loop, Place, Plan, Planned, Policy, Priority
 from scheduler.domain.planner import plan
+from scheduler.domain.spread import Spread, Walk, position, told, walk
 from scheduler.domain.time import Ms
 from scheduler.flow.entries import Entry
 from scheduler.flow.keys import lead_key
@@ -52,13 +55,14 @@ class LoopColumns(msgspec.Struct):
 
 class Drafts(msgspec.Struct):
     """New leads and, row by row, the loops they start under the policy of `policy_version`; `loops` None:
-    leads that nobody calls by itself."""
+    leads that nobody calls by itself. `ordinals`: their numbers in the batch, where they have any."""
 
     now_ms: Ms
     policy_version: int | None
     places: list[Place]
     leads: LeadColumns
     loops: LoopColumns | None
+    ordinals: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.leads.phones)
@@ -67,16 +71,62 @@ class Drafts(msgspec.Struct):
         """Those rows whose turn in `keep` is true."""
         keep = list(keep)
         loops = None if self.loops is None else LoopColumns(*_only(self.loops, keep))
-        return msgspec.structs.replace(self, leads=LeadColumns(*_only(self.leads, keep)), loops=loops)
+        ordinals = None if self.ordinals is None else list(compress(self.ordinals, keep))
+        leads = LeadColumns(*_only(self.leads, keep))
+        return msgspec.structs.replace(self, leads=leads, loops=loops, ordinals=ordinals)
 
 
-def draft_entries(entries: Sequence[Entry], policy: Policy | None, phone_key: bytes, now_ms: Ms) -> Drafts:
-    """Plan the first attempt of every entry; without a policy they start no loop."""
+class Starts:
+    """When loops of a batch begin that are drafted at one instant under one policy."""
+
+    def __init__(self, spread: Spread, policy: Policy, now_ms: Ms) -> None:
+        self._spread = spread
+        self._policy = policy
+        self._from_ms = spread.from_ms(now_ms)
+        self._text = spread.text(now_ms)
+        self._live_text = Spread(spread.start_at_ms).text(now_ms)
+        self._walks: dict[Place, Walk] = {}
+
+    def plan(self, lead: Lead, ordinal: int | None, now_ms: Ms) -> Plan:
+        """The lead's first attempt, at its place in the batch: by its number, drawn where it has none. A live
+        lead waits for the start of the batch only."""
+        live = lead.priority is Priority.LIVE
+        from_ms = at_ms = self._from_ms
+        if self._spread.over_ms and not live:
+            found = self._walks.get(lead.place)
+            if found is None:
+                calendar = calendar_of(self._policy, lead.place)
+                found = self._walks[lead.place] = walk(calendar, from_ms, self._spread.over_ms)
+            if ordinal is None:
+                where = draw(self._policy.seed, lead.key, 1, 1, "spread")
+            else:
+                where = position(ordinal)
+            at_ms = found.at(where) or from_ms
+        first = plan(Loop(at_ms), self._policy, lead, None, now_ms)
+        text = self._live_text if live else self._text
+        if text and isinstance(first, Planned):
+            return msgspec.structs.replace(first, why=told(first.why, now_ms, at_ms, text))
+        return first
+
+
+def draft_entries(
+    entries: Sequence[Entry],
+    policy: Policy | None,
+    phone_key: bytes,
+    now_ms: Ms,
+    spread: Spread | None = None,
+    ordinals: list[int] | None = None,
+) -> Drafts:
+    """Plan the first attempt of every entry; without a policy they start no loop.
+
+    `spread`: when the first touches of their batch are, `ordinals` the numbers of the entries in it.
+    """
     leads = LeadColumns(*([] for _ in LeadColumns.__struct_fields__))
     loops = None if policy is None else LoopColumns(*([] for _ in LoopColumns.__struct_fields__))
     places: dict[Place, int] = {}
     start = Loop(started_at_ms=now_ms)
-    for entry in entries:
+    starts = None if policy is None or spread is None else Starts(spread, policy, now_ms)
+    for at, entry in enumerate(entries):
         leads.phones.append(entry.phone)
         leads.external_ids.append(entry.external_id)
         leads.names.append(entry.name)
@@ -96,8 +146,13 @@ def draft_entries(entries: Sequence[Entry], policy: Policy | None, phone_key: by
                 priority=entry.priority,
                 consent=entry.consent is not None,
             )
-            append_plan(loops, plan(start, policy, lead, None, now_ms), entry.priority)
-    return Drafts(now_ms, None if policy is None else policy.version, list(places), leads, loops)
+            if starts is None:
+                first = plan(start, policy, lead, None, now_ms)
+            else:
+                first = starts.plan(lead, None if ordinals is None else ordinals[at], now_ms)
+            append_plan(loops, first, entry.priority)
+    version = None if policy is None else policy.version
+    return Drafts(now_ms, version, list(places), leads, loops, ordinals)
 
 
 def append_plan(loops: LoopColumns, first: Plan, priority: Priority) -> None:

@@ -25,12 +25,14 @@ from scheduler.flow.enrolment import (
 from scheduler.flow.entries import Entry
 from scheduler.flow.lanes import LaneKey, LaneRef
 from scheduler.flow.policies import AgentPolicy
+from scheduler.flow.respread import respread
+from scheduler.flow.throttle import Pace, pace_of
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
 from scheduler.wheel import Placing
 
-__all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "agent_of", "enrol", "prepare", "write"]
+__all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "agent_of", "enrol", "place", "prepare", "write"]
 
 
 async def enrol(
@@ -50,12 +52,15 @@ async def enrol(
     target = Target(account_id, agent_id, batch_id or 0, on_duplicate)
     agent = await agent_of(flow, target)
     policy = agent.policy if agent is not None and agent.enabled else None
+    pace = await pace_of(flow, batch_id) if batch_id else None
     first = _first_of_each(entries)
     fresh = [entry for entry, is_first in zip(entries, first, strict=True) if is_first]
-    prepared = await prepare(flow, target, draft_entries(fresh, policy, flow.phone_key, now_ms))
+    spread = None if pace is None else pace.spread
+    drafts = draft_entries(fresh, policy, flow.phone_key, now_ms, spread)
+    prepared = await prepare(flow, target, drafts, pace)
 
     results, placings = await in_transaction(flow.database, lambda on: write(flow, target, prepared, on))
-    await flow.place(placings, now_ms)
+    await place(flow, target, prepared, placings)
     written = iter(results)
     return [next(written) if is_first else DUPLICATE for is_first in first]
 
@@ -70,8 +75,8 @@ async def agent_of(flow: Flow, target: Target) -> AgentPolicy | None:
     return agent
 
 
-async def prepare(flow: Flow, target: Target, drafts: Drafts) -> Prepared:
-    """Make the places and lanes that the drafts need; runs before the transaction."""
+async def prepare(flow: Flow, target: Target, drafts: Drafts, pace: Pace | None = None) -> Prepared:
+    """Make the places and lanes that the drafts need, and room on the wheel; runs before the transaction."""
     places = await flow.places.ids_of(drafts.places)
     ids = [places[place] for place in drafts.places]
     place_ids = [ids[at] for at in drafts.leads.places]
@@ -82,17 +87,25 @@ async def prepare(flow: Flow, target: Target, drafts: Drafts) -> Prepared:
         refs = await flow.lanes.ensure(keys.values(), drafts.now_ms)
         by_pair = {pair: refs[key] for pair, key in keys.items()}
         lanes = [by_pair[pair] for pair in wanted]
-    return Prepared(drafts, place_ids, lanes)
+    room = None
+    if pace is not None and pace.max_per_min is not None:
+        room = await flow.stock.take(pace.batch_id, pace.max_per_min, len(drafts), drafts.now_ms)
+    return Prepared(drafts, place_ids, lanes, pace, room)
 
 
 async def write(
     flow: Flow, target: Target, prepared: Prepared, on: Connection
 ) -> tuple[list[Enrolled], list[Placing]]:
     """Write drafts inside the caller's transaction; no two of them mean the same lead. Answers a result for
-    each and what belongs on the wheel, which the caller places after its commit."""
+    each and what belongs on the wheel, which the caller hands to `place` after its commit.
+
+    Raises Refused when the batch was canceled meanwhile.
+    """
     drafts = prepared.drafts
     if not len(drafts):
         return [], []
+    if target.batch_id:
+        prepared.outdated = await pace_of(flow, target.batch_id, on) != prepared.pace
     made = await _make_leads(flow, target, prepared, on)
     created = [phone in made for phone in drafts.leads.phones]
     results: list[Enrolled] = []
@@ -106,12 +119,13 @@ async def write(
             lanes = [lane for lane, is_new in zip(prepared.lanes, created, strict=True) if is_new]
             lead_ids = [made[phone] for phone in new.leads.phones]
             loop_ids, placings = await start_loops(
-                flow, target, new, new.loops, lead_ids, [1] * len(new), lanes, on
+                flow, target, new, new.loops, lead_ids, [1] * len(new), lanes, prepared.room, on
             )
     known: dict[int, Enrolled] = {}
     if not all(created):
         rest = [at for at, is_new in enumerate(created) if not is_new]
-        known, more = await meet_known(flow, target, prepared, rest, on)
+        left = None if prepared.room is None else max(0, prepared.room - len(placings))
+        known, more = await meet_known(flow, target, prepared, rest, left, on)
         placings += more
     for at, phone in enumerate(drafts.leads.phones):
         lead_id = made.get(phone)
@@ -121,6 +135,15 @@ async def write(
             loop_id = loop_ids[lead_id] if next_ats[at] is not None else None
             results.append(Enrolled("created", lead_id, loop_id, next_ats[at]))
     return results, placings
+
+
+async def place(flow: Flow, target: Target, prepared: Prepared, placings: Sequence[Placing]) -> None:
+    """Put what `write` answered on the wheel, after its commit. Where the batch's pace was changed while the
+    drafts were on their way, they follow it now."""
+    now_ms = prepared.drafts.now_ms
+    await flow.place(placings, now_ms)
+    if prepared.outdated and target.agent_id is not None:
+        await respread(flow, await pace_of(flow, target.batch_id), target.agent_id, now_ms)
 
 
 async def _make_leads(flow: Flow, target: Target, prepared: Prepared, on: Connection) -> dict[str, int]:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scheduler.domain.model import Lead, Loop, Place, Priority
+from scheduler.domain.model import Lead, Place, Priority
 from scheduler.domain.numbers import place_of
 from scheduler.domain.places import combine
-from scheduler.domain.planner import plan
+from scheduler.domain.spread import Spread
 from scheduler.domain.time import Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.context import Flow
-from scheduler.flow.drafts import LeadColumns, LoopColumns, append_plan
+from scheduler.flow.drafts import LeadColumns, LoopColumns, Starts, append_plan
 from scheduler.flow.enrolment import (
     DUPLICATE,
     SUPPRESSED,
@@ -72,9 +72,10 @@ class Change(msgspec.Struct):
 
 
 async def meet_known(
-    flow: Flow, target: Target, prepared: Prepared, rows: Sequence[int], on: Connection
+    flow: Flow, target: Target, prepared: Prepared, rows: Sequence[int], room: int | None, on: Connection
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
-    """Results for those rows of the drafts that made no lead, by row, and what belongs on the wheel.
+    """Results for those rows of the drafts that made no lead, by row, and what belongs on the wheel, of a
+    paced batch `room` loops at most.
 
     Locks the leads they mean, in id order.
     """
@@ -124,7 +125,7 @@ async def meet_known(
                 results[at] = _result("updated", row)
     placings: list[Placing] = []
     if unenrolled:
-        started, placings = await _start(flow, target, prepared, unenrolled, on)
+        started, placings = await _start(flow, target, prepared, unenrolled, room, on)
         results |= started
         changes += [change for _, _, change in unenrolled]
     if changes:
@@ -211,6 +212,7 @@ async def _start(
     target: Target,
     prepared: Prepared,
     unenrolled: Sequence[tuple[int, Row, Change]],
+    room: int | None,
     on: Connection,
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
     """Start the first loop of known leads; they may have been called in another way: their contacts count."""
@@ -219,7 +221,9 @@ async def _start(
     drafts = msgspec.structs.replace(prepared.drafts, policy_version=agent.policy.version)
     loops = LoopColumns(*([] for _ in LoopColumns.__struct_fields__))
     keys = []
-    for _, row, change in unenrolled:
+    spread = Spread() if prepared.pace is None else prepared.pace.spread
+    starts = Starts(spread, agent.policy, drafts.now_ms)
+    for at, row, change in unenrolled:
         place: Place = await flow.places.get(change.place_id)
         priority = Priority(change.priority)
         lead = Lead(
@@ -229,7 +233,8 @@ async def _start(
             contacts=to_ms_tuple(row["contacts"]),
             consent=change.consent is not None,
         )
-        append_plan(loops, plan(Loop(drafts.now_ms), agent.policy, lead, None, drafts.now_ms), priority)
+        ordinal = None if drafts.ordinals is None else drafts.ordinals[at]
+        append_plan(loops, starts.plan(lead, ordinal, drafts.now_ms), priority)
         keys.append(LaneKey(target.agent_id, loops.lane_classes[-1], target.batch_id, change.place_id))
         change.status = lead_status(loops.end_reasons[-1])
         change.agent_id, change.batch_id = target.agent_id, target.batch_id or None
@@ -237,7 +242,7 @@ async def _start(
     lead_ids = [change.lead_id for _, _, change in unenrolled]
     versions = [change.version for _, _, change in unenrolled]
     by_lead, placings = await start_loops(
-        flow, target, drafts, loops, lead_ids, versions, [refs[key] for key in keys], on
+        flow, target, drafts, loops, lead_ids, versions, [refs[key] for key in keys], room, on
     )
     results = {}
     for (at, _, change), next_at_ms in zip(unenrolled, loops.next_ats_ms, strict=True):

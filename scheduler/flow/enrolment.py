@@ -7,11 +7,13 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from scheduler.domain.model import LaneClass
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts, LoopColumns
 from scheduler.flow.facts import LEAD_STATUS_AT_END
 from scheduler.flow.lanes import LaneRef
+from scheduler.flow.throttle import Pace
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
 from scheduler.wheel import Placing
@@ -30,11 +32,18 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct):
-    """Drafts with their places and, row by row, their lanes known to the ledger."""
+    """Drafts with their places and, row by row, their lanes known to the ledger.
+
+    `pace`: their batch's, when they were drafted. `room`: how many of them may be put on the wheel at once,
+    where a pace limits that. `outdated`: the batch had another pace when they were written.
+    """
 
     drafts: Drafts
     place_ids: list[int]
     lanes: list[LaneRef]
+    pace: Pace | None = None
+    room: int | None = None
+    outdated: bool = False
 
 
 class Enrolled(msgspec.Struct, frozen=True):
@@ -71,9 +80,13 @@ async def start_loops(
     lead_ids: Sequence[int],
     lead_versions: Sequence[int],
     lanes: Sequence[LaneRef],
+    room: int | None,
     on: Connection,
 ) -> tuple[dict[int, int], list[Placing]]:
-    """Insert first loops; answers their ids by lead, and what is due within the horizon."""
+    """Insert first loops; answers their ids by lead, and what belongs on the wheel: what is due within the
+    horizon, of the bulk of a paced batch `room` loops at most. The rest of that is held back."""
+    near = [at_ms is not None and flow.within_horizon(at_ms, drafts.now_ms) for at_ms in loops.next_ats_ms]
+    held = [False] * len(near) if room is None else _held(loops, near, room)
     rows = await flow.database.fetch(
         "enrol_loops",
         target.account_id,
@@ -91,12 +104,26 @@ async def start_loops(
         loops.channels,
         loops.whys,
         loops.end_reasons,
+        held,
         on=on,
     )
     by_lead: dict[int, int] = {row["lead_id"]: row["loop_id"] for row in rows}
     placings = [
         Placing(lane.shard, lane.lane_id, by_lead[lead_id], at_ms, 0)
-        for at_ms, lead_id, lane in zip(loops.next_ats_ms, lead_ids, lanes, strict=True)
-        if at_ms is not None and flow.within_horizon(at_ms, drafts.now_ms)
+        for at_ms, lead_id, lane, is_near, is_held in zip(
+            loops.next_ats_ms, lead_ids, lanes, near, held, strict=True
+        )
+        if at_ms is not None and is_near and not is_held
     ]
     return by_lead, placings
+
+
+def _held(loops: LoopColumns, near: Sequence[bool], room: int) -> list[bool]:
+    """Which of them are kept off the wheel, the first `room` of the near ones excepted."""
+    held = []
+    for at_ms, lane_class, is_near in zip(loops.next_ats_ms, loops.lane_classes, near, strict=True):
+        bulk = at_ms is not None and lane_class == LaneClass.BULK
+        goes = bulk and is_near and room > 0
+        room -= goes
+        held.append(bulk and not goes)
+    return held

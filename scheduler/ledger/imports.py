@@ -44,6 +44,17 @@ class Reject(msgspec.Struct, frozen=True):
     cells: list[str]
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """An import and its batch. `rows_before`: what other files brought the batch; `throttle_before` and
+    `throttle`: its pace before and now, as stored."""
+
+    import_id: int
+    batch_id: int
+    rows_before: int
+    throttle_before: str
+    throttle: str
+
+
 async def begin_import(
     database: Database,
     *,
@@ -51,19 +62,19 @@ async def begin_import(
     agent_id: int,
     batch: str,
     priority: str,
-    max_per_min: float | None,
+    throttle: str,
     columns: Sequence[str],
     now_ms: Ms,
-) -> tuple[int, int]:
-    """Open the batch of that name, made if it is new, and a new import; answers (import_id, batch_id).
+) -> Begun:
+    """Open the batch of that name, made if it is new, and a new import. `throttle`: JSON of what is stated of
+    the batch's pace, which holds from now on.
 
     Raises Refused when the batch is canceled or belongs to another agent.
     """
-    throttle = {} if max_per_min is None else {"max_per_min": max_per_min}
     now = to_datetime(now_ms)
     async with database.transaction() as on:
         row = await database.fetch_row(
-            "import_batch", account_id, agent_id, batch, priority, _encode(throttle).decode(), now, on=on
+            "import_batch", account_id, agent_id, batch, priority, throttle, now, on=on
         )
         assert row is not None
         if row["agent_id"] != agent_id:
@@ -84,7 +95,13 @@ async def begin_import(
             "import_begin", account_id, row["batch_id"], list(columns), now, on=on
         )
         assert begun is not None
-        return begun["import_id"], row["batch_id"]
+        return Begun(
+            begun["import_id"],
+            row["batch_id"],
+            row["rows_before"],
+            row["throttle_before"] or row["throttle"],
+            row["throttle"],
+        )
 
 
 async def advance_import(

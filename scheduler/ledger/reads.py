@@ -100,6 +100,13 @@ async def batch(database: Database, account_id: int, batch_id: int) -> Row:
     return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
 
 
+async def batches(
+    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    """Without their counts, which are a walk over their leads."""
+    return await database.fetch("read_batches", account_id, after, descending, limit)
+
+
 async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:
     """Its name and agent, without the counts."""
     return _found(await database.fetch_row("read_batch_head", account_id, batch_id), "batch")

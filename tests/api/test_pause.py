@@ -10,7 +10,7 @@ import pytest
 from scheduler.domain.time import MINUTE, SECOND
 from scheduler.errors import Refused
 from scheduler.flow.arm import arm
-from scheduler.flow.pause import resume_account
+from scheduler.flow.pause import Scope, resume
 from scheduler.ledger.audit import Actor
 from scheduler.wheel import Claimed
 from tests.api.builders import PERMIT_S, Site, a_lead
@@ -158,8 +158,12 @@ async def test_a_pause_that_comes_during_a_resume_is_not_lifted_by_it(site: Site
     object.__setattr__(site.flow, "place", paused_meanwhile)
 
     with pytest.raises(Refused):
-        await resume_account(
-            site.flow, site.clock, account_id=site.home.account_id, spread_over_s=60, actor=Actor("test")
+        await resume(
+            site.flow,
+            site.clock,
+            Scope("account", site.home.account_id, site.home.account_id),
+            spread_over_s=60,
+            actor=Actor("test"),
         )
 
     account = await (await site.get("/v1/account")).json()

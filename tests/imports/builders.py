@@ -15,12 +15,14 @@ from scheduler.flow.context import Flow
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
+from scheduler.flow.throttle import Throttle
 from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.ledger.database import Database
 from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
 
 NOON_ON_A_TUESDAY: Ms = 1_781_632_800_000  # 2026-06-16T18:00:00Z: 14:00 in New York, 11:00 in Los Angeles
+AT_ONCE = Throttle(spread_over_s=0)
 FOLLOWUP = {"enabled": True, "strategy": "followup"}
 AREAS = ("212", "305", "312", "303", "602", "415", "206", "214", "404", "617", "503", "702", "615", "801")
 EPOCH = "e1"
@@ -69,6 +71,7 @@ class Desk:
         chunk_rows: int = 50,
         workers: int | ImportWorkers = 0,
         layout: Layout | None = None,
+        throttle: Throttle = AT_ONCE,
         hear: Callable[[dict[str, Any]], None] = lambda line: None,
         **options: Any,
     ) -> ImportTotals:
@@ -92,6 +95,7 @@ class Desk:
             workers=workers if isinstance(workers, ImportWorkers) else None,
             report=report,
             layout=layout,
+            throttle=throttle,
             **options,
         )
 

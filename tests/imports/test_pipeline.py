@@ -17,6 +17,7 @@ from api.imports.reporting import masked
 from api.imports.workers import ImportWorkers
 from scheduler.domain.model import Priority
 from scheduler.errors import ImportRefused, NotFound, Refused
+from scheduler.flow.throttle import Throttle
 from scheduler.ledger.instants import to_ms
 from tests.imports.builders import Desk, adds_up, claimed, csv_file, in_chunks, lead_rows, phone
 
@@ -29,7 +30,7 @@ def counts(totals: ImportTotals) -> dict[str, int]:
 
 
 async def test_good_rows_become_leads_with_loops_in_the_batch_and_on_the_wheel(desk: Desk):
-    totals = await desk.take(csv_file(lead_rows(120)), consent="demo", max_per_min=60_000)
+    totals = await desk.take(csv_file(lead_rows(120)), consent="demo", throttle=Throttle(max_per_min=60_000))
 
     assert (totals.status, totals.rows, counts(totals)) == ("done", 120, {"created": 120})
     stored = await desk.rows(

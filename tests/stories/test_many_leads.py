@@ -10,7 +10,7 @@ from api.assembly import simulator
 from dialer.providers.simulated_model import Model
 from scheduler.clock import SteppedClock
 from scheduler.domain.time import HOUR, MINUTE, Ms
-from scheduler.flow.pause import pause_account, resume_account
+from scheduler.flow.pause import Scope, pause, resume
 from scheduler.ledger.accounts import create_agent
 from scheduler.settings import Settings
 from tests.builders import ACTOR, NOBODY_ANSWERS, TUESDAY_2PM, World, a_world, empty, phones, same_books
@@ -104,9 +104,8 @@ async def test_a_pause_in_the_middle_holds_everything_and_a_resume_goes_on(open_
     world = await open_world(model=NOBODY_ANSWERS, auto_dialer=FOUR_ATTEMPTS)
     await world.enrol(phones(40, EVERYWHERE))
     await play(world, stop_when=lambda: world.now_ms >= TUESDAY_2PM + 2 * HOUR)
-    await pause_account(
-        world.flow, world.clock, account_id=world.account_id, reason="test", actor=ACTOR, permit_s=0.01
-    )
+    account = Scope("account", world.account_id, world.account_id)
+    await pause(world.flow, world.clock, account, reason="test", actor=ACTOR, permit_s=0.01)
     paused_ms = world.now_ms
     before = world.provider.rings.total
 
@@ -117,9 +116,7 @@ async def test_a_pause_in_the_middle_holds_everything_and_a_resume_goes_on(open_
         assert await world.dial() == 0
     assert world.provider.rings.total == before
     resumed_ms = world.now_ms
-    moved = await resume_account(
-        world.flow, world.clock, account_id=world.account_id, spread_over_s=600, actor=ACTOR
-    )
+    moved = await resume(world.flow, world.clock, account, spread_over_s=600, actor=ACTOR)
     assert moved > 0
     assert await play(world)
 

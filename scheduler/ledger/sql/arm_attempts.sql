@@ -26,6 +26,9 @@ WITH claimed AS MATERIALIZED (
                WHEN ag.trunk_id IS NOT NULL AND (SELECT t.paused FROM trunk AS t
                                                  WHERE t.trunk_id = ag.trunk_id) THEN 'trunk_paused'
                WHEN lo.policy_version <> ag.policy_version OR lo.lead_version <> le.version THEN 'outdated'
+               WHEN lo.batch_id <> 0 AND lo.attempts = 0
+                    AND (SELECT (b.throttle ->> 'start_at')::timestamptz > $3 FROM batch AS b
+                         WHERE b.batch_id = lo.batch_id) THEN 'outdated'
                WHEN lo.next_at > $3 THEN 'early'
                WHEN lo.open_until - $6::interval < $3 THEN 'closed'
                WHEN (SELECT true FROM attempt AS busy
@@ -66,7 +69,7 @@ permits AS (
 ),
 dialing AS (
     UPDATE loop AS lo
-    SET status = 'dialing', next_at = NULL
+    SET status = 'dialing', next_at = NULL, held = false
     FROM armed AS a
     WHERE lo.loop_id = a.loop_id AND lo.status IN ('scheduled', 'waiting_callback')
 )

@@ -14,7 +14,7 @@ WITH planned AS (
 loops AS (
     UPDATE loop AS lo
     SET status = p.status, lane_id = p.lane_id, next_at = p.next_at, open_until = p.open_until,
-        next_kind = p.kind, next_step = p.step, next_channel = p.channel, why = p.why::json,
+        held = false, next_kind = p.kind, next_step = p.step, next_channel = p.channel, why = p.why::json,
         policy_version = p.policy_version, lead_version = p.lead_version, end_reason = p.end_reason,
         ended_at = CASE WHEN p.end_reason IS NOT NULL THEN $14::timestamptz END
     FROM planned AS p

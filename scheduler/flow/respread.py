@@ -1,0 +1,91 @@
+"""The first touches of a batch at new instants, when its pace became another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from scheduler.domain.calendars import calendar_of
+from scheduler.domain.model import LaneClass
+from scheduler.domain.spread import walk
+from scheduler.domain.time import Ms
+from scheduler.errors import DialwheelError
+from scheduler.flow.context import Flow
+from scheduler.flow.throttle import Pace
+from scheduler.ledger.contention import in_transaction
+from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.instants import to_ms
+from scheduler.wheel import Placing
+
+log = structlog.get_logger()
+
+CHUNK = 10_000
+"""Loops moved in one transaction."""
+
+
+async def respread(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> int:
+    """Move every first touch of the batch that is still to come to where the pace has it, live leads aside;
+    answers how many were moved.
+
+    Done again it moves them from now on. With the wheel away the arm refuses what it hands out at an instant
+    of before. Raises ServerUnavailable.
+    """
+    columns = await _stretches(flow, pace, agent_id, now_ms)
+    held = pace.max_per_min is not None
+    detail = pace.spread.text(now_ms) or "as fast as the batch's pace lets it"
+    moved, after, more = 0, 0, True
+
+    async def move(on: Connection) -> tuple[list[Row], list[Row]]:
+        found = await flow.database.fetch("batch_untouched", pace.batch_id, after, CHUNK, on=on)
+        loops = [row["loop_id"] for row in found]
+        rows = await flow.database.fetch("batch_respread", loops, moved, held, detail, *columns, on=on)
+        return found, rows
+
+    while more:
+        found, rows = await in_transaction(flow.database, move)
+        await (_withdraw(flow, rows, now_ms) if held else _place(flow, rows, now_ms))
+        moved += len(rows)
+        more = len(found) == CHUNK
+        after = max((row["loop_id"] for row in found), default=after)
+    return moved
+
+
+async def _stretches(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> Sequence[list[int]]:
+    """The open time of the batch's bulk lanes, as columns: lane, from, length, before, open until."""
+    policy = (await flow.policies.of_agent(agent_id)).policy
+    from_ms = pace.spread.from_ms(now_ms)
+    rows: list[tuple[int, ...]] = []
+    for lane in await flow.database.fetch("batch_lanes", pace.batch_id):
+        if lane["class"] == LaneClass.BULK:
+            calendar = calendar_of(policy, await flow.places.get(lane["place_id"]))
+            rows += [
+                (lane["lane_id"], part.from_ms, part.length_ms, part.before_ms, part.open_until_ms)
+                for part in walk(calendar, from_ms, pace.spread.over_ms).stretches
+            ]
+    return [list(column) for column in zip(*rows, strict=True)] or [[], [], [], [], []]
+
+
+async def _place(flow: Flow, rows: Sequence[Row], now_ms: Ms) -> None:
+    """What was on the wheel moves there, what has come into its reach is added."""
+    placings = []
+    for row in rows:
+        due_ms, was_ms = to_ms(row["next_at"]), to_ms(row["was_at"])
+        there = not row["was_held"] and flow.within_horizon(was_ms, now_ms)
+        if there or flow.within_horizon(due_ms, now_ms):
+            was_at_ms = was_ms if there else 0
+            placings.append(Placing(row["shard"], row["lane_id"], row["loop_id"], due_ms, was_at_ms))
+    await flow.place(placings, now_ms)
+
+
+async def _withdraw(flow: Flow, rows: Sequence[Row], now_ms: Ms) -> None:
+    """What is held back from now on leaves the wheel, so that its release finds it nowhere."""
+    there = [
+        (row["shard"], row["lane_id"], row["loop_id"])
+        for row in rows
+        if not row["was_held"] and flow.within_horizon(to_ms(row["was_at"]), now_ms)
+    ]
+    try:
+        await flow.wheel.withdraw(there, now_ms)
+    except DialwheelError as error:
+        log.warning("loops_not_withdrawn", loops=len(there), why=error.what)
