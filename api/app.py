@@ -69,11 +69,12 @@ def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunn
 
 
 async def _depths(deps: Deps) -> Depths:
-    shards = await wheel.depths(deps)
+    now_ms = deps.clock.now_ms()
+    counts = [await deps.flow.wheel.counts(shard, now_ms) for shard in range(deps.settings.shards)]
     return Depths(
-        depth=sum(shard.depth for shard in shards),
-        overdue=sum(shard.overdue for shard in shards),
-        in_flight=sum(shard.in_flight for shard in shards),
+        depth=sum(shard.waiting for shard in counts),
+        overdue=sum(shard.overdue for shard in counts),
+        in_flight=sum(shard.in_call for shard in counts),
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
+from scheduler.insight.wheel_view import WheelViewer
 from scheduler.metrics import Metrics
 from scheduler.public_ids import PublicIds
 from scheduler.settings import Settings
@@ -37,3 +38,7 @@ class Deps:
     @cached_property
     def ids(self) -> PublicIds:
         return PublicIds(self.id_key)
+
+    @cached_property
+    def wheel_viewer(self) -> WheelViewer:
+        return WheelViewer(self.flow, self.clock)

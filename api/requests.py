@@ -126,3 +126,17 @@ class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 class ErrorsQuery(msgspec.Struct, forbid_unknown_fields=True):
     format: Literal["csv", "ndjson"] | None = None
+
+
+class WheelQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`lanes`: how many are shown one by one."""
+
+    lanes: Annotated[int, Meta(ge=0, le=200)] = 20
+
+
+class SlotsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """From now for a day by quarters of an hour, unless told otherwise."""
+
+    from_: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="from")
+    to: Annotated[datetime, Meta(tz=True)] | None = None
+    bucket_s: Annotated[int, Meta(ge=1, le=31_622_400)] = 900

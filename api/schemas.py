@@ -232,30 +232,6 @@ class BatchHead(msgspec.Struct):
     errors_url: str
 
 
-class ShardDepth(msgspec.Struct):
-    shard: int
-    depth: int
-    held: int
-    overdue: int
-    in_flight: int
-    leased: int
-    lanes: int
-
-
-class Wheel(msgspec.Struct):
-    """How full the wheel is: attempts within the horizon; of these `held` by hours or a pause, and `overdue`;
-    `in_flight` calls under way; `leased` by dialers at this moment."""
-
-    object: str
-    at: str
-    depth: int
-    held: int
-    overdue: int
-    in_flight: int
-    leased: int
-    shards: list[ShardDepth]
-
-
 class DncEntry(msgspec.Struct):
     """A phone that this account never calls; `effective_at` is when that was certain."""
 

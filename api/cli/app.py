@@ -67,14 +67,19 @@ def make_app() -> App:
                       help_prologue=_examples("config show", "config show --json")),
         "keys": App(name="keys", help="Keys to the HTTP API.",
                     help_prologue=_examples("keys create", "keys create --scopes read")),
+        "wheel": App(name="wheel", help="See the wheel, and build it anew.",
+                     help_prologue=_examples("wheel", "wheel rebuild --yes")),
     }  # fmt: skip
     for group in groups.values():
         app.command(group)
     for name, (function, first, second) in COMMANDS.items():
         parent, _, leaf = name.rpartition(" ")
-        (groups[parent] if parent else app).command(
-            function, name=leaf, help_prologue=_examples(first, second)
-        )
+        if leaf in groups:
+            groups[leaf].default(function)
+        else:
+            (groups[parent] if parent else app).command(
+                function, name=leaf, help_prologue=_examples(first, second)
+            )
     return app
 
 
@@ -87,9 +92,7 @@ def _usage(error: CycloptsError) -> UsageError:
     chain = " ".join(error.command_chain or ())
     if isinstance(error, UnknownCommandError):
         word = (error.unused_tokens or [""])[0]
-        names = [name.split(" ") for name in COMMANDS]
-        known = {parts[1] if chain else parts[0] for parts in names if not chain or parts[0] == chain}
-        near = get_close_matches(word, known, n=1)
+        near = get_close_matches(word, _names(chain), n=1)
         spoken = f"{chain} {word}".strip()
         if near:
             return UsageError(
@@ -102,9 +105,17 @@ def _usage(error: CycloptsError) -> UsageError:
         )
     if isinstance(error, UnusedCliTokensError):
         words = " ".join(error.unused_tokens or ())
+        if near := get_close_matches(words, _names(chain), n=1):
+            return UsageError(f'no command "{chain} {words}". Did you mean: dialwheel {chain} {near[0]}')
         why = f"dialwheel {chain} takes no more"
         return UsageError(f"too many words: {words}", why, f"see: dialwheel {chain} --help")
     what, colon, why = str(error).rstrip(".").partition(": ")
     if not colon or isinstance(error, UnknownOptionError):
         what, why = what + colon + why, f"dialwheel {chain} does not understand it".replace("  ", " ")
     return UsageError(what[:1].lower() + what[1:], why, f"see: dialwheel {chain} --help".replace("  ", " "))
+
+
+def _names(chain: str) -> set[str]:
+    """What may follow after `dialwheel` and the words of `chain`."""
+    begin = f"{chain} " if chain else ""
+    return {name.removeprefix(begin).split(" ")[0] for name in COMMANDS if name.startswith(begin)}

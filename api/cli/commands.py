@@ -202,6 +202,45 @@ def resume(*, spread_over_s: int | None = None, session: Given) -> int:
     return resume_dialing(session, spread_over_s)
 
 
+def wheel(*, lanes: int = 10, session: Given) -> int:
+    """What waits on the wheel and why, what is due when, how dialing goes.
+
+    Parameters
+    ----------
+    lanes
+        How many lanes to show, those with most that is due first; 200 at most.
+    """
+    from api.cli.wheel import show_wheel
+
+    return show_wheel(session, lanes)
+
+
+def wheel_rebuild(*, shard: int | None = None, session: Given) -> int:
+    """Wipe the wheel and build it anew from the ledger; nothing is lost, nothing is claimed meanwhile.
+
+    Parameters
+    ----------
+    shard
+        Only this one; they are counted from 0.
+    """
+    from api.cli.wheel_work import rebuild_wheel
+
+    return rebuild_wheel(session, shard)
+
+
+def wheel_reshard(*, shards: int, session: Given) -> int:
+    """Spread the accounts over another number of shards: the wheel is built anew.
+
+    Parameters
+    ----------
+    shards
+        How many there shall be.
+    """
+    from api.cli.wheel_work import reshard_wheel
+
+    return reshard_wheel(session, shards)
+
+
 def demo(
     *,
     until_done: Annotated[bool, Switch] = False,
@@ -277,6 +316,9 @@ COMMANDS: dict[str, tuple[Shell, str, str]] = {
     "preview": (preview, "preview five-step.json", "preview - --json < five-step.json"),
     "pause": (pause, 'pause "carrier outage"', 'pause "trying it" --json'),
     "resume": (resume, "resume", "resume --spread-over-s 1200"),
+    "wheel": (wheel, "wheel", "wheel --lanes 50 --json"),
+    "wheel rebuild": (wheel_rebuild, "wheel rebuild", "wheel rebuild --shard 0 --yes"),
+    "wheel reshard": (wheel_reshard, "wheel reshard --shards 4", "wheel reshard --shards 1 --yes --json"),
     "api": (api, "api", "api --data-dir /var/lib/dialwheel"),
     "scheduler": (scheduler, "scheduler", "scheduler --quiet"),
     "dialer": (dialer, "dialer", "dialer --quiet"),

@@ -8,6 +8,7 @@ from typing import Any
 from api.cli.client import ApiClient, find_dialwheel
 from api.cli.exits import OK, TRY_LATER
 from api.cli.session import Session, styled
+from api.cli.wheel import plain_rows, summary_lines
 from scheduler.errors import UsageError
 
 MARKS = {True: ("ok", "32"), False: ("DOWN", "31")}
@@ -17,18 +18,17 @@ def show_status(session: Session) -> int:
     """Parts and counts. The exit code says whether all parts are ready."""
     client = find_dialwheel(session)
     ready, parts = client.readiness()
-    wheel = client.get("/v1/wheel")
+    wheel = client.get("/v1/wheel", lanes=0)
     checks = parts.get("checks", [])
-    rows = _rows("", wheel)
     lines = [f"  {client.url}  {styled('ready', '32') if ready else styled('not ready', '31')}"]
     for check in checks:
         word, code = MARKS[check["ok"]]
         lines.append(f"  {styled(f'{word:<4}', code)}  {check['name']:<10}  {check['detail']}")
-    lines += [f"  wheel.{name:<24}  {cell}" for name, cell in rows]
+    lines += summary_lines(wheel)
     session.answer(
         {"url": client.url, "ready": ready, "checks": checks, "wheel": wheel},
         lines,
-        plain=[*((check["name"], check["ok"], check["detail"]) for check in checks), *rows],
+        plain=[*((check["name"], check["ok"], check["detail"]) for check in checks), *plain_rows(wheel)],
     )
     return OK if ready else TRY_LATER
 
@@ -78,24 +78,3 @@ def all_of(client: ApiClient, path: str) -> Iterator[dict[str, Any]]:
         cursor = page.get("next_cursor")
         if not cursor:
             return
-
-
-def _rows(prefix: str, value: Any) -> list[tuple[str, str]]:
-    """A JSON object as name and text, nested names joined by dots."""
-    rows: list[tuple[str, str]] = []
-    for name, cell in value.items() if isinstance(value, dict) else ():
-        if isinstance(cell, dict):
-            rows += _rows(f"{prefix}{name}.", cell)
-        elif isinstance(cell, list):
-            for number, one in enumerate(cell):
-                label = one.get("name", str(number)) if isinstance(one, dict) else str(number)
-                rest = (
-                    {key: part for key, part in one.items() if key != "name"}
-                    if isinstance(one, dict)
-                    else one
-                )
-                rows += _rows(f"{prefix}{name}.{label}.", rest) if isinstance(rest, dict) else [
-                    (f"{prefix}{name}.{label}", str(rest))]  # fmt: skip
-        else:
-            rows.append((prefix + name, "–" if cell is None else str(cell)))
-    return rows

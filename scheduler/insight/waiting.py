@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -15,10 +16,10 @@ _CLASS_ORDER = {"live": 0, "callback": 1, "follow-up": 2, "bulk": 3}
 class Reasons(msgspec.Struct):
     """Waiting loops by what keeps them.
 
-    `later`: in the ledger alone: beyond the wheel's horizon, more than their pace lets out within it, or with
-    a dialer just now. `not_due`: on the wheel, not due. The others are due: `ready` may be claimed now;
-    `hours` are closed, `pause` is somebody's will; `concurrency`, `pace` and `budget` say which limit of a
-    gate has nothing left for them; `unshaped` wait for a rule, which a scheduler brings within a minute.
+    `later`: in the ledger alone and not due, or with a dialer just now. `not_due`: on the wheel, not due. The
+    others are due: `ready` may be claimed now; `hours` are closed, `pause` is somebody's will; `concurrency`,
+    `pace` and `budget` say which limit of a gate has nothing left for them; `unshaped` wait for a rule, which
+    a scheduler brings within a minute.
     """
 
     ready: int = 0
@@ -64,16 +65,25 @@ class _Limit(msgspec.Struct):
     until_ms: Ms | None
 
 
-def why_waiting(lanes: Iterable[LaneNow], gates: Mapping[str, GateNow], now_ms: Ms) -> list[LaneWhy]:
+def why_waiting(
+    lanes: Iterable[LaneNow],
+    gates: Mapping[str, GateNow],
+    now_ms: Ms,
+    *,
+    held_back: Mapping[int, int] = MappingProxyType({}),
+) -> list[LaneWhy]:
     """Each lane with its loops by reason, in the order in which lanes are served.
 
     What gates have left is dealt out in that order, live lanes first and the oldest work first within a
     class: so much is ready, the rest waits for the limit that lets least through, of equals the one that is
     shut longest.
-    A pause is told before closed hours, and both before limits.
+    A pause is told before closed hours, and both before limits. `held_back`: loops of a lane that are due and
+    kept in the ledger, as there is more on the wheel already than their batch's pace lets out.
     """
     limits = {name: _limits(gate) for name, gate in gates.items()}
-    return [_why(lane, gates, limits, now_ms) for lane in sorted(lanes, key=_turn)]
+    return [
+        _why(lane, gates, limits, held_back.get(lane.lane_id, 0), now_ms) for lane in sorted(lanes, key=_turn)
+    ]
 
 
 def _turn(lane: LaneNow) -> tuple[int, Ms, int]:
@@ -81,22 +91,22 @@ def _turn(lane: LaneNow) -> tuple[int, Ms, int]:
 
 
 def _why(
-    lane: LaneNow, gates: Mapping[str, GateNow], limits: Mapping[str, list[_Limit]], now_ms: Ms
+    lane: LaneNow, gates: Mapping[str, GateNow], limits: Mapping[str, list[_Limit]], held: int, now_ms: Ms
 ) -> LaneWhy:
     reasons = Reasons(not_due=lane.waiting - lane.due)
-    if not lane.due:
+    if not lane.due + held:
         return LaneWhy(lane, reasons, None)
     if shut := _shut(lane, [gates[name] for name in lane.gates], now_ms):
-        setattr(reasons, shut, lane.due)
+        setattr(reasons, shut, lane.due + held)
         return LaneWhy(lane, reasons, lane.opens_at_ms if shut == "hours" else None)
     passed = [limit for name in lane.gates for limit in limits[name]]
     reasons.ready = min([lane.due, *(limit.left for limit in passed)])
-    if reasons.ready == lane.due:
-        until_ms = None
-    else:
+    until_ms = None
+    if reasons.ready < lane.due:
         tightest = max((limit for limit in passed if limit.left == reasons.ready), key=_shut_longest)
         setattr(reasons, tightest.reason, lane.due - reasons.ready)
         until_ms = tightest.until_ms
+    reasons.pace += held
     for limit in passed:
         limit.left -= reasons.ready
     return LaneWhy(lane, reasons, until_ms)

@@ -236,15 +236,6 @@ async def test_a_lost_wheel_or_ledger_is_alive_but_not_ready(site: Site):
     assert (await site.client.get("/livez")).status == 200
 
 
-async def test_the_wheel_counts_what_waits(site: Site):
-    await site.post("/v1/leads", a_lead(agent_id=site.agent))
-
-    wheel = await (await site.get("/v1/wheel")).json()
-
-    assert (wheel["depth"], wheel["in_flight"]) == (1, 0)
-    assert wheel["shards"][0]["depth"] == 1
-
-
 async def test_metrics_name_routes_and_never_paths_phones_or_tenants(site: Site, aiohttp_client: Any):
     """I25; API 8."""
     lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent))).json()
