@@ -14,6 +14,8 @@ from scheduler.domain.jitter import draw
 from scheduler.domain.time import Ms
 
 FIXED = "fixed"
+SPENT = "every caller id of the agent's pool has made its calls of the day, or rests"
+"""What people read of a call that waits for a number."""
 
 
 class CallerId(msgspec.Struct):

@@ -48,6 +48,11 @@ def combine(number: Place, stated_zone: str | None, stated_region: str | None) -
     return Place(tuple(sorted(zones)), tuple(sorted({*number.regions, *stated})), own_zones, "stated")
 
 
+def find_region(text: str) -> str | None:
+    """The region that a code or a name means: `US-NY`, `ny`, `New York`, `GB`; None for what means none."""
+    return _names().get(" ".join(text.upper().split()))
+
+
 def _stated_regions(text: str | None, number: Place) -> tuple[str, ...]:
     """The regions that a stated `US-FL`, `FL`, `Florida`, `CA-BC`, `Ontario` or `GB` means.
 

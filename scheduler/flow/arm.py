@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from scheduler.domain import rules
+from scheduler.domain import caller_ids, rules
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import DialwheelError
 from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
@@ -34,7 +34,6 @@ WANTS_CALLER_ID = "caller_id_wanted"
 """The refusal of a loop that nothing forbids, and whose number is still to be chosen."""
 
 SPENT = "caller_ids_spent"
-SPENT_WORDS = "every caller id of the agent's pool has made its calls of the day, or rests"
 HELD = frozenset({"account_paused", "agent_paused", "batch_paused", "trunk_paused", "early"})
 
 BUSY_PAUSE_MS: Ms = 60 * SECOND
@@ -183,7 +182,7 @@ async def _with_caller_ids(
     for until_ms in set(choice.spent.values()):
         loops = [loop_id for loop_id, at_ms in choice.spent.items() if at_ms == until_ms]
         placings += await replan_loops(
-            flow, ledger, loops, now_ms, on, not_before_ms=until_ms, held_by=SPENT_WORDS
+            flow, ledger, loops, now_ms, on, not_before_ms=until_ms, held_by=caller_ids.SPENT
         )
     return placings, got, [row for row in wanting if row["loop_id"] in choice.spent]
 

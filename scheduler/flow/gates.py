@@ -44,6 +44,11 @@ class Gates:
         self._burst_s = burst_s
         self._shards = shards
         self._budgeted: dict[str, Gate] = {}  # as this process last set them
+        self._renew_ms: Ms | None = None
+
+    def resize(self, shards: int) -> None:
+        """The accounts were spread over another number of shards."""
+        self._shards = shards
 
     async def routes(self, agent_ids: Collection[int] | None = None) -> dict[int, Route]:
         """The routes of these agents, or of all."""
@@ -73,12 +78,17 @@ class Gates:
         if pools:
             await self._set_budgets(await self._budgets(pools, now_ms), now_ms)
 
+    def renewal_due(self, now_ms: Ms) -> bool:
+        """Whether a budget has renewed since `refresh_budgets`."""
+        return self._renew_ms is not None and now_ms >= self._renew_ms
+
     async def refresh_budgets(self, now_ms: Ms) -> None:
         """Set every budget anew: a claim that was lost with its dialer has spent what nobody called.
 
         One that was spent and still is stays as it is, so that the lanes behind it are left alone.
         """
         gates = await self._budgets(None, now_ms)
+        self._renew_ms = min((gate.renews_at_ms for gate in gates if gate.renews_at_ms), default=None)
         await self._set_budgets([g for g in gates if g.left or self._budgeted.get(g.gate) != g], now_ms)
 
     async def _set_budgets(self, gates: list[Gate], now_ms: Ms) -> None:

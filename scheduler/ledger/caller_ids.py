@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from scheduler.domain.caller_ids import CallerId
 from scheduler.domain.localtime import day_of, day_start
 from scheduler.domain.time import Ms
-from scheduler.ledger.database import Connection, Database
-from scheduler.ledger.instants import to_date, to_ms_or_none
+from scheduler.errors import LedgerRefused, NotFound
+from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_date, to_datetime, to_ms_or_none
+from scheduler.ledger.refusals import refusing
+from scheduler.ledger.trunks import encode_changes
+
+PHONE_TAKEN = "the account has a caller id of that number already"
+NAME_TAKEN = "there is a pool of that name already"
+IN_A_POOL = "the caller id is in a pool"
+POOL_IN_USE = "an agent's calls go out by this pool"
 
 
 class PoolDay(msgspec.Struct, frozen=True):
@@ -78,3 +88,120 @@ async def count_calls(
         on=on,
     )
     return {row["caller_id_id"] for row in rows}
+
+
+async def caller_ids(
+    database: Database, account_id: int, day: int, *, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    """`day`: the account's, for what each was used on it."""
+    return await database.fetch("caller_id_page", account_id, None, after, descending, limit, to_date(day))
+
+
+async def caller_id(database: Database, account_id: int, caller_id_id: int, day: int) -> Row:
+    """Raises NotFound."""
+    rows = await database.fetch("caller_id_page", account_id, [caller_id_id], None, False, 1, to_date(day))
+    return _found(rows, "caller id")
+
+
+async def create_caller_id(
+    database: Database,
+    on: Connection | None = None,
+    *,
+    account_id: int,
+    phone: str,
+    daily_cap: int,
+    now_ms: Ms,
+    region: str | None = None,
+    rest_until: datetime | None = None,
+    status: str = "active",
+) -> int:
+    """Answers its id. `phone` in E.164. Raises Refused (`state-conflict`) for a number that is there."""
+    values = (account_id, phone, region, daily_cap, rest_until, status, to_datetime(now_ms))
+    with refusing(taken=PHONE_TAKEN):
+        rows = await database.fetch("caller_id_create", *values, on=on)
+    return int(rows[0]["caller_id_id"])
+
+
+async def change_caller_id(
+    database: Database,
+    on: Connection,
+    account_id: int,
+    caller_id_id: int,
+    changes: dict[str, Any],
+    now_ms: Ms,
+) -> Row:
+    """Set the fields that `changes` names; answers them all as they were, and its pool. Raises NotFound."""
+    values = (account_id, caller_id_id, encode_changes(changes), to_datetime(now_ms))
+    return _found(await database.fetch("caller_id_change", *values, on=on), "caller id")
+
+
+async def delete_caller_id(database: Database, on: Connection, account_id: int, caller_id_id: int) -> None:
+    """Raises NotFound; Refused (`in-use`) while it is in a pool."""
+    with refusing(taken=PHONE_TAKEN, in_use=IN_A_POOL):
+        _found(await database.fetch("caller_id_delete", account_id, caller_id_id, on=on), "caller id")
+
+
+async def pools(
+    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    return await database.fetch("caller_id_pool_page", account_id, None, after, descending, limit)
+
+
+async def pool(database: Database, account_id: int, pool_id: int) -> Row:
+    """Raises NotFound."""
+    rows = await database.fetch("caller_id_pool_page", account_id, [pool_id], None, False, 1)
+    return _found(rows, "caller id pool")
+
+
+async def create_pool(
+    database: Database,
+    on: Connection,
+    *,
+    account_id: int,
+    name: str,
+    strategy: str,
+    caller_id_ids: Sequence[int],
+    now_ms: Ms,
+) -> int:
+    """Answers its id. Raises Refused when the name is taken or a number is in another pool; LedgerRefused for
+    a number that the account does not have."""
+    with refusing(taken=NAME_TAKEN):
+        rows = await database.fetch(
+            "caller_id_pool_create", account_id, name, strategy, to_datetime(now_ms), on=on
+        )
+    pool_id = int(rows[0]["caller_id_pool_id"])
+    await fill_pool(database, on, account_id, pool_id, caller_id_ids)
+    return pool_id
+
+
+async def change_pool(
+    database: Database, on: Connection, account_id: int, pool_id: int, changes: dict[str, Any], now_ms: Ms
+) -> Row:
+    """Set name and strategy where `changes` names them; answers them as they were. Raises NotFound, Refused."""
+    values = (account_id, pool_id, encode_changes(changes), to_datetime(now_ms))
+    with refusing(taken=NAME_TAKEN):
+        return _found(await database.fetch("caller_id_pool_change", *values, on=on), "caller id pool")
+
+
+async def fill_pool(
+    database: Database, on: Connection, account_id: int, pool_id: int, caller_id_ids: Sequence[int]
+) -> None:
+    """Make these the pool's numbers, in this order. Raises Refused (`state-conflict`) when one is in another
+    pool, LedgerRefused for one that the account does not have."""
+    await database.execute("caller_id_pool_empty", account_id, pool_id, on=on)
+    with refusing(taken=f"{IN_A_POOL} already"):
+        filled = await database.fetch("caller_id_pool_fill", account_id, pool_id, list(caller_id_ids), on=on)
+    if len(filled) != len(caller_id_ids):
+        raise LedgerRefused("no such caller id")
+
+
+async def delete_pool(database: Database, on: Connection, account_id: int, pool_id: int) -> None:
+    """Its numbers stay. Raises NotFound; Refused (`in-use`) while an agent has it."""
+    with refusing(taken=NAME_TAKEN, in_use=POOL_IN_USE):
+        _found(await database.fetch("caller_id_pool_delete", account_id, pool_id, on=on), "caller id pool")
+
+
+def _found(rows: list[Row], what: str) -> Row:
+    if not rows:
+        raise NotFound(f"no such {what}")
+    return rows[0]

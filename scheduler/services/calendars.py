@@ -34,8 +34,9 @@ class Calendars:
         reload_due = self._loaded_ms is None or now_ms - self._loaded_ms >= self._reload_ms
         if reload_due:
             await self._flow.lanes.load()
-            await self._flow.lanes.gates.refresh_budgets(now_ms)
             self._loaded_ms = now_ms
+        if reload_due or self._flow.lanes.gates.renewal_due(now_ms):
+            await self._flow.lanes.gates.refresh_budgets(now_ms)
         lanes = self._flow.lanes.known()
         if now_ms < self._next_ms and len(lanes) == self._lanes_seen and not reload_due:
             await self._flow.lanes.shape_rest(now_ms)

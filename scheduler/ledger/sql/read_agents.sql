@@ -1,7 +1,8 @@
 -- read_agents: a page of the account's agents; by id when agent_ids are given.
 -- $1 account_id bigint  $2 agent_ids bigint[] (null: all)  $3 after bigint (null: from the start)
 -- $4 descending boolean  $5 limit integer
-SELECT agent_id, name, voice, timezone, windows, auto_dialer, paused, created_at, updated_at
+SELECT agent_id, name, voice, timezone, windows, auto_dialer, paused, trunk_id, caller_id_pool_id, policy_version,
+       created_at, updated_at
 FROM agent
 WHERE account_id = $1
   AND ($2::bigint[] IS NULL OR agent_id = ANY($2::bigint[]))
