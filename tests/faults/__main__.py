@@ -1,4 +1,13 @@
-"""`python -m tests.faults`: the fault suite."""
+"""The fault suite: real processes and servers, faults by lot, checks against a provider that counts.
+
+    python -m tests.faults --tier short             every kind once, then by lot until the time is up
+    python -m tests.faults --tier long --minutes 60 the same without end, added to tests/faults/results/
+    python -m tests.faults --only "F2 c4" --seed 7  one kind
+    python -m tests.faults report                   all that the long tier has found so far
+
+Progress goes to standard error, one JSON object to standard output. It exits with 1 when anything was
+violated, or when a fault of the short tier never met its window.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +15,82 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from tests.faults.kinds import KINDS
+from bench.machine import machine
+from tests.faults import results
+from tests.faults.kinds import KINDS, SKIPPED
 from tests.faults.nemesis import Outcome, run_all
+
+MINUTES = {"short": 10.0, "long": 60.0}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lanes", type=int, default=3)
-    parser.add_argument("--only", action="append", default=[], help="a kind, by the beginning of its name")
-    parser.add_argument("--json", default="-")
-    options = parser.parse_args()
+    options = _options()
+    if options.what == "report":
+        _write(results.report(results.read()), options.json)
+        return 0
     only = [name for name in KINDS if any(name.startswith(begin) for begin in options.only)]
+    here = machine()
+    label = f"{here['cpu']}, {here['cores']} cores"
+    seed = options.seed or (results.next_seed() if options.tier == "long" else 1)
 
     def tell(outcome: Outcome) -> None:
-        state = "ok" if outcome.counts else "missed"
-        for violation in outcome.violations:
-            state = f"{violation.invariant}: {violation.detail}"
-        print(f"{outcome.elapsed_s:5.1f} s  {outcome.kind:28} seed {outcome.seed}  {outcome.dials:3} dials"
-              f"  {state}", file=sys.stderr, flush=True)  # fmt: skip
+        _say(outcome)
+        if options.tier == "long":
+            results.append(results.LONG, results.Line(outcome, here["commit"], here["date"], label))
 
     with tempfile.TemporaryDirectory(prefix="dwf-") as folder:
         sums = run_all(
             Path(folder),
-            seed=options.seed,
-            minutes=options.minutes,
+            seed=seed,
+            minutes=MINUTES[options.tier] if options.minutes is None else options.minutes,
             lanes=options.lanes,
             only=only,
+            each_once=options.tier == "short" or bool(only),
             tell=tell,
         )
+    _write({**sums, "skipped": SKIPPED, **here}, options.json)
+    unmet = options.tier == "short" and not only and not all(sums["sometimes"].values())
+    return 1 if sums["violations"] or unmet else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="?", choices=["run", "report"], default="run")
+    parser.add_argument("--tier", choices=list(MINUTES), default="short")
+    parser.add_argument("--minutes", type=float, help="10 for the short tier, 60 for the long one")
+    parser.add_argument("--seed", type=int, help="1; the long tier goes on where it ended")
+    parser.add_argument("--lanes", type=int, default=3, help="trials side by side, each with its own servers")
+    parser.add_argument("--only", action="append", default=[], help="kinds, by the beginning of their names")
+    parser.add_argument("--json", default="-", help="a file for the sums; - for standard output")
+    return parser.parse_args()
+
+
+def _say(outcome: Outcome) -> None:
+    state = "ok" if outcome.counts else "not met"
+    for violation in outcome.violations:
+        state = f"VIOLATED {violation.invariant}: {violation.detail}"
+    trial = f"{outcome.kind:28} seed {outcome.seed:<9} {outcome.dials:3} dials"
+    print(
+        f"{outcome.elapsed_s:5.1f} s  {trial}  {state}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _write(sums: dict[str, Any], where: str) -> None:
     text = msgspec.json.format(msgspec.json.encode(sums)).decode()
-    if options.json == "-":
+    if where == "-":
         print(text)
     else:
-        Path(options.json).write_text(text + "\n")
-    return 1 if sums["violations"] or not all(sums["sometimes"].values()) else 0
+        Path(where).write_text(text + "\n")
 
 
 if __name__ == "__main__":

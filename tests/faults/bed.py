@@ -46,6 +46,9 @@ SCALED: dict[str, Any] = {
 """Deadlines as in production, but shorter; the rules between them still hold."""
 
 TEMPLATE = "faults_template"
+DUE = "next_at <= to_timestamp($1) AND open_until - interval '60 s' > to_timestamp($1)"
+"""Due at $1 and held back by no hours: permits end a minute before they do."""
+
 QUIET_AFTER_S = 25.0
 """The longest that everything may take to come to rest once the faults are over."""
 
@@ -144,17 +147,16 @@ class Trial:
     def complain(self, invariant: str, detail: str) -> None:
         self.complaints.append(Violation(invariant, detail))
 
-    async def dialer(self, failure: Failure | None = None, *, skew_ms: Ms = 0) -> Child:
-        return await self._start("dialer", failure, skew_ms)
+    async def dialer(self, failure: Failure | None = None, **how: Any) -> Child:
+        """A dialer that runs; `how`: further fields of WorkerConfig."""
+        return await self._start("dialer", failure=failure, **how)
 
-    async def scheduler(self, *, skew_ms: Ms = 0) -> Child:
-        return await self._start("scheduler", None, skew_ms)
+    async def scheduler(self, **how: Any) -> Child:
+        return await self._start("scheduler", **how)
 
-    async def _start(self, role: str, failure: Failure | None, skew_ms: Ms) -> Child:
-        config = worker.WorkerConfig(
-            role, self.settings, self.clock.offset_ms, str(self.logs), skew_ms, failure
-        )
-        self.skews.append(skew_ms)
+    async def _start(self, role: str, **how: Any) -> Child:
+        config = worker.WorkerConfig(role, self.settings, self.clock.offset_ms, str(self.logs), **how)
+        self.skews.append(config.skew_ms)
         child = Child(worker.run, msgspec.json.encode(config))
         self.children.append(child)
         await child.says("READY")
@@ -173,8 +175,8 @@ class Trial:
         ):
             return dict(msgspec.json.decode(await answer.read()))
 
-    async def enrol(self, count: int) -> None:
-        """Live leads that nobody has called yet, due now."""
+    async def enrol(self, count: int, *, early_ms: Ms = 0) -> None:
+        """Live leads that nobody has called yet, due since `early_ms`."""
         fresh = phones(len(self.numbers) + count)[len(self.numbers) :]
         self.numbers += fresh
         entries = [read_entry(phone=p, priority=Priority.LIVE, consent={"basis": "test"}) for p in fresh]
@@ -183,13 +185,13 @@ class Trial:
             account_id=self.account_id,
             agent_id=self.agent_id,
             entries=[entry for entry in entries if isinstance(entry, Entry)],
-            now_ms=self.clock.now_ms(),
+            now_ms=self.clock.now_ms() - early_ms,
         )
         self.acked_leads += count
 
     def dials(self) -> int:
         """How often a phone has rung so far."""
-        return self.history.read_bytes().count(b"\n") if self.history.exists() else 0
+        return self.history.read_bytes().count(b'"dial"') if self.history.exists() else 0
 
     async def until_dials(self, count: int, *, most_s: float = 15.0) -> None:
         async with asyncio.timeout(most_s):
@@ -202,6 +204,14 @@ class Trial:
 
     async def value(self, sql: str, *arguments: Any) -> Any:
         return (await self.rows(sql, *arguments))[0][0]
+
+    def refusals(self) -> set[str]:
+        """Why arms were refused so far, as the dialers' logs have it."""
+        reasons: set[str] = set()
+        for line in self.logs.read_bytes().splitlines() if self.logs.exists() else ():
+            if b'"arm_refused"' in line:
+                reasons |= msgspec.json.decode(line).keys() - {"event", "level", "at"}
+        return reasons
 
     def redis(self) -> Redis:
         return Redis.from_url(self.bed.valkey.url)
@@ -222,8 +232,10 @@ class Trial:
         self.recovery_s = time.monotonic() - began_s
 
     async def _busy(self) -> bool:
-        due = "SELECT EXISTS (SELECT FROM loop WHERE next_at <= to_timestamp($1)) OR EXISTS (SELECT FROM" \
-              " attempt WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"  # fmt: skip
+        due = (
+            f"SELECT EXISTS (SELECT FROM loop WHERE {DUE}) OR EXISTS (SELECT FROM"
+            " attempt WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"
+        )
         try:
             return bool(await self.value(due, self.clock.now_ms() / SECOND))
         except Exception:
@@ -236,6 +248,8 @@ async def a_trial(
     seed: int,
     *,
     leads: int = 24,
+    start_ms: Ms = TUESDAY_2PM,
+    early_ms: Ms = 0,
     account: dict[str, Any] | None = None,
     model: dict[str, Any] | None = None,
     **settings: Any,
@@ -244,7 +258,7 @@ async def a_trial(
     name = f"t_{uuid.uuid4().hex[:10]}"
     folder = bed.folder / name
     folder.mkdir()
-    clock = OffsetClock(TUESDAY_2PM - time.time_ns() // 1_000_000)
+    clock = OffsetClock(start_ms - time.time_ns() // 1_000_000)
     account = {"max_concurrent": 8, **(account or {})}
     await _copy_database(bed, name)
     async with AsyncExitStack() as stack:
@@ -286,7 +300,7 @@ async def a_trial(
         )  # fmt: skip
         try:
             if leads:
-                await trial.enrol(leads)
+                await trial.enrol(leads, early_ms=early_ms)
             yield trial
         finally:
             for each in trial.children:

@@ -23,6 +23,9 @@ class Kind(msgspec.Struct, frozen=True):
     weight: int = 1
 
 
+SKIPPED: dict[str, str] = {}
+"""Faults of the matrix that this machine cannot do, and why."""
+
 KINDS: dict[str, Kind] = {}
 """By name: the number, and what distinguishes it from others of that number."""
 

@@ -40,8 +40,9 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
 
     `drop`: rings, then the connection ends without an answer. `error`: rings, then 503. `slow`: rings, then
     no answer for `slow_s`. `garbage`: rings, then a 200 that cannot be read. `edge`: rings nobody, a 502 of
-    something in between. `busy`: rings nobody, 429. `again`: an event is told once more, under another id;
-    `forged`: an event of an attempt that never was.
+    something in between. `busy`: rings nobody, 429. `linger`: rings, answers rightly after `linger_s`.
+    `again`: an event is told once more, under another id; `late`: only after `late_s`; `forged`: an event of
+    an attempt that never was. Counted besides: `early`, events told before the answer to their request.
     """
 
     drop: float = 0.0
@@ -51,7 +52,11 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     garbage: float = 0.0
     edge: float = 0.0
     busy: float = 0.0
+    linger: float = 0.0
+    linger_s: float = 0.5
     again: float = 0.0
+    late: float = 0.0
+    late_s: float = 5.0
     forged: float = 0.0
 
 
@@ -64,7 +69,7 @@ class OracleConfig(msgspec.Struct):
     model: dict[str, Any] = {}
 
 
-class Dial(msgspec.Struct, frozen=True):
+class Dial(msgspec.Struct, frozen=True, tag="dial"):
     """One line of the history: a request that rang. `person` numbers the phones in order of appearance;
     `ends_ms` is when the call is over, on the Clock."""
 
@@ -79,6 +84,13 @@ class Dial(msgspec.Struct, frozen=True):
     zones: tuple[str, ...]
     regions: tuple[str, ...]
     request: int
+
+
+class HungUp(msgspec.Struct, frozen=True, tag="hung_up"):
+    """A call was ended by us before its time."""
+
+    key: str
+    at_ms: Ms
 
 
 class CountingProvider(SimulatedProvider):
@@ -101,6 +113,16 @@ class CountingProvider(SimulatedProvider):
                 self._write(action, now_ms, now_ms if last is None else last.ended.at_ms)
         return results
 
+    async def hang_up(self, refs: list[str], now_ms: Ms) -> None:
+        for ref in refs:
+            call = self._live.get(ref)
+            if call is not None and call.ended.at_ms > now_ms:
+                self._append(HungUp(str(call.ended.key), now_ms))
+        await super().hang_up(refs, now_ms)
+
+    def _append(self, line: Dial | HungUp) -> None:
+        os.write(self._history, msgspec.json.encode(line) + b"\n")
+
     def _write(self, action: Action, now_ms: Ms, ends_ms: Ms) -> None:
         place = self._place_of(action.to)
         dial = Dial(
@@ -116,7 +138,7 @@ class CountingProvider(SimulatedProvider):
             regions=place.regions,
             request=self.request,
         )
-        os.write(self._history, msgspec.json.encode(dial) + b"\n")
+        self._append(dial)
 
 
 class Spoiler:
@@ -128,6 +150,8 @@ class Spoiler:
         self._provider = provider
         self._dice = random.Random(seed)
         self._told: list[dict[str, Any]] = []
+        self._held: dict[str, float] = {}  # event id -> monotonic instant before which it is not told
+        self._answering: set[int] = set()  # attempts whose request is not answered yet
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -138,12 +162,21 @@ class Spoiler:
         return await handler(request)
 
     async def _calls(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        fate = self._draw("edge", "busy", "drop", "error", "slow", "garbage")
+        fate = self._draw("edge", "busy", "drop", "error", "slow", "garbage", "linger")
         if fate == "edge":
             return web.Response(status=502, text="<html>bad gateway</html>", content_type="text/html")
         if fate == "busy":
             return web.Response(status=429, headers={"Retry-After": "1"}, text="{}")
-        response = await handler(request)
+        asked = {item["attempt_id"] for item in msgspec.json.decode(await request.read())["actions"]}
+        self._answering |= asked
+        try:
+            return await self._answer(request, await handler(request), fate)
+        finally:
+            self._answering -= asked
+
+    async def _answer(
+        self, request: web.Request, response: web.StreamResponse, fate: str | None
+    ) -> web.StreamResponse:
         if fate == "drop":
             assert request.transport is not None
             request.transport.abort()
@@ -151,18 +184,20 @@ class Spoiler:
             return web.Response(status=503, text="upstream gone")
         elif fate == "slow":
             await asyncio.sleep(self.faults.slow_s)
+        elif fate == "linger":
+            await asyncio.sleep(self.faults.linger_s)
         elif fate == "garbage":
             return web.Response(status=200, body=b"\xff{not json", content_type="application/json")
         return response
 
     async def _events(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        if not (self.faults.again or self.faults.forged) or not isinstance(response, web.Response):
+        if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
             return response
-        assert isinstance(response.body, bytes)
         answer = msgspec.json.decode(response.body)
-        fresh = list(answer["events"])
+        fresh = [event for event in answer.get("events", ()) if not self._is_held(event["event_id"])]
         for event in fresh:
+            self.hits["early"] += event["attempt_id"] in self._answering
             if self._dice.random() < self.faults.again:
                 self.hits["again"] += 1
                 self._told.append({**event, "event_id": f"{event['event_id']}-again-{self.hits['again']}"})
@@ -175,6 +210,13 @@ class Spoiler:
         self._dice.shuffle(events)
         answer["events"] = events
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+
+    def _is_held(self, event_id: str) -> bool:
+        if event_id not in self._held:
+            late = self._dice.random() < self.faults.late
+            self.hits["late"] += late
+            self._held[event_id] = time.monotonic() + self.faults.late_s if late else 0.0
+        return time.monotonic() < self._held[event_id]
 
     def _draw(self, *names: str) -> str | None:
         point = self._dice.random()

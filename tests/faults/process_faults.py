@@ -121,3 +121,15 @@ async def dialers_are_replaced_one_after_the_other(t: Trial) -> None:
         t.hit("replaced")
         if old.said[-1] != "BYE":
             t.complain("I16", "a dialer did not end in good order when it was told to")
+
+
+@fault("F36", "files", needs=("no more files",))
+async def a_dialer_may_open_nothing_more(t: Trial) -> None:
+    await t.scheduler()
+    poor, _ = await t.dialer(no_more_files=True), await t.dialer()
+    await t.until_dials(3)
+    t.to_postgres.cut()
+    t.to_valkey.cut()
+    await asyncio.sleep(1.0 + t.dice.random())
+    t.hit("no more files")
+    poor.kill()

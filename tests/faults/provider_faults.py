@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.faults.bed import Trial
 from tests.faults.kinds import fault
 
@@ -13,9 +15,6 @@ def _answering(name: str) -> None:
         await t.scheduler()
         await t.dialer()
         await t.quiet()
-        for each, hits in (await t.provider_hits()).items():
-            t.sometimes[f"provider: {each}"] += hits
-        await t.provider_faults()
 
 
 for _name in ("drop", "error", "slow", "garbage", "edge", "busy"):
@@ -28,9 +27,16 @@ async def events_come_again_and_out_of_order(t: Trial) -> None:
     await t.scheduler()
     await t.dialer()
     await t.quiet()
-    for each, hits in (await t.provider_hits()).items():
-        t.sometimes[f"provider: {each}"] += hits
+
+
+@fault("F21", "late", needs=("provider: late", "late report amended an unknown"))
+async def events_come_after_the_write_off(t: Trial) -> None:
+    await t.provider_faults(late=0.3, late_s=5.0)
+    await t.scheduler()
+    await t.dialer()
+    await t.quiet()
     await t.provider_faults()
+    await asyncio.sleep(5.5)
 
 
 @fault("F21", "never", needs=("unknown written off",), model={"lost": 0.3})
@@ -38,6 +44,11 @@ async def some_calls_are_never_reported_on(t: Trial) -> None:
     await t.scheduler()
     await t.dialer()
     await t.quiet()
-    t.sometimes["unknown written off"] += await t.value(
-        "SELECT count(*) FROM attempt WHERE outcome = 'unknown'"
-    )
+
+
+@fault("F21", "before the answer", needs=("provider: early",))
+async def events_come_before_the_answer(t: Trial) -> None:
+    await t.provider_faults(linger=1.0, linger_s=0.5)
+    await t.scheduler()
+    await t.dialer()
+    await t.quiet()

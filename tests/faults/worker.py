@@ -1,12 +1,13 @@
 """The processes under test: real parts of dialwheel on the trial's clock, forked ready to run.
 
-Each talks to its parent over a pipe: READY, HIT <failpoint>, BYE.
+Each talks to its parent over a pipe: READY, HIT <failpoint>, SAW <what>, BYE.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -22,10 +23,12 @@ from scheduler.logs import set_up_logs
 from scheduler.settings import Settings
 from tests.faults.clocks import OffsetClock
 from tests.faults.failpoints import FailingProvider, Failpoint, Failure, install
+from tests.faults.observers import observe
 
 
 class WorkerConfig(msgspec.Struct):
-    """`role`: dialer or scheduler. `skew_ms`: how wrong its clock is. `log`: the file of what it logs."""
+    """`role`: dialer or scheduler. `skew_ms`: how wrong its clock is. `log`: the file of what it logs.
+    `no_more_files`: once it runs it may open nothing, no connection either."""
 
     role: str
     settings: dict[str, Any]
@@ -33,6 +36,7 @@ class WorkerConfig(msgspec.Struct):
     log: str
     skew_ms: Ms = 0
     failure: Failure | None = None
+    no_more_files: bool = False
 
 
 def run(config: bytes, pipe: Connection) -> None:
@@ -52,6 +56,7 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     failpoint = Failpoint(config.failure or Failure("", ""), pipe.send)
+    observe(pipe.send)
     if config.failure is not None:
         install(failpoint)
     http = HttpClient(
@@ -64,5 +69,7 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
         else:
             tasks = service_tasks(stores, make_services(stores, SimulatedHttpProvider.name), stop)
         pipe.send("READY")
+        if config.no_more_files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1, 1))
         await run_until(tasks, stop)
     await provider.close()
