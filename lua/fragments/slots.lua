@@ -24,17 +24,21 @@ end
 local function slot_count(lane) return call('ZCARD', lane_key(lane)) end
 
 -- How many of the lane's `waiting` loops are due before `at`, and how many slots that was read from: the earlier ones, or
--- the later ones where these are fewer, as after a long pause.
+-- the later ones where these are few and the earlier many, as after a long pause.
 local function count_before(lane, at, waiting)
-  local current, key = floor(at / slot_ms), lane_key(lane)
-  local bound = '(' .. int(current)
-  local few = call('ZCOUNT', key, '-inf', bound) <= call('ZCOUNT', key, bound, '+inf')
-  local slots = call('ZRANGE', key, few and '-inf' or bound, few and bound or '+inf', 'BYSCORE')
+  local current, key, few = floor(at / slot_ms), lane_key(lane), 500
+  local bound, here, edge = '(' .. int(current), slot_key(lane, current), int(at - current * slot_ms)
+  local slots = call('ZRANGE', key, '-inf', bound, 'BYSCORE', 'LIMIT', 0, few)
+  local later = false
+  if #slots == few then
+    slots = call('ZRANGE', key, bound, '+inf', 'BYSCORE', 'LIMIT', 0, few)
+    later = #slots < few
+    if not later then slots = call('ZRANGE', key, '-inf', bound, 'BYSCORE') end
+  end
   local count = 0
   for _, text in ipairs(slots) do count = count + call('ZCARD', slot_key(lane, tonumber(text))) end
-  local here, edge = slot_key(lane, current), int(at - current * slot_ms)
-  if few then return count + call('ZCOUNT', here, '-inf', '(' .. edge), #slots + 1 end
-  return waiting - count - call('ZCOUNT', here, edge, '+inf'), #slots + 1
+  if later then return waiting - count - call('ZCOUNT', here, edge, '+inf'), #slots + 1 end
+  return count + call('ZCOUNT', here, '-inf', '(' .. edge), #slots + 1
 end
 
 -- Takes these loops out of whatever slots they wait in; answers how many waited.

@@ -11,8 +11,8 @@ from scheduler.domain.time import Ms
 from scheduler.wheel.keys import checked_gate
 from scheduler.wheel.wheel import TimingWheel
 
-PAGE = 200
-"""Lanes or gates a script call looks at: some two milliseconds of the server."""
+PAGE = 100
+"""Lanes or gates a script call looks at: a millisecond or two of the server."""
 
 _LANE_WORDS = 7
 _GATE_WORDS = 11
@@ -73,7 +73,7 @@ async def feel_pulse(wheel: TimingWheel, shard: int, wall_ms: Ms) -> Pulse:
 
 
 async def look_at_lanes(wheel: TimingWheel, shard: int, lane_ids: Sequence[int], now_ms: Ms) -> list[LaneNow]:
-    """These lanes, in order. A script call for 200 of them, less where much is overdue.
+    """These lanes, in order. A script call for 100 of them, less where much is overdue.
 
     Raises ServerUnavailable.
     """

@@ -36,13 +36,19 @@ async def test_a_call_past_its_hard_end_is_none(stand: Stand):
 
 
 async def test_what_a_long_pause_left_overdue_is_counted_by_what_is_not(stand: Stand):
-    """More slots are overdue than not: the fewer are read."""
-    for minute in range(40):
-        await stand.place([minute], -minute * MINUTE - 1)
-    await stand.place([100, 101], 0)
-    await stand.place([102], 30_000)
-    await stand.place([103, 104], MINUTE)
-    await stand.place([105], HOUR)
-    for now_ms, overdue in ((NOW, 40), (NOW + 1, 42), (NOW + MINUTE + 1, 45), (NOW + 2 * HOUR, 46)):
+    """More slots are overdue than are read one by one, and then also more are not."""
+    late = [stand.placing(minute, -minute * MINUTE - 1, was_at_ms=0) for minute in range(600)]
+    await stand.wheel.place(late, NOW)
+    await stand.place([1000, 1001], 0)
+    await stand.place([1002], 30_000)
+    await stand.place([1003, 1004], MINUTE)
+    await stand.place([1005], 11 * HOUR)
+    for now_ms, overdue in ((NOW, 600), (NOW + 1, 602), (NOW + MINUTE + 1, 605), (NOW + 12 * HOUR, 606)):
         counts = await stand.wheel.counts(stand.shard, now_ms)
-        assert (counts.waiting, counts.overdue) == (46, overdue)
+        assert (counts.waiting, counts.overdue) == (606, overdue)
+
+    early = [stand.placing(2000 + minute, (minute + 2) * MINUTE, was_at_ms=0) for minute in range(600)]
+    await stand.wheel.place(early, NOW)
+    for now_ms, overdue in ((NOW, 600), (NOW + 1, 602), (NOW + HOUR, 605 + 58)):
+        counts = await stand.wheel.counts(stand.shard, now_ms)
+        assert (counts.waiting, counts.overdue) == (1206, overdue)

@@ -49,7 +49,7 @@ async def test_lanes_without_a_rule_or_unheard_of_are_shown_as_such(stand: Stand
 async def test_lanes_beyond_a_page_and_beyond_what_a_call_looks_through_come_in_order(
     stand: Stand, wheel_url: str
 ):
-    """Bounded scripts: no call looks at more than a page, none goes on after two thousand slots."""
+    """Bounded scripts: no call looks at more than a page, none goes on after a thousand slots."""
     for lane_id in (1, 2):
         await stand.lane(lane_id)
         await stand.wheel.place([stand.placing(i, i * MINUTE - HOUR, lane_id, 0) for i in range(2500)], NOW)
