@@ -16,7 +16,21 @@ from api.auth import KeyRing
 from api.deps import Deps
 from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
-from api.routes import account, agents, attempts, batches, dnc, health, imports, leads, pauses, wheel
+from api.routes import (
+    account,
+    agents,
+    attempts,
+    batches,
+    caller_id_pools,
+    caller_ids,
+    dnc,
+    health,
+    imports,
+    leads,
+    pauses,
+    trunks,
+    wheel,
+)
 from api.routing import Route, add_routes
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
@@ -27,10 +41,13 @@ ROUTES: tuple[Route, ...] = (
     *agents.ROUTES,
     *attempts.ROUTES,
     *batches.ROUTES,
+    *caller_id_pools.ROUTES,
+    *caller_ids.ROUTES,
     *dnc.ROUTES,
     *imports.ROUTES,
     *leads.ROUTES,
     *pauses.ROUTES,
+    *trunks.ROUTES,
     *wheel.ROUTES,
 )
 """Every endpoint that needs a key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.instants import utc_ms
 from api.schemas import Blocker
+from scheduler.domain.caller_ids import SPENT, Budget
 from scheduler.domain.calendars import Calendar, calendar_of
 from scheduler.domain.caps import cap_text
 from scheduler.domain.model import Place, Policy, Priority
@@ -19,11 +20,15 @@ _WORDS = {
 }
 
 
-def blockers_of(lead: Row, blocks: Row, policy: Policy | None, now_ms: Ms) -> list[Blocker]:
+def blockers_of(
+    lead: Row, blocks: Row, policy: Policy | None, numbers: Budget | None, now_ms: Ms
+) -> list[Blocker]:
     """`lead`: a row of `read_leads`; `blocks`: one of `read_lead_blocks`; `policy`: of its agent, if it has
-    one.
+    one; `numbers`: what the agent's pool of caller ids has left, if it has one.
     """
     found = _by_state(blocks)
+    if numbers is not None and numbers.left == 0:
+        found.append(Blocker("throttle", SPENT, utc_ms(numbers.renews_at_ms)))
     if policy is None:
         found.append(Blocker("manual", "no agent calls this lead"))
         return found
@@ -45,6 +50,8 @@ def _by_state(blocks: Row) -> list[Blocker]:
         found.append(
             Blocker("pause", f"the agent is paused: {blocks['agent_pause_reason'] or 'no reason given'}")
         )
+    if blocks["trunk_paused"]:
+        found.append(Blocker("pause", f"the trunk {blocks['trunk_name']} is paused"))
     if blocks["batch_held"]:
         found.append(Blocker("pause", f"the batch is {blocks['batch_status']}"))
     if blocks["in_call"]:

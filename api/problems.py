@@ -55,6 +55,13 @@ KINDS: dict[str, Kind] = {
     ),
     "dnc-blocked": Kind(409, "The person may not be called", "The phone is on a suppression list."),
     "state-conflict": Kind(409, "The present state forbids this", "Read the object again, then decide."),
+    "in-use": Kind(409, "Others need this", "Take it out of use first, then remove it."),
+    "version-stale": Kind(
+        412, "The object has changed", "Read it again; `If-Match` names what you have read before."
+    ),
+    "precondition-required": Kind(
+        428, "Say what you have read", "Changing this needs `If-Match` with the ETag of the object."
+    ),
     "body-too-large": Kind(
         413, "The body is too large", "JSON bodies may have 1 MiB; imports may have any size."
     ),

@@ -7,7 +7,6 @@ is a `Reply` of one. A route knows its types, so that its description can be gen
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -20,6 +19,7 @@ from api.auth import Caller, KeyRing
 from api.decoding import decode_body, decode_query
 from api.deps import Deps
 from api.idempotency import once
+from api.preconditions import names, tag_of
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
 from scheduler.public_ids import PublicIds
@@ -188,14 +188,8 @@ def _response(request: web.Request, reply: Any) -> web.StreamResponse:
         return reply
     body = msgspec.json.encode(reply.body)
     headers = dict(reply.headers)
-    if request.method in ("GET", "HEAD"):
-        headers["ETag"] = f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"'
-        if _matches(request.headers.get("If-None-Match"), headers["ETag"]):
-            return web.Response(status=304, headers=headers)
+    if request.method in ("GET", "HEAD", "PATCH"):
+        headers["ETag"] = tag_of(body)
+    if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), headers["ETag"]):
+        return web.Response(status=304, headers=headers)
     return web.Response(status=reply.status, body=body, content_type="application/json", headers=headers)
-
-
-def _matches(said: str | None, etag: str) -> bool:
-    if said is None:
-        return False
-    return said.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in said.split(",")]

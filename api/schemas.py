@@ -49,6 +49,8 @@ class Agent(msgspec.Struct):
     windows: Raw | None
     auto_dialer: Raw
     paused: bool
+    trunk_id: str | None
+    caller_id_pool_id: str | None
 
 
 class WhyLine(msgspec.Struct):

@@ -61,6 +61,8 @@ def agent(row: Row, ids: PublicIds) -> schemas.Agent:
         windows=_raw_or_none(row["windows"]),
         auto_dialer=_raw(row["auto_dialer"]),
         paused=row["paused"],
+        trunk_id=ids.write_or_none("trk", row["trunk_id"]),
+        caller_id_pool_id=ids.write_or_none("cip", row["caller_id_pool_id"]),
     )
 
 

@@ -79,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     provider_total_s: Seconds = 10.0
     unknown_after_s: Seconds = 20  # armed and unheard of: permit and provider's time are surely over
     write_off_s: Seconds = 900  # longer than any ring with its callback's retries
+    caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 1  # bulk may catch up this much of its rate at once
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly

@@ -13,12 +13,15 @@ from api.instants import sensible, utc
 from api.paging import page, read_cursor
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
+from scheduler.domain.caller_ids import Budget, budget
 from scheduler.domain.model import Priority
 from scheduler.domain.numbers import BadNumber, normalize
+from scheduler.domain.time import Ms
 from scheduler.errors import NotFound
 from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import BadField, Entry, read_entry
 from scheduler.ledger import reads
+from scheduler.ledger.caller_ids import pools_today
 from scheduler.ledger.instants import EPOCH, to_ms
 
 MOST_DEPTH = 8
@@ -79,7 +82,8 @@ async def explain_lead(call: Call) -> Reply[schemas.Explain]:
     agent_id = row["loop_agent_id"] or row["agent_id"]
     policy = None if agent_id is None else (await call.deps.flow.policies.of_agent(agent_id)).policy
     now_ms = call.deps.clock.now_ms()
-    blockers = blockers_of(row, blocks, policy, now_ms)
+    numbers = await _numbers_left(call, blocks["caller_id_pool_id"], now_ms)
+    blockers = blockers_of(row, blocks, policy, numbers, now_ms)
     return Reply(
         schemas.Explain(
             lead_id=call.ids.write("lead", row["lead_id"]),
@@ -168,6 +172,14 @@ async def _target(call: Call, body: requests.LeadIn) -> tuple[int | None, int | 
     if not owned.batch_ok:
         raise invalid("/batch_id", "not-found", "no such batch in this account")
     return agent_id or owned.batch_agent_id, batch_id
+
+
+async def _numbers_left(call: Call, pool_id: int | None, now_ms: Ms) -> Budget | None:
+    """What a pool of caller ids may still dial today."""
+    if pool_id is None:
+        return None
+    [pool] = await pools_today(call.deps.flow.database, [pool_id], now_ms)
+    return budget(pool.strategy, pool.numbers, now_ms, pool.ends_ms)
 
 
 def _filter(call: Call, said: requests.LeadFilterIn) -> reads.LeadFilter | None:

@@ -28,8 +28,15 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
         "SELECT loop_id, lead_id, account_id, agent_id, 0, lane_id, 1, 1, 'first', 'call', 'armed', now(), "
         "now(), now(), gen_random_uuid(), '[]', 'r', 1 FROM loop",
     )
+    await site.post("/v1/trunks", {"name": canary}, key=other.key)
+    await site.post("/v1/caller-ids", {"phone": OTHER_PHONE}, key=other.key)
+    await site.post("/v1/caller-id-pools", {"name": canary}, key=other.key)
     ids = {"leads": theirs["id"], "agents": agent}
-    for name, prefix in (("batches", "bat"), ("imports", "imp"), ("attempts", "att")):
+    prefixes = {
+        "batches": "bat", "imports": "imp", "attempts": "att",
+        "trunks": "trk", "caller-ids": "cid", "caller-id-pools": "cip",
+    }  # fmt: skip
+    for name, prefix in prefixes.items():
         ids[name] = site.deps.ids.write(prefix, 1)
     asked = 0
     for route in ROUTES:

@@ -1,0 +1,70 @@
+"""Changes that people make over HTTP: one transaction with its line in the audit log, then the wheel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+
+from api.routing import Call
+from scheduler.domain.time import Ms
+from scheduler.errors import DialwheelError
+from scheduler.ledger.audit import write_audit
+from scheduler.ledger.database import Connection, Row
+
+log = structlog.get_logger()
+
+
+class Edit:
+    """The transaction `on`, begun at `now_ms` of the Clock."""
+
+    def __init__(self, call: Call, on: Connection, now_ms: Ms) -> None:
+        self.on = on
+        self.now_ms = now_ms
+        self._call = call
+
+    async def tell(
+        self, action: str, object_: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+    ) -> None:
+        """A line of the audit log, as `write_audit` takes it."""
+        await write_audit(
+            self._call.deps.flow.database,
+            self.on,
+            account_id=self._call.account_id,
+            actor=self._call.actor,
+            action=action,
+            object_=object_,
+            before=before,
+            after=after,
+            now_ms=self.now_ms,
+        )
+
+
+@asynccontextmanager
+async def editing(call: Call) -> AsyncIterator[Edit]:
+    """One transaction; what it raises leaves nothing behind."""
+    async with call.deps.flow.database.transaction() as on:
+        yield Edit(call, on, call.deps.clock.now_ms())
+
+
+async def shaped(shaping: Awaitable[None]) -> None:
+    """Tell the wheel at once. With the wheel away the change holds all the same: the arm asks the ledger, and
+    the wheel is shaped when it is back."""
+    try:
+        await shaping
+    except DialwheelError as error:
+        log.warning("wheel_not_shaped", why=error.what)
+
+
+def given(body: msgspec.Struct) -> dict[str, Any]:
+    """The fields that a PATCH names."""
+    fields = {name: getattr(body, name) for name in body.__struct_fields__}
+    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+
+
+def parts(row: Row, names: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a row that a change names, as they were."""
+    return {name: row[name] for name in names}
