@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+import msgspec
+
 from dialer.claimer import Limits
 from dialer.gate import Gate
 from dialer.providers.base import Provider
@@ -22,7 +24,7 @@ from scheduler.flow.context import Flow
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
-from scheduler.ledger.accounts import Installation, ensure_installation
+from scheduler.ledger.accounts import Installation, ensure_installation, refuse_other_shards
 from scheduler.ledger.database import Database
 from scheduler.ledger.migrate import migrate, pending
 from scheduler.metrics import Metrics
@@ -85,9 +87,11 @@ async def open_stores(
     new_id: Callable[[], UUID] = uuid4,
     installation_id: UUID | None = None,
     keys: tuple[bytes, bytes] | None = None,
+    any_shards: bool = False,
 ) -> AsyncIterator[Stores]:
-    """Connect to both servers. Raises ServerUnavailable, or MigrationError when the schema is behind and
-    `apply_migrations` is off."""
+    """Connect to both servers. Raises ServerUnavailable, MigrationError when the schema is behind and
+    `apply_migrations` is off, SettingsError when the ledger has another number of shards: `any_shards` takes
+    the ledger's instead."""
     async with AsyncExitStack() as stack:
         database = await Database.connect(
             settings.postgres_url, max_connections=settings.postgres_connections
@@ -98,6 +102,16 @@ async def open_stores(
             settings.postgres_url, max_connections=DIALER_CONNECTIONS, point_reads=True
         )
         stack.push_async_callback(ledger.close)
+        installation = await ensure_installation(
+            database,
+            now_ms=clock.now_ms(),
+            installation_id=installation_id,
+            keys=keys,
+            shards=settings.shards,
+        )
+        if any_shards:
+            settings = msgspec.structs.replace(settings, shards=installation.shards)
+        await refuse_other_shards(database, settings.shards)
         wheel = await TimingWheel.connect(
             settings.redis_url,
             shards=settings.shards,
@@ -107,9 +121,6 @@ async def open_stores(
             floor_share=settings.bulk_floor,
         )
         stack.push_async_callback(wheel.close)
-        installation = await ensure_installation(
-            database, now_ms=clock.now_ms(), installation_id=installation_id, keys=keys
-        )
         flow = make_flow(settings, clock, database, wheel, installation)
         yield Stores(settings, clock, database, ledger, wheel, flow, installation, Metrics(), new_id)
 

@@ -63,7 +63,6 @@ class Lanes:
     def __init__(self, database: Database, wheel: TimingWheel, *, burst_s: float, shards: int = 1) -> None:
         self._database = database
         self._wheel = wheel
-        self._shards = shards
         self.gates = Gates(database, wheel, burst_s=burst_s, shards=shards)
         self._by_key: dict[LaneKey, KnownLane] = {}
         self._shard_of: dict[int, int] = {}
@@ -87,7 +86,7 @@ class Lanes:
                 [key.batch_id for key in missing],
                 [key.place_id for key in missing],
             )
-            await self._database.execute("lane_ensure", *columns, self._shards)
+            await self._database.execute("lane_ensure", *columns)
             found = [self._keep(row) for row in await self._database.fetch("lane_find", *columns)]
             await self._shape_gates_of(found, now_ms)
             await self.shape(found, now_ms)
@@ -150,19 +149,30 @@ class Lanes:
         if self._rerouted:
             await self.reroute(self._rerouted, now_ms)
 
-    async def shape_all(self, now_ms: Ms) -> None:
-        """Every gate and every lane, after a rebuild or at start. Raises when the wheel is away."""
+    async def shape_all(self, now_ms: Ms, *, shard: int | None = None, keep_hours: bool = False) -> None:
+        """Every gate and every lane of the shard, or of all: after a rebuild. `keep_hours`: as the wheel has
+        them. Raises when the wheel is away."""
         await self.load()
         routes = await self.gates.routes()
-        await self._wheel.shape(
-            lanes=[lane.shape(routes[lane.key.agent_id]) for lane in self.known()],
-            gates=await self.gates.all(now_ms),
-            now_ms=now_ms,
-        )
-        self._routes = routes
+        lanes = [lane for lane in self.known() if shard in (None, lane.ref.shard)]
+        gates = [gate for gate in await self.gates.all(now_ms) if shard in (None, gate.shard)]
+        shapes = [lane.shape(routes[lane.key.agent_id], keep_hours=keep_hours) for lane in lanes]
+        await self._wheel.shape(lanes=shapes, gates=gates, now_ms=now_ms)
+        keys = {lane.key for lane in lanes}
+        self._ungated -= keys
+        if not keep_hours:
+            self._unshaped -= keys
+        if shard is None:
+            self._routes = routes
+            self._rerouted.clear()
+
+    def resize(self, shards: int) -> None:
+        """The accounts were spread over another number of shards: everything is read anew."""
+        self.gates.resize(shards)
+        self._by_key.clear()
+        self._shard_of.clear()
         self._unshaped.clear()
         self._ungated.clear()
-        self._rerouted.clear()
 
     async def shape_account(self, account_id: int, now_ms: Ms) -> None:
         """The account's gate as the ledger has it now: limits and pause."""

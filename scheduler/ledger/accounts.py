@@ -10,6 +10,7 @@ import msgspec
 
 from scheduler.domain.time import Ms
 from scheduler.domain.windows import BUSINESS_WEEK, week_to_api
+from scheduler.errors import SettingsError
 from scheduler.ledger.database import Database
 from scheduler.ledger.instants import to_datetime, to_ms_or_none
 
@@ -18,12 +19,14 @@ DEFAULT_CAPS = ({"max": 3, "window_s": 86_400, "channels": ["call", "voicemail_d
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """Who this installation is. `installation_id` is the namespace of the keys that providers get."""
+    """Who this installation is. `installation_id` is the namespace of the keys that providers get; its
+    accounts are spread over `shards`."""
 
     installation_id: UUID
     id_key: bytes
     phone_key: bytes
     simulated_at_ms: Ms | None
+    shards: int = 1
 
 
 async def ensure_installation(
@@ -32,16 +35,41 @@ async def ensure_installation(
     now_ms: Ms,
     installation_id: UUID | None = None,
     keys: tuple[bytes, bytes] | None = None,
+    shards: int = 1,
 ) -> Installation:
-    """The installation's identity, made at the first call. Ids and keys are random unless they are given."""
+    """The installation's identity, made at the first call, with so many shards. Ids and keys are random
+    unless they are given."""
     id_key, phone_key = keys or (secrets.token_bytes(32), secrets.token_bytes(32))
     row = await database.fetch_row(
-        "installation_ensure", installation_id or uuid4(), id_key, phone_key, to_datetime(now_ms)
+        "installation_ensure", installation_id or uuid4(), id_key, phone_key, to_datetime(now_ms), shards
     )
     assert row is not None
     return Installation(
-        row["installation_id"], row["id_key"], row["phone_key"], to_ms_or_none(row["simulated_at"])
+        row["installation_id"],
+        row["id_key"],
+        row["phone_key"],
+        to_ms_or_none(row["simulated_at"]),
+        row["shards"],
     )
+
+
+async def stored_shards(database: Database) -> int:
+    """Over how many shards the accounts are spread."""
+    row = await database.fetch_row("shards_read")
+    assert row is not None
+    return int(row["shards"])
+
+
+async def refuse_other_shards(database: Database, shards: int) -> None:
+    """Raises SettingsError when a process counts other shards than the ledger: it would look for accounts
+    where they are not."""
+    stored = await stored_shards(database)
+    if stored != shards:
+        raise SettingsError(
+            f"the wheel has {stored} shards, not {shards}",
+            "the setting counts at the first start only, afterwards the ledger does",
+            f"set shards to {stored}, or run: dialwheel wheel reshard --shards {shards}",
+        )
 
 
 async def create_account(

@@ -8,6 +8,7 @@ from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.services.apart import Apart
 from scheduler.wheel import Placing
 
 PAGE = 2000
@@ -72,23 +73,26 @@ class Feeder:
             raise trouble
 
 
-async def feed(flow: Flow, from_ms: Ms, until_ms: Ms, now_ms: Ms) -> int:
-    """Place every waiting loop that is due in [from_ms, until_ms) and not held back, page by page.
+async def feed(flow: Flow, from_ms: Ms, until_ms: Ms, now_ms: Ms, *, shard: int | None = None) -> int:
+    """Place every waiting loop that is due in [from_ms, until_ms) and not held back, page by page; of one
+    shard or of all.
 
-    Answers how many. Raises ServerUnavailable, with what was placed so far placed: placing again changes
-    nothing.
+    Answers how many. Raises ServerUnavailable when all is placed but what belongs on a shard that is away:
+    placing again changes nothing.
     """
+    apart = Apart()
     count, after_ms, after_loop = 0, from_ms, -1
     while True:
         rows = await flow.database.fetch(
-            "loop_due", to_datetime(after_ms), to_datetime(until_ms), after_loop, PAGE
+            "loop_due", to_datetime(after_ms), to_datetime(until_ms), after_loop, PAGE, shard
         )
         placings = [_where_due(row) for row in rows]
         if placings:
-            await flow.wheel.place(placings, now_ms)
+            await apart.each_of(placings, lambda items: flow.wheel.place(items, now_ms))
             after_ms, after_loop = placings[-1].due_at_ms, placings[-1].loop_id
         count += len(placings)
-        if len(rows) < PAGE:
+        if len(rows) < PAGE or len(apart.away) == (flow.wheel.shards if shard is None else 1):
+            apart.raise_first()
             return count
 
 

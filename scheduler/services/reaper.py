@@ -12,6 +12,7 @@ from scheduler.flow.context import Flow
 from scheduler.flow.settle import Report, settle
 from scheduler.ledger.database import Database
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.services.apart import Apart
 from scheduler.wheel import CallEnd, Claim
 
 log = structlog.get_logger()
@@ -58,19 +59,23 @@ class Reaper:
             raise
 
     async def _step(self, now_ms: Ms) -> None:
-        for shard in range(self._shards):
-            reaped = await self._flow.wheel.reap(
-                shard, now_ms=now_ms, wall_ms=self._clock.wall_ms(), limit=MOST, free_calls=False
-            )
-            if reaped:
-                log.info("leases_expired", shard=shard, loops=len(reaped))
-                await self._free_slots(reaped, now_ms)
+        apart = Apart()
+        await apart.each(range(self._shards), lambda shard: self._reap(shard, now_ms))
         await self._resolve(now_ms)
+        apart.raise_first()
 
     async def next_at(self) -> Ms | None:
         """When the oldest live attempt will be written off."""
         row = await self._ledger.fetch_row("attempt_oldest_live")
         return None if row is None or row["armed_at"] is None else to_ms(row["armed_at"]) + self._write_off_ms
+
+    async def _reap(self, shard: int, now_ms: Ms) -> None:
+        reaped = await self._flow.wheel.reap(
+            shard, now_ms=now_ms, wall_ms=self._clock.wall_ms(), limit=MOST, free_calls=False
+        )
+        if reaped:
+            log.info("leases_expired", shard=shard, loops=len(reaped))
+            await self._free_slots(reaped, now_ms)
 
     async def _free_slots(self, reaped: list[Claim], now_ms: Ms) -> None:
         """A slot lives as long as its call, not as long as the lease of whoever made it."""

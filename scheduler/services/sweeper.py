@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.services.apart import Apart
 from scheduler.services.rebuild import rebuild
 from scheduler.wheel import Placing
 
@@ -44,25 +45,36 @@ class Sweeper:
         self._rest_cursor = (0, -1)
 
     async def step(self, now_ms: Ms) -> None:
-        for shard in range(self._shards):
-            if await self._flow.wheel.epoch(shard) is None:
-                await rebuild(self._flow, shard, now_ms, new_id=self._new_id, call_ms=self._call_ms)
-        overdue_ms = now_ms - self._overdue_ms
-        self._overdue_cursor = await self._compare(self._overdue_cursor, 0, overdue_ms, now_ms)
-        until_ms = now_ms + self._flow.horizon_ms
-        self._rest_cursor = await self._compare(self._rest_cursor, overdue_ms, until_ms, now_ms)
+        apart = Apart()
+        await apart.each(range(self._shards), lambda shard: self._make_whole(shard, now_ms))
+        if len(apart.away) < self._shards:
+            overdue_ms = now_ms - self._overdue_ms
+            self._overdue_cursor = await self._compare(apart, self._overdue_cursor, 0, overdue_ms, now_ms)
+            until_ms = now_ms + self._flow.horizon_ms
+            self._rest_cursor = await self._compare(apart, self._rest_cursor, overdue_ms, until_ms, now_ms)
+        apart.raise_first()
 
-    async def _compare(self, cursor: tuple[Ms, int], from_ms: Ms, until_ms: Ms, now_ms: Ms) -> tuple[Ms, int]:
-        """Compare one chunk after `cursor`; answers the next cursor, the start again after the last chunk."""
+    async def _make_whole(self, shard: int, now_ms: Ms) -> None:
+        if await self._flow.wheel.epoch(shard) is None:
+            await rebuild(self._flow, shard, now_ms, new_id=self._new_id, call_ms=self._call_ms)
+
+    async def _compare(
+        self, apart: Apart, cursor: tuple[Ms, int], from_ms: Ms, until_ms: Ms, now_ms: Ms
+    ) -> tuple[Ms, int]:
+        """Compare one chunk after `cursor`; answers the next cursor, the start again after the last chunk.
+        What belongs on a shard that is away comes round again."""
         after_ms, after_loop = cursor if cursor[0] >= from_ms else (from_ms, -1)
         rows = await self._flow.database.fetch(
-            "loop_due", to_datetime(after_ms), to_datetime(until_ms), after_loop, CHUNK
+            "loop_due", to_datetime(after_ms), to_datetime(until_ms), after_loop, CHUNK, None
         )
         placings = [Placing(r["shard"], r["lane_id"], r["loop_id"], to_ms(r["next_at"])) for r in rows]
-        missing = await self._flow.wheel.missing(placings) if placings else []
-        if missing:
-            await self._flow.wheel.place(missing, now_ms)
-            log.info("loops_put_back", loops=len(missing))
+        await apart.each_of(placings, lambda items: self._put_back(items, now_ms))
         if len(placings) < CHUNK:
             return (0, -1)
         return (placings[-1].due_at_ms, placings[-1].loop_id)
+
+    async def _put_back(self, placings: Sequence[Placing], now_ms: Ms) -> None:
+        missing = await self._flow.wheel.missing(placings)
+        if missing:
+            await self._flow.wheel.place(missing, now_ms)
+            log.info("loops_put_back", loops=len(missing))

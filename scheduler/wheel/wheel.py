@@ -322,8 +322,8 @@ class TimingWheel:
         Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch`. Walks over the server's
         keys in steps; meant for one caller at a time.
         """
+        await self.close_epoch(shard)
         with our_errors():
-            await self._servers.command(shard, "DEL", keys.epoch_key(shard))
             # a glob would read the tag's braces as they are, but not brackets: there are none
             cursor, pattern = None, f"{keys.tag(shard)}:*"
             while cursor != 0:
@@ -345,6 +345,15 @@ class TimingWheel:
                 for part in packing.chunks(list(by_loop.items())):
                     words = [word for loop_id, end_ms in part for word in (end_ms, loop_id)]
                     await self._servers.command(shard, "ZADD", keys.calls_key(shard, gate), *words)
+
+    async def close_epoch(self, shard: int) -> None:
+        """Refuse claims from now on."""
+        with our_errors():
+            await self._servers.command(shard, "DEL", keys.epoch_key(shard))
+
+    def resize(self, shards: int) -> None:
+        """From now on the installation has that many shards."""
+        self.shards = shards
 
     async def open_epoch(self, shard: int, epoch: str) -> None:
         """The shard is whole: claims that name `epoch` are answered from now on. Rings."""

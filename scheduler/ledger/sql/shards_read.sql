@@ -1,0 +1,2 @@
+-- shards_read: over how many shards the accounts are spread.
+SELECT shards FROM installation;
