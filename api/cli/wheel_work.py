@@ -50,7 +50,7 @@ def reshard_wheel(session: Session, shards: int) -> int:
         raise UsageError(
             f"{shards} is no number of shards", "there may be 1 to 1024", "dialwheel wheel reshard --shards 4"
         )
-    done = _with_stores(session, lambda stores: _reshard(session, stores, shards))
+    done = _with_stores(session, lambda stores: _reshard(session, stores, shards), any_shards=True)
     session.answer(
         done,
         [
@@ -147,7 +147,7 @@ def _confirm(session: Session, impact: str, otherwise: str) -> None:
         raise Refused("state-conflict", "nothing was done", f"the answer was no; {otherwise}")
 
 
-def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
+def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]], *, any_shards: bool = False) -> T:
     """Run `work` on the servers that settings name, or those of the `up` that runs in the data directory, or
     private ones that are started for the moment."""
     from scheduler.logs import set_up_logs
@@ -162,7 +162,7 @@ def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
         redis_url=settings.redis_url or servers.get("redis", ""),
     )
     if settings.postgres_url and settings.redis_url:
-        return asyncio.run(_work(settings, work))
+        return asyncio.run(_work(settings, work, any_shards))
     from api.embedded import EmbeddedStack
 
     private = EmbeddedStack(
@@ -174,14 +174,14 @@ def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
             postgres_url=private.postgres.url if private.postgres else settings.postgres_url,
             redis_url=private.valkey.url if private.valkey else settings.redis_url,
         )
-        return asyncio.run(_work(settings, work))
+        return asyncio.run(_work(settings, work, any_shards))
 
 
-async def _work(settings: Any, work: Callable[[Any], Awaitable[T]]) -> T:
+async def _work(settings: Any, work: Callable[[Any], Awaitable[T]], any_shards: bool) -> T:
     from api.parts import open_stores
     from scheduler.clock import RealClock
 
-    async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
+    async with open_stores(settings, RealClock(), apply_migrations=False, any_shards=any_shards) as stores:
         if stores.installation.simulated_at_ms is not None:
             raise Refused(
                 "state-conflict",
