@@ -32,8 +32,8 @@ class Failed(Exception):
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """`share` of each peer's jobs, the seconds of the stream, and those between the last job scheduled and the
-    first one due of it: the slowest worker is up in half of them."""
+    """`share` of each peer's jobs, seconds of the stream, and those that a worker has to start before it: the
+    slowest is up in half of them."""
 
     share: float = 1.0
     stream_s: float = 15.0
@@ -58,9 +58,8 @@ def measure(rival: Rival, runner: Runner, ground: Ground, scratch: Path, effort:
     starts = [start for start, _ in peer.work(at_once)]
 
     peer.fresh()
-    stream = _Jobs(
-        streamed, time.time() + _lead_s(streamed, per_s) + effort.worker_start_s, 1000 / STREAM_PER_S
-    )
+    lead_s = _lead_s(streamed, per_s) + effort.worker_start_s
+    stream = _Jobs(streamed, time.time() + lead_s, 1000 / STREAM_PER_S)
     peer.schedule(stream)
     late_s = [start - due for start, due in peer.work(stream)]
     return {

@@ -69,7 +69,7 @@ RIVALS = (
         "python",
         120_000,
         50_000,
-        "enqueue of 1000; batch 500, dequeue_timeout 20 ms, asyncpg, uvloop",
+        "enqueue of 1000; batch 500, dequeue_timeout 20 ms (100 ms where work is near), asyncpg, uvloop",
     ),
     Rival(
         "huey",
@@ -79,7 +79,7 @@ RIVALS = (
         9_000,
         "4 threads, no results, schedule looked at every second (its least)",
     ),
-    Rival("dramatiq", "valkey", "python", 16_000, 5_000, "8 threads"),
+    Rival("dramatiq", "valkey", "python", 16_000, 5_000, "8 threads, worker_timeout 20 ms"),
     Rival("celery", "valkey", "python", 8_000, 7_000, "prefork, 1 process, prefetch 4, no results"),
     Rival(
         "saq",

@@ -1,4 +1,4 @@
-"""dramatiq over Redis: eight threads, its default."""
+"""dramatiq over Redis: eight threads, its default; idle, it looks again after 20 ms instead of a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def schedule(told: Brief) -> float:
 
 def work(told: Brief) -> None:
     broker, _ = _actor(told)
-    dramatiq.Worker(broker, worker_threads=8).start()
+    dramatiq.Worker(broker, worker_threads=8, worker_timeout=20).start()
     signal.pause()
 
 
