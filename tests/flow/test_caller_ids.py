@@ -18,7 +18,7 @@ from scheduler.ledger.accounts import create_agent
 from scheduler.ledger.caller_ids import count_calls, create_caller_id, create_pool
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.ledger.trunks import create_trunk
-from scheduler.wheel import Claim
+from scheduler.wheel import Claim, Gate
 from tests.builders import NOBODY_ANSWERS, TUESDAY_2PM, World, an_end, phones
 from tests.worlds import OpenWorld
 
@@ -114,6 +114,20 @@ async def test_a_budget_of_five_dials_five_of_fifty_today_and_tells_the_others_w
     assert all('"rule":"throttle"' in row["why"] and "caller id" in row["why"] for row in moved)
 
 
+async def test_a_wheel_that_believed_in_more_is_put_right_by_the_first_refusal(open_world: OpenWorld) -> None:
+    """DESIGN 5: one batch of claims is wasted, not one for every lead that waits."""
+    world = await open_world(claim_batch=10)
+    await a_pool(world, 5)
+    await due_leads(world, 50)
+    await world.flow.wheel.shape(gates=[Gate("c:1", 0, left=999, renews_at_ms=MIDNIGHT)])
+
+    assert await world.dial() == 10
+    assert await world.dial() == 0
+
+    assert len(await world.rows("SELECT 1 FROM attempt")) == 5
+    assert await world.waiting_on_wheel() == 40
+
+
 async def test_a_budget_lasts_until_midnight_where_the_account_is_and_then_anew(world: World) -> None:
     """MISSION row 8, on the whole path: 5 calls a day, nobody twice, the rest on the days that follow."""
     await a_pool(world, 5)
@@ -137,6 +151,20 @@ async def test_a_budget_lasts_until_midnight_where_the_account_is_and_then_anew(
     assert calls == [5, 5, 5]
     firsts = await world.rows("SELECT DISTINCT loop_id FROM attempt WHERE n = 1")
     assert {row["loop_id"] for row in firsts} == set(loops)
+
+
+async def test_the_wheel_gets_the_new_days_budget_before_anything_is_claimed(world: World) -> None:
+    """The calendars set it when the old one is over: five are claimed in the morning, not all that wait."""
+    await a_pool(world, 5)
+    await due_leads(world, 20)
+    await world.services.calendars.step(world.now_ms)
+    assert await world.dial() == 5
+
+    world.clock.move_to(MIDNIGHT + 10 * HOUR)
+    await world.services.calendars.step(world.now_ms)
+
+    assert await world.dial() == 5
+    assert await world.dial() == 0
 
 
 async def test_many_dialers_that_race_for_the_last_calls_never_pass_the_cap(open_world: OpenWorld) -> None:
