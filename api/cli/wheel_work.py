@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,7 +15,7 @@ from api.cli.exits import OK
 from api.cli.import_words import grouped
 from api.cli.runfile import read_run
 from api.cli.session import Progress, Session
-from scheduler.errors import Refused, UsageError
+from scheduler.errors import Refused, ServerUnavailable, UsageError
 
 T = TypeVar("T")
 
@@ -25,13 +25,7 @@ WAIT_S = 60.0
 
 def rebuild_wheel(session: Session, shard: int | None) -> int:
     """Wipe the shards and build them anew; claims are refused until each is whole."""
-    shards = session.settings.shards
-    if shard is not None and not 0 <= shard < shards:
-        raise UsageError(
-            f"no shard {shard}", f"there are {shards}, counted from 0", "dialwheel wheel rebuild"
-        )
-    wanted = list(range(shards)) if shard is None else [shard]
-    done = _with_stores(session, lambda stores: _rebuild(session, stores, wanted))
+    done = _with_stores(session, lambda stores: _rebuild(session, stores, shard))
     total = sum(one["loops"] for one in done)
     session.answer(
         {"shards": done, "loops": total},
@@ -50,7 +44,7 @@ def reshard_wheel(session: Session, shards: int) -> int:
         raise UsageError(
             f"{shards} is no number of shards", "there may be 1 to 1024", "dialwheel wheel reshard --shards 4"
         )
-    done = _with_stores(session, lambda stores: _reshard(session, stores, shards), any_shards=True)
+    done = _with_stores(session, lambda stores: _reshard(session, stores, shards))
     session.answer(
         done,
         [
@@ -62,10 +56,16 @@ def reshard_wheel(session: Session, shards: int) -> int:
     return OK
 
 
-async def _rebuild(session: Session, stores: Any, wanted: list[int]) -> list[dict[str, Any]]:
+async def _rebuild(session: Session, stores: Any, shard: int | None) -> list[dict[str, Any]]:
     from scheduler.services.calendars import Calendars
     from scheduler.services.rebuild import rebuild
 
+    shards = range(stores.settings.shards)
+    if shard is not None and shard not in shards:
+        raise UsageError(
+            f"no shard {shard}", f"there are {len(shards)}, counted from 0", "dialwheel wheel rebuild"
+        )
+    wanted = list(shards) if shard is None else [shard]
     impact = await _impact(stores, wanted)
     which = f"shard {wanted[0]}" if len(wanted) == 1 else f"{len(wanted)} shards"
     _confirm(
@@ -84,7 +84,7 @@ async def _rebuild(session: Session, stores: Any, wanted: list[int]) -> list[dic
                 flow, shard, now_ms, new_id=uuid4, call_ms=stores.settings.call_ms, whole_too=True
             )
 
-        while (placed := await _watched(build(), stores, shard, impact[shard][0], progress)) is None:
+        while (placed := await _watched(build(), stores, [shard], impact[shard][0], progress)) is None:
             if time.monotonic() - began_s > WAIT_S:
                 raise Refused(
                     "state-conflict",
@@ -99,32 +99,37 @@ async def _rebuild(session: Session, stores: Any, wanted: list[int]) -> list[dic
 
 
 async def _reshard(session: Session, stores: Any, shards: int) -> dict[str, Any]:
+    from scheduler.services.calendars import Calendars
     from scheduler.services.reshard import reshard
 
-    impact = await _impact(stores, range(stores.settings.shards))
+    before = stores.settings.shards
+    impact = await _impact(stores, range(before))
     _confirm(
         session,
-        f"Spread the accounts over {shards} shards instead of {stores.settings.shards}; the wheel is built"
-        f" anew: {_words(impact)}. Parts that run with another number dial no more until they are started"
-        " again.",
+        f"Spread the accounts over {shards} shards instead of {before}; the wheel is built anew:"
+        f" {_words(impact)}. Parts that run with another number claim nothing until they are started again.",
         "the shards are as they were",
     )
-    done = await reshard(
-        stores.flow, shards, stores.clock.now_ms(), new_id=uuid4, call_ms=stores.settings.call_ms
-    )
+    flow, now_ms, progress = stores.flow, stores.clock.now_ms(), Progress(session)
+    work = reshard(flow, shards, now_ms, new_id=uuid4, call_ms=stores.settings.call_ms)
+    done = await _watched(work, stores, range(shards), sum(loops for loops, _ in impact.values()), progress)
+    progress.clear()
+    await Calendars(flow).step(now_ms)  # closed lanes are closed on their new shards, too
     return {"shards": done.shards, "lanes": done.lanes, "loops": done.loops}
 
 
-async def _watched(work: Any, stores: Any, shard: int, expected: int, progress: Progress) -> int | None:
-    """The answer of `work`; what is on the wheel by then is shown while it goes on."""
-    task = asyncio.ensure_future(work)
+async def _watched(
+    work: Coroutine[Any, Any, T], stores: Any, shards: Iterable[int], expected: int, progress: Progress
+) -> T:
+    """The answer of `work`; what is on these shards by then is shown while it goes on."""
+    task = asyncio.create_task(work)
     while not task.done():
         await asyncio.wait({task}, timeout=0.25)
         if not task.done():
-            counts = await stores.wheel.counts(shard, stores.clock.now_ms())
-            progress.show(f"  shard {shard}  {grouped(counts.waiting)}/{grouped(expected)} loops placed")
-    answer: int | None = task.result()
-    return answer
+            now_ms, there = stores.clock.now_ms(), [n for n in shards if n < stores.wheel.shards]
+            placed = sum([(await stores.wheel.counts(shard, now_ms)).waiting for shard in there])
+            progress.show(f"  {grouped(placed)}/{grouped(expected)} loops placed")
+    return task.result()
 
 
 async def _impact(stores: Any, shards: Iterable[int]) -> dict[int, tuple[int, int]]:
@@ -147,9 +152,9 @@ def _confirm(session: Session, impact: str, otherwise: str) -> None:
         raise Refused("state-conflict", "nothing was done", f"the answer was no; {otherwise}")
 
 
-def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]], *, any_shards: bool = False) -> T:
+def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
     """Run `work` on the servers that settings name, or those of the `up` that runs in the data directory, or
-    private ones that are started for the moment."""
+    its private ones, started for the moment. Raises ServerUnavailable where there are none."""
     from scheduler.logs import set_up_logs
 
     set_up_logs("warning", session.settings.log_format)
@@ -162,7 +167,11 @@ def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]], *, any_s
         redis_url=settings.redis_url or servers.get("redis", ""),
     )
     if settings.postgres_url and settings.redis_url:
-        return asyncio.run(_work(settings, work, any_shards))
+        return asyncio.run(_work(settings, work))
+    if not settings.postgres_url and not (settings.data_path / "postgres").exists():
+        raise ServerUnavailable(
+            "there is no wheel here", f"nothing is in {settings.data_path}", "start one with: dialwheel up"
+        )
     from api.embedded import EmbeddedStack
 
     private = EmbeddedStack(
@@ -174,14 +183,15 @@ def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]], *, any_s
             postgres_url=private.postgres.url if private.postgres else settings.postgres_url,
             redis_url=private.valkey.url if private.valkey else settings.redis_url,
         )
-        return asyncio.run(_work(settings, work, any_shards))
+        return asyncio.run(_work(settings, work))
 
 
-async def _work(settings: Any, work: Callable[[Any], Awaitable[T]], any_shards: bool) -> T:
+async def _work(settings: Any, work: Callable[[Any], Awaitable[T]]) -> T:
+    """With as many shards as the ledger has, whatever the setting says."""
     from api.parts import open_stores
     from scheduler.clock import RealClock
 
-    async with open_stores(settings, RealClock(), apply_migrations=False, any_shards=any_shards) as stores:
+    async with open_stores(settings, RealClock(), apply_migrations=False, any_shards=True) as stores:
         if stores.installation.simulated_at_ms is not None:
             raise Refused(
                 "state-conflict",

@@ -92,7 +92,7 @@ def test_a_script_gets_a_name_and_a_number_a_line_and_every_lane() -> None:
     assert lane[6 + COLUMNS.index("hours")] == 6120
 
 
-def test_the_wheel_of_a_running_dialwheel_is_seen_and_built_anew(
+def test_the_wheel_of_a_running_dialwheel_is_seen_built_anew_and_spread(
     dialwheel: Dialwheel, data: Path, tmp_path: Path
 ) -> None:
     """I22: what was on the wheel before is on it again, and dialing goes on."""
@@ -129,12 +129,22 @@ def test_the_wheel_of_a_running_dialwheel_is_seen_and_built_anew(
     assert after["wheel"]["shards"][0]["epoch"] != wheel["shards"][0]["epoch"]
     assert "next hour" in status.out
 
+    none = dialwheel("wheel", "rebuild", "--shard", "7", "--yes", *at)
+    assert (none.code, none.three_lines[0]) == (2, "no shard 7")
+    refused = dialwheel("wheel", "reshard", "--shards", "3", *at)
+    assert refused.code == 2
+    assert "over 3 shards instead of 1" in refused.three_lines[0]
+    assert dialwheel("down", *at).code == 0
+    spread = dialwheel("wheel", "reshard", "--shards", "3", "--yes", "--json", *at)
+    assert spread.code == 0, spread.talk
+    assert json.loads(spread.out)["shards"] == 3
+    assert json.loads(spread.out)["loops"] == wheel["depth"]
+
 
 @pytest.mark.parametrize(
     ("words", "what"),
     [
         ("wheel rebild", 'no command "wheel rebild". Did you mean: dialwheel wheel rebuild'),
-        ("wheel rebuild --shard 7", "no shard 7"),
         ("wheel reshard --shards 0", "0 is no number of shards"),
         ("wheel now", "too many words: now"),
     ],
@@ -146,6 +156,15 @@ def test_a_slip_is_told_before_anything_is_touched(
 
     assert done.code == 2
     assert what in done.talk.splitlines()[0]
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("words", ["wheel rebuild --yes", "wheel reshard --shards 2 --yes"])
+def test_where_there_is_no_wheel_none_is_made(dialwheel: Dialwheel, data: Path, words: str) -> None:
+    done = dialwheel(*words.split(), "--data-dir", str(data))
+
+    assert done.code == 6
+    assert done.three_lines[0] == "there is no wheel here"
     assert not data.exists()
 
 
