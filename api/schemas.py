@@ -164,8 +164,6 @@ class Explain(msgspec.Struct):
     why: list[WhyLine]
 
 
-class BatchCounts(msgspec.Struct):
-    """`leads` is the sum of the others."""
 class Throttle(msgspec.Struct):
     """A batch's pace; null is no limit. `spread_over_s`: of open time, where `max_per_min` is null; null is the
     installation's own."""
@@ -176,6 +174,8 @@ class Throttle(msgspec.Struct):
     spread_over_s: int | None
 
 
+class BatchCounts(msgspec.Struct):
+    """`leads` is the sum of the others."""
 
     leads: int
     untouched: int
@@ -200,8 +200,6 @@ class Batch(msgspec.Struct):
     first_touch_done_rate: float | None
 
 
-class Import(msgspec.Struct):
-    """rows = created + updated + unchanged + duplicate + suppressed + rejected."""
 class BatchHead(msgspec.Struct):
     """A batch in a list, without its counts."""
 
@@ -216,6 +214,8 @@ class BatchHead(msgspec.Struct):
     status: str
 
 
+class Import(msgspec.Struct):
+    """rows = created + updated + unchanged + duplicate + suppressed + rejected."""
 
     id: str
     object: str

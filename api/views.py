@@ -185,8 +185,6 @@ def planned_attempt(row: Row, ids: PublicIds, now: datetime) -> schemas.Attempt 
     )
 
 
-def batch(row: Row, ids: PublicIds) -> schemas.Batch:
-    return schemas.Batch(
 def throttle(encoded: str) -> schemas.Throttle:
     said = read_throttle(encoded)
     return schemas.Throttle(
@@ -208,6 +206,8 @@ def batch_head(row: Row, ids: PublicIds) -> schemas.BatchHead:
     )
 
 
+def batch(row: Row, ids: PublicIds) -> schemas.Batch:
+    return schemas.Batch(
         id=ids.write("bat", row["batch_id"]),
         object="batch",
         created_at=utc(row["created_at"]),
