@@ -11,25 +11,37 @@ from api.embedded.valkey import valkey_binary
 from scheduler.wheel import TimingWheel
 from tests.cluster.launcher import Cluster, a_cluster
 from tests.conftest import DEBIAN_REDIS
+from tests.worlds import ledger_url
+
+__all__ = ["ledger_url"]
 
 SHARDS = 8
 
 
-@pytest.fixture(scope="session", params=["valkey", "redis7"])
-async def running(request: pytest.FixtureRequest, server_dir: Path) -> AsyncIterator[Cluster]:
-    binary = valkey_binary() if request.param == "valkey" else DEBIAN_REDIS
-    if not binary.exists():
-        pytest.skip("redis-server is not installed: a cluster of Redis 7.0 was NOT tested")
-    async with a_cluster(binary, server_dir / f"cluster-{request.param}") as cluster:
+@pytest.fixture(scope="session")
+async def valkey_cluster(server_dir: Path) -> AsyncIterator[Cluster]:
+    async with a_cluster(valkey_binary(), server_dir / "cluster-valkey") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+async def redis7_cluster(server_dir: Path) -> AsyncIterator[Cluster]:
+    if not DEBIAN_REDIS.exists():
+        pytest.skip("redis-server is not installed: a cluster of Redis 7.0 was NOT tested")
+    async with a_cluster(DEBIAN_REDIS, server_dir / "cluster-redis7") as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["valkey_cluster", "redis7_cluster"])
+def running(request: pytest.FixtureRequest) -> Cluster:
+    cluster: Cluster = request.getfixturevalue(request.param)
+    return cluster
 
 
 @pytest.fixture
 async def cluster(running: Cluster) -> Cluster:
     """The cluster, whole and empty."""
-    await running.whole()
-    await running.empty()
-    return running
+    return await running.as_new()
 
 
 @pytest.fixture

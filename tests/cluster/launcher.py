@@ -148,6 +148,9 @@ class Cluster:
         best = max(said, key=lambda node_id: said[node_id])
         return next(node for node in self.nodes if node.id == best)
 
+    async def primaries(self) -> list[Node]:
+        return [node for node in self._living() if (await node.info("replication"))["role"] == "master"]
+
     async def replica_of(self, primary: Node) -> Node:
         """A living follower of `primary`."""
         for node in self._living():
@@ -220,10 +223,12 @@ class Cluster:
             await node.ask("CONFIG", "SET", "masterauth", "")
         await until(self._in_step)
 
-    async def empty(self) -> None:
-        for node in self.nodes:
-            if (await node.info("replication"))["role"] == "master":
-                await node.ask("FLUSHALL")
+    async def as_new(self) -> Cluster:
+        """Whole and empty."""
+        await self.whole()
+        for node in await self.primaries():
+            await node.ask("FLUSHALL")
+        return self
 
     async def _agreed(self, nodes: int) -> bool:
         for node in self._living():

@@ -47,7 +47,7 @@ async def test_the_shards_spread_over_the_primaries_and_every_operation_finds_it
     assert await wheel.place(placed, NOW) == SHARDS * EACH
     assert await wheel.place(placed, NOW) == 0
     assert await wheel.missing(placed) == []
-    tags = [{key.split("}")[0] for key in await node.ask("KEYS", "*")} for node in cluster.nodes[:3]]
+    tags = [{key.split("}")[0] for key in await node.ask("KEYS", "*")} for node in await cluster.primaries()]
     assert all(tags)
     assert sum(map(len, tags)) == SHARDS
 
@@ -114,20 +114,21 @@ async def test_scripts_that_a_node_has_forgotten_are_loaded_again(
 ) -> None:
     """F11."""
     await lanes(wheel)
-    for node in cluster.nodes[:3]:
+    for node in await cluster.primaries():
         await node.ask("SCRIPT", "FLUSH")
     await wheel.place([placing for shard in range(SHARDS) for placing in some(shard)], NOW)
     assert [len(await claim(wheel, shard)) for shard in range(SHARDS)] == [EACH] * SHARDS
 
 
 async def test_a_primary_that_evicts_keys_is_refused_at_start(cluster: Cluster) -> None:
-    await cluster.nodes[2].ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    primary = (await cluster.primaries())[2]
+    await primary.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     try:
         with pytest.raises(StartError, match="evicts"):
             await TimingWheel.connect(cluster.url)
         assert (await wheel_facts(cluster.url)).eviction == "allkeys-lru"
     finally:
-        await cluster.nodes[2].ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await primary.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
 async def test_one_start_node_is_enough_and_the_cluster_must_be_named_as_one(cluster: Cluster) -> None:
