@@ -68,7 +68,7 @@ def make_app() -> App:
         "keys": App(name="keys", help="Keys to the HTTP API.",
                     help_prologue=_examples("keys create", "keys create --scopes read")),
         "wheel": App(name="wheel", help="See the wheel, and build it anew.",
-                     help_prologue=_examples("wheel", "wheel rebuild --yes")),
+                     help_prologue=_examples(*COMMANDS["wheel"][1:])),
     }  # fmt: skip
     for group in groups.values():
         app.command(group)

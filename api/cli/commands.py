@@ -316,7 +316,7 @@ COMMANDS: dict[str, tuple[Shell, str, str]] = {
     "preview": (preview, "preview five-step.json", "preview - --json < five-step.json"),
     "pause": (pause, 'pause "carrier outage"', 'pause "trying it" --json'),
     "resume": (resume, "resume", "resume --spread-over-s 1200"),
-    "wheel": (wheel, "wheel", "wheel --lanes 50 --json"),
+    "wheel": (wheel, "wheel --lanes 50", "wheel rebuild --yes"),
     "wheel rebuild": (wheel_rebuild, "wheel rebuild", "wheel rebuild --shard 0 --yes"),
     "wheel reshard": (wheel_reshard, "wheel reshard --shards 4", "wheel reshard --shards 1 --yes --json"),
     "api": (api, "api", "api --data-dir /var/lib/dialwheel"),
