@@ -98,6 +98,10 @@ class Claimer:
         helpers = [asyncio.create_task(self._rest.listen()), asyncio.create_task(self._wake_at(stop))]
         try:
             await self._run(stop)
+        except asyncio.CancelledError:
+            for line in self._lines:
+                line.cancel()
+            raise
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -116,7 +120,8 @@ class Claimer:
         failures = 0
         while not stop.is_set():
             try:
-                await self._turn()
+                if await self._turn():
+                    failures = 0
             except EpochNotReady:
                 await asyncio.sleep(TROUBLE_REST_S / 5)
             except DialwheelError as error:
@@ -132,18 +137,18 @@ class Claimer:
                         "the log says more; other dialers take over what it had claimed",
                     ) from error
                 await asyncio.sleep(TROUBLE_REST_S)
-            else:
-                failures = 0
 
-    async def _turn(self) -> None:
-        """Send what has come due, claim what will, rest. Raises what an earlier group met with."""
+    async def _turn(self) -> bool:
+        """Send what has come due, claim what will, rest. Answers whether all is well: a group got through, or
+        there is none. Raises what a group met with that was sent before."""
         done = {line for line in self._lines if line.done()}
         self._lines -= done
-        for line in done:
-            line.result()
+        errors = [error for line in done if (error := line.exception()) is not None]
+        if errors:
+            raise errors[0]
         if self._recorder.waiting > self._limits.news_most:  # the ledger is slower than the wheel
             await asyncio.sleep(0.005)
-            return
+            return bool(done)
         if self._is_free():
             await self._renew()
             self._send(self._hold.take(self._clock.now_ms(), self._limits.claim_batch))
@@ -152,6 +157,7 @@ class Claimer:
             self._send(await self._claim_ahead(room))
         else:
             await self._rest.wait(self._rest_s(room))
+        return bool(done) or not self._lines
 
     def _is_free(self) -> bool:
         return len(self._lines) < self._limits.dial_lines
@@ -229,6 +235,7 @@ class Claimer:
             )
         except EpochNotReady:
             self._epoch = self._asked = None
+            self._claim_by_s = 0.0
             self._hold.clear()
             raise
         claims = claimed.claims

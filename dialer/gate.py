@@ -35,13 +35,13 @@ class Gate:
         """Now, before the arm is asked for."""
         return Asked(self._clock.monotonic_s(), self._clock.wall_ms())
 
-    def may_send(self, asked: Asked, *, not_after_ms: Ms) -> bool:
-        """Whether an attempt whose permit was asked for then may be sent now."""
+    def may_send(self, asked: Asked, *, due_at_ms: Ms, not_after_ms: Ms) -> bool:
+        """Whether an attempt whose permit was asked for then may be sent now: never early, never late."""
         age_ms = (self._clock.monotonic_s() - asked.monotonic_s) * SECOND
         wall_ms = self._clock.wall_ms() - asked.wall_ms
         return (
             age_ms <= self._permit_ms
             and -self._slack_ms <= wall_ms <= self._permit_ms + self._slack_ms
             and abs(wall_ms - age_ms) <= self._step_ms
-            and self._clock.now_ms() <= not_after_ms
+            and due_at_ms <= self._clock.now_ms() <= not_after_ms
         )

@@ -140,7 +140,7 @@ class Sender:
         allowed = [
             position
             for position, item in enumerate(armed)
-            if self._gate.may_send(asked, not_after_ms=item.not_after_ms)
+            if self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)
         ]
         now_ms = self._clock.now_ms()
         if allowed:
