@@ -1,8 +1,8 @@
 """Making the wheel whole: call slots first, so that no empty cap allows a flood, then what is due.
 
-A wheel that was lost is built anew. Where only its server changed, by a restart or a failover, it is there but
-for the last writes: rules and call slots are set right, a new epoch is opened at once, and the sweeper finds
-what else is missing.
+A wheel that was lost is built anew. Where only its server changed, by a restart or a failover, it is there
+but for the last writes: rules and call slots are set right, a new epoch is opened at once, and the sweeper
+finds what else is missing.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from scheduler.flow.context import Flow
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.services.apart import Apart
 from scheduler.services.rebuild import rebuild
+from scheduler.services.slots import Slots
 from scheduler.wheel import Placing
 
 log = structlog.get_logger()
@@ -21,7 +22,8 @@ CHUNK = 2000
 
 
 class Sweeper:
-    """First the epoch: a wheel that was lost is rebuilt. Then what is overdue, then a chunk of the rest."""
+    """First the epoch: a wheel that was lost is rebuilt. Then call slots of calls that are over, then what is
+    overdue, then a chunk of the rest."""
 
     name = "sweeper"
 
@@ -41,6 +43,7 @@ class Sweeper:
         self._overdue_ms = int(overdue_s * SECOND)
         self._call_ms = call_ms
         self._new_id = new_id
+        self._slots = Slots(flow, grace_ms=self._overdue_ms, call_ms=call_ms)
         self._overdue_cursor = (0, -1)
         self._rest_cursor = (0, -1)
 
@@ -57,6 +60,7 @@ class Sweeper:
     async def _make_whole(self, shard: int, now_ms: Ms) -> None:
         if await self._flow.wheel.epoch(shard) is None:
             await rebuild(self._flow, shard, now_ms, new_id=self._new_id, call_ms=self._call_ms)
+        await self._slots.check(shard, now_ms)
 
     async def _compare(
         self, apart: Apart, cursor: tuple[Ms, int], from_ms: Ms, until_ms: Ms, now_ms: Ms

@@ -1,6 +1,6 @@
 """The timing wheel in Redis or Valkey: when work is due, how much may go out. The only user of lua/."""
 
-from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
+from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, HeldSlot, Lane, Placing, Release
 from scheduler.wheel.wheel import CLAIM_LIMIT, TimingWheel
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Claimed",
     "Counts",
     "Gate",
+    "HeldSlot",
     "Lane",
     "Placing",
     "Release",

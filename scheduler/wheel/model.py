@@ -94,6 +94,13 @@ class CallEnd(msgspec.Struct, frozen=True):
     loop_id: int
 
 
+class HeldSlot(msgspec.Struct, frozen=True):
+    """A loop that holds call slots, until `until_ms` at the latest."""
+
+    loop_id: int
+    until_ms: Ms
+
+
 class Counts(msgspec.Struct, frozen=True):
     """A shard in numbers. `held`: waiting on lanes closed or paused now; `overdue`: due before now."""
 

@@ -18,7 +18,7 @@ from scheduler.wheel import keys, packing
 from scheduler.wheel.bell import Bell
 from scheduler.wheel.client import Servers, our_errors, refuse_eviction
 from scheduler.wheel.cluster import open_servers
-from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, Lane, Placing, Release
+from scheduler.wheel.model import CallEnd, Claim, Claimed, Counts, Gate, HeldSlot, Lane, Placing, Release
 from scheduler.wheel.scripts import run
 
 Result = TypeVar("Result")
@@ -346,6 +346,22 @@ class TimingWheel:
                 for part in packing.chunks(list(by_loop.items())):
                     words = [word for loop_id, end_ms in part for word in (end_ms, loop_id)]
                     await self._servers.command(shard, "ZADD", keys.calls_key(shard, gate), *words)
+
+    async def held_slots(self, shard: int, *, after_ms: Ms, until_ms: Ms, limit: int) -> list[HeldSlot]:
+        """Loops that hold call slots whose hard end is in (after_ms, until_ms], earliest first."""
+        words = [keys.calls_key(shard), f"({after_ms}", until_ms, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"]
+        with our_errors():
+            found = await self._servers.command(shard, "ZRANGE", *words)
+        return [HeldSlot(int(loop_id), int(end_ms)) for loop_id, end_ms in found]
+
+    async def free_slots(self, shard: int, slots: Sequence[tuple[int, HeldSlot]], now_ms: Ms) -> int:
+        """(lane, slot) of calls that are over: give them back, unless the loop has taken them again since.
+        Rings when a gate has room. Answers how many."""
+        freed = 0
+        for part in packing.chunks(slots):
+            words = [word for lane_id, slot in part for word in (lane_id, slot.loop_id, slot.until_ms)]
+            freed += await self._run("free", shard, [now_ms, self.slot_ms, *words])
+        return freed
 
     async def close_epoch(self, shard: int) -> None:
         """Refuse claims from now on."""
