@@ -1,4 +1,5 @@
-"""`python -m bench path | import | live | planner | wheel | peers | demo`: JSON on stdout, talk on stderr.
+"""`python -m bench path | import | live | lateness | planner | wheel | peers | demo`: JSON on stdout, talk
+on stderr.
 
 `python -m bench readme` prints the README's table of the committed results.
 """
@@ -36,7 +37,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
-    kinds = parser.add_subparsers(required=True, metavar="path|import|live|planner|wheel|peers|demo|readme")
+    kinds = parser.add_subparsers(
+        required=True, metavar="path|import|live|lateness|planner|wheel|peers|demo|readme"
+    )
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
     path.add_argument("--leads", type=int, default=100_000)
@@ -55,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--per-s", type=float, default=50, help="posts a second")
     live.add_argument("--bulk-per-s", type=float, default=200, help="pace of bulk; 0: as fast as it goes")
     live.set_defaults(bench=_live)
+
+    late = kinds.add_parser("lateness", help="from due to claimed and to dial, at a steady rate")
+    late.add_argument("--waiting", type=int, default=100_000, help="others on the wheel, due later")
+    late.add_argument("--per-s", type=float, default=200, help="attempts that come due a second")
+    late.add_argument("--seconds", type=float, default=20)
+    _add_output(late)
+    late.set_defaults(bench=_lateness)
 
     planner = kinds.add_parser("planner", help="microseconds a plan, seconds for a million loops")
     planner.add_argument("--leads", type=int, default=100_000)
@@ -110,6 +120,12 @@ def _live(arguments: argparse.Namespace) -> dict[str, Any]:
         live_per_s=arguments.per_s,
         bulk_per_s=arguments.bulk_per_s or None,
     )
+
+
+def _lateness(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.lateness import run
+
+    return run(waiting=arguments.waiting, per_s=arguments.per_s, seconds=arguments.seconds)
 
 
 def _planner(arguments: argparse.Namespace) -> dict[str, Any]:

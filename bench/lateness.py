@@ -52,19 +52,25 @@ class Timed(SimulatedProvider):
         return await super().place(actions, now_ms)
 
 
-class ClaimTimes(Metrics):
-    """Keeps every lateness that the dialer tells of."""
+class Kept(Metrics):
+    """Keeps what the dialer tells of its claims and its gate."""
 
     def __init__(self) -> None:
         super().__init__()
         self.late_s: list[float] = []
+        self.gaps_s: list[float] = []
 
     def claimed(self, *lags_s: float) -> None:
         super().claimed(*lags_s)
         self.late_s += lags_s
 
+    def gate_gap(self, seconds: float) -> None:
+        super().gate_gap(seconds)
+        self.gaps_s.append(seconds)
+
 
 def run(*, waiting: int, per_s: float, seconds: float) -> dict[str, Any]:
+    """`waiting`: what else is on the wheel, due later."""
     with private_site() as site, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(site, waiting, per_s, seconds))
 
@@ -73,8 +79,8 @@ async def _run(site: Site, waiting: int, per_s: float, seconds: float) -> dict[s
     clock = ScaledClock(MONDAY_NOON_MS, 1.0)
     jobs = int(per_s * seconds)
     async with open_stores(site.settings, clock, apply_migrations=True) as opened:
-        claims = ClaimTimes()
-        stores = replace(opened, metrics=claims)
+        told = Kept()
+        stores = replace(opened, metrics=told)
         await enrol_backlog(stores, waiting + jobs)  # the closed places among them stay out
         await _due_later(stores)
         provider = Timed(clock)
@@ -97,13 +103,24 @@ async def _run(site: Site, waiting: int, per_s: float, seconds: float) -> dict[s
         "waiting": waiting,
         "per_s": per_s,
         "due": jobs,
-        "claimed": len(claims.late_s),
+        "claimed": len(told.late_s),
         "dialled": len(late_s),
         "dialled_twice": provider.twice,
-        "early": sum(each < 0 for each in [*late_s, *claims.late_s]),
-        "due_to_claimed_ms": quantiles_ms(claims.late_s),
+        "early": sum(each < 0 for each in [*late_s, *told.late_s]),
+        "due_to_claimed_ms": quantiles_ms(told.late_s),
         "due_to_dial_ms": quantiles_ms(late_s),
+        "gate_to_send_us": _quantiles_us(told.gaps_s),
         "server_cpu_s": used,
+    }
+
+
+def _quantiles_us(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    shares = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e6, 1)
+        for name, share in shares.items()
+        if ordered
     }
 
 

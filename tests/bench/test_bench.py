@@ -33,6 +33,17 @@ def test_the_live_benchmark_sees_every_posted_lead_dialled():
     assert set(result["answered_to_dial_ms"]) == {"p50", "p90", "p99", "max"}
 
 
+def test_the_lateness_benchmark_dials_everything_once_and_nothing_early():
+    """P3: never early; how late is a figure, not a test."""
+    result = bench("lateness", "--waiting", "300", "--per-s", "50", "--seconds", "3")
+
+    assert result["due"] == result["claimed"] == result["dialled"] == 150
+    assert (result["early"], result["dialled_twice"]) == (0, 0)
+    for figure in ("due_to_claimed_ms", "due_to_dial_ms"):
+        assert set(result[figure]) == {"p50", "p90", "p99", "max"}
+    assert result["gate_to_send_us"]["p999"] > 0
+
+
 def test_the_planner_benchmark_plans_with_every_preset():
     result = bench("planner", "--leads", "400", "--loops", "800")
 
