@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bench.peers.table import peers_table
 from bench.wheel_table import wheel_table
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,6 +61,8 @@ def figures() -> str:
         f"{_dates(demo, path, rows, live, rush, planner)} Result files: `bench/results/`.",
         "",
         *wheel_table(result("wheel")),
+        "",
+        *peers_table(result("peers")),
         "",
         END,
     ]

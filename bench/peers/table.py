@@ -20,7 +20,7 @@ def peers_table(result: dict[str, Any]) -> list[str]:
     measured = {name: peer for name, peer in peers.items() if "skipped" not in peer}
     return [
         f"dialwheel's wheel and its peers, one worker process each, on the same servers in the same run: "
-        f"`{result['command']}`, median (least to most) of {result['runs']} runs. Valkey {servers['valkey']} "
+        f"`{result['command']}`, {_runs(result['runs'])}. Valkey {servers['valkey']} "
         f"with its append-only file, Postgres {servers['postgres']} with fsync, {machine['cores']} shared "
         f"cores ({machine['cpu']}), {machine['memory_gib']} GiB, {machine['system']}, Python "
         f"{machine['python']}, {machine['date']}.",
@@ -34,6 +34,10 @@ def peers_table(result: dict[str, Any]) -> list[str]:
         f"ran before they were due. Each peer is set as its documentation says it is fastest: the settings "
         f"are in `bench/results/peers.json`, the code in `bench/peers/`.",
     ]
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"median (least to most) of {count} runs"
 
 
 def _row(name: str, peer: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.peers import envs
 from bench.peers.envs import NotInstalled, runner
 from bench.peers.python.brief import Brief
 from bench.peers.rivals import OURS, RIVALS
@@ -73,6 +74,17 @@ def test_a_peer_that_is_installed_is_measured_on_every_line():
     assert_measured(result["peers"][name])
     assert set(result["best_peer"]) == set(FIGURES)
     assert any(line.startswith(f"| {name} ") for line in peers_table(result))
+
+
+@pytest.mark.parametrize("name", ["arq", "bullmq"])
+def test_nothing_is_installed_where_that_is_not_wanted(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(envs, "TOOLS", tmp_path)
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(NotInstalled, match="not installed"):
+        runner(next(rival for rival in RIVALS if rival.name == name), install=False)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_peer_that_does_not_exist_is_refused_by_name():
