@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ".dialwheel"  # private servers, key and run file; beside the work, so easy to find and erase
     )
     postgres_url: str = ""  # empty: a private server under data_dir
-    redis_url: str = ""  # empty: a private Valkey under data_dir
+    redis_url: str = ""  # empty: a private Valkey; of a cluster: redis://host:port,host:port?cluster=true
     http_host: str = "127.0.0.1"  # nothing is open to the network unless asked for
     http_port: Port = 8080
     metrics_port: Port = 9464  # always on loopback: metrics need no key
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     postgres_connections: Annotated[int, Meta(ge=2, le=200)] = 12  # a process; the private server takes 60
 
     # the wheel
-    shards: Annotated[int, Meta(ge=1, le=1024)] = 1  # an account lives on one; changing it is a rebuild
+    shards: Annotated[int, Meta(ge=1, le=1024)] = 1  # an account lives on one; `wheel reshard` changes it
     slot_ms: Annotated[int, Meta(ge=1000, le=3_600_000)] = (
         60_000  # narrower slots cost 98 bytes a sparse attempt
     )
