@@ -22,11 +22,12 @@ from bench.peers.rivals import OURS, RIVALS, Rival
 from bench.site import private_site
 
 NOTE = (
-    "A job is an id and a handler that only notes its start. dialwheel's row is its wheel with the dialer's own "
-    "claimer: a loop is claimed, handed to such a handler and settled; nothing is armed or sent. The peers keep "
-    "more with a job (a payload, its state); the wheel keeps the id alone, and what it stands for is a row in "
-    "Postgres that is not in these figures: the whole path, with a durable permit and outcome for each attempt, "
-    "has a figure of its own. Those on Postgres commit durably; those on Valkey may lose their last second."
+    "A job is an id and a handler that only notes its start. dialwheel's row is its wheel with the "
+    "dialer's own claimer: a loop is claimed, handed to such a handler and settled; nothing is armed or "
+    "sent. The peers keep more with a job (a payload, its state); the wheel keeps the id alone, and what "
+    "it stands for is a row in Postgres that is not in these figures: the whole path, with a durable "
+    "permit and outcome for each attempt, has a figure of its own. Those on Postgres commit durably; "
+    "those on Valkey may lose their last second."
 )
 FIGURES = {
     "schedule_per_s": True,
