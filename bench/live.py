@@ -29,7 +29,7 @@ from bench.fiction import phones
 from bench.figures import quantiles_ms
 from bench.path import MONDAY_NOON_MS, MOST_A_ACCOUNT, enrol_backlog
 from bench.site import private_site
-from dialer.providers.base import Action, PlaceResult
+from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import instant
@@ -50,13 +50,15 @@ class Timed(SimulatedProvider):
         self.dialled_s: dict[str, float] = {}
         self.calls = 0
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         now_s = time.monotonic()
         self.calls += len(actions)
         for action in actions:
             if action.number == 1 and action.to in self._watched:
                 self.dialled_s.setdefault(action.to, now_s)
-        return await super().place(actions, now_ms)
+        return await super().place(actions, now_ms, may_leave)
 
 
 class Posted(msgspec.Struct, frozen=True):

@@ -11,8 +11,10 @@ from typing import TypeAlias
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
 
-from dialer.providers.base import NotDialled, Unknown
+from dialer.providers.base import HELD, NotDialled, Unknown
 
 CONNECT_S = 3.0
 TOTAL_S = 10.0
@@ -38,10 +40,12 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """None arrived. `began`: a byte of the request may have reached the other side. `reason`: no address."""
+    """None arrived. `began`: a byte of the request may have reached the other side. `held`: kept back by
+    `may_leave`. `reason`: no address."""
 
     began: bool
     reason: str
+    held: bool = False
 
 
 Exchange: TypeAlias = Reply | NoReply
@@ -72,9 +76,10 @@ class HttpClient:
         self._keepalive_s = keepalive_s
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, path: str, body: object) -> Exchange:
-        """Send `body` as JSON, once."""
-        return await self._send("POST", path, data=msgspec.json.encode(body))
+    async def post(self, path: str, body: object, *, may_leave: Callable[[], bool] | None = None) -> Exchange:
+        """Send `body` as JSON, once. `may_leave` is asked when the connection is there and nothing is left to
+        do but to write; if it says no, nothing is sent."""
+        return await self._send("POST", path, data=_Gated(msgspec.json.encode(body), may_leave))
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Exchange:
         """Read without effect."""
@@ -86,7 +91,7 @@ class HttpClient:
             self._session = None
 
     async def _send(
-        self, method: str, path: str, *, data: bytes | None = None, params: Mapping[str, str] | None = None
+        self, method: str, path: str, *, data: _Gated | None = None, params: Mapping[str, str] | None = None
     ) -> Exchange:
         try:
             async with self._open().request(
@@ -107,6 +112,8 @@ class HttpClient:
         except _BEFORE_THE_FIRST_BYTE as error:
             return NoReply(False, type(error).__name__)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            if data is not None and not data.leaving:
+                return NoReply(False, type(error).__name__, data.held)
             return NoReply(True, type(error).__name__)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -121,6 +128,27 @@ class HttpClient:
         return self._session
 
 
+class _Gated(BytesPayload):
+    """A body that asks once more at the last moment. aiohttp keeps the headers back until there is a body to
+    send them with, so that nothing has left when the answer is no.
+
+    `held`: the answer was no. `leaving`: it was asked and the answer was yes.
+    """
+
+    def __init__(self, body: bytes, may_leave: Callable[[], bool] | None) -> None:
+        super().__init__(body, content_type="application/json")
+        self._may_leave = may_leave
+        self.held = False
+        self.leaving = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self._may_leave is not None and not self._may_leave():
+            self.held = True
+            raise ConnectionError("it might not leave any more")
+        self.leaving = True
+        await super().write_with_length(writer, content_length)
+
+
 def judge(exchange: Exchange, is_own_error: Callable[[bytes], bool]) -> NotDialled | Unknown | bytes:
     """What an exchange that should have dialled proves; the body to read when it was a 2xx.
 
@@ -128,6 +156,8 @@ def judge(exchange: Exchange, is_own_error: Callable[[bytes], bool]) -> NotDiall
     The caller answers Unknown when the body of a 2xx cannot be read.
     """
     if isinstance(exchange, NoReply):
+        if exchange.held:
+            return HELD
         return Unknown(exchange.reason) if exchange.began else NotDialled(exchange.reason, "route")
     status = exchange.status
     if 200 <= status < 300:

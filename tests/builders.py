@@ -15,7 +15,7 @@ from api.demo.verdict import judge_rings
 from api.parts import Dialing, Services, Stores, make_dialing, make_services, open_stores
 from api.referee import Verdict
 from api.stepping import Stepper
-from dialer.providers.base import Accepted, Action, PlaceResult, Provider, ProviderEvent
+from dialer.providers.base import Accepted, Action, MayLeave, PlaceResult, Provider, ProviderEvent, always
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import Model, quiet
@@ -70,7 +70,9 @@ class ScriptedProvider:
         self.acknowledged: list[str] = []
         self.news: list[ProviderEvent] = []
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         self.placed += actions
         return [self.answer(action) for action in actions]
 

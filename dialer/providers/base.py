@@ -6,6 +6,7 @@ what is Unknown is never placed again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 from uuid import UUID
 
@@ -40,7 +41,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class NotDialled(msgspec.Struct, frozen=True):
-    """Certain: no phone rang and none will. `scope`: number, caller_id, account or route."""
+    """Certain: no phone rang and none will. `scope`: number, caller_id, account, route, or
+    permit: our own gate held it back."""
 
     reason: str
     scope: str = "route"
@@ -77,6 +79,17 @@ class ProviderEvent(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+HELD = NotDialled("the permit was over before the bytes could leave", "permit", 0.0)
+"""What our own gate kept back at the last moment."""
+
+MayLeave: TypeAlias = Callable[[], bool]
+
+
+def always() -> bool:
+    """Let everything leave."""
+    return True
+
+
 class Provider(Protocol):
     """The face every provider shows to the worker."""
 
@@ -84,8 +97,13 @@ class Provider(Protocol):
     live: bool
     """True when real phones ring: never loaded by demo or test keys."""
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
-        """Send each action once, in order; one result for each. Never raises for what the network did."""
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
+        """Send each action once, in order; one result for each. Never raises for what the network did.
+
+        `may_leave` is the gate: it is asked directly before the bytes of a request go out, when there is a
+        connection; what it keeps back is HELD."""
         ...
 
     async def hang_up(self, refs: list[str], now_ms: Ms) -> None:

@@ -13,7 +13,17 @@ from uuid import UUID
 
 import msgspec
 
-from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
+from dialer.providers.base import (
+    HELD,
+    Accepted,
+    Action,
+    MayLeave,
+    NotDialled,
+    PlaceResult,
+    ProviderEvent,
+    Unknown,
+    always,
+)
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated_events import DOUBLE, LOST, NORMAL, START, Callbacks
 from dialer.providers.simulated_limits import Limits, Turnstile
@@ -59,8 +69,12 @@ class SimulatedProvider:
 
     # -- placing -------------------------------------------------------------------------------------
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         """Dial each action; its rings are in the ledger before this returns."""
+        if not may_leave():
+            return [HELD] * len(actions)
         results = [self._place(action, now_ms) for action in actions]
         self.rings.flush()
         return results

@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from dialer.http import HttpClient, NoReply, Reply, judge
-from dialer.providers.base import Action, NotDialled, PlaceResult, ProviderEvent, Unknown
+from dialer.providers.base import (
+    Action,
+    MayLeave,
+    NotDialled,
+    PlaceResult,
+    ProviderEvent,
+    Unknown,
+    always,
+)
 from dialer.providers.simulated_wire import (
     MAX_CALLS,
     Acknowledged,
@@ -30,16 +38,19 @@ class SimulatedHttpProvider:
         self._http = http or HttpClient(base_url)
         self._next_event_at: Ms | None = None
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         """Send a batch as one request, once: what nobody can tell of the request holds for all its calls."""
         results: list[PlaceResult] = []
         for start in range(0, len(actions), MAX_CALLS):
             batch = actions[start : start + MAX_CALLS]
-            results += await self._place(batch)
+            results += await self._place(batch, may_leave)
         return results
 
-    async def _place(self, batch: list[Action]) -> list[PlaceResult]:
-        answer = judge(await self._http.post("/sim/calls", Calls(batch)), _is_own_error)
+    async def _place(self, batch: list[Action], may_leave: MayLeave) -> list[PlaceResult]:
+        exchange = await self._http.post("/sim/calls", Calls(batch), may_leave=may_leave)
+        answer = judge(exchange, _is_own_error)
         if isinstance(answer, NotDialled | Unknown):
             return [answer] * len(batch)
         try:

@@ -12,7 +12,7 @@ import sys
 import msgspec
 
 from api.parts import dialing_tasks, make_dialing, open_stores, run_until
-from dialer.providers.base import Action, PlaceResult
+from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.simulated_http import SimulatedHttpProvider
 from scheduler.clock import ScaledClock
 from scheduler.domain.time import Ms
@@ -37,11 +37,13 @@ class StallingProvider(SimulatedHttpProvider):
         self._config = config
         self._placed = 0
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         stalls = self._config.stall and self._placed >= self._config.stall_after
         if stalls and self._config.stall == "armed":
             await _stand_still()
-        results = await super().place(actions, now_ms)
+        results = await super().place(actions, now_ms, may_leave)
         self._placed += len(actions)
         if stalls:
             await _stand_still()

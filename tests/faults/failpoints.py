@@ -26,7 +26,7 @@ from typing import Any
 
 import msgspec
 
-from dialer.providers.base import Action, PlaceResult
+from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.simulated_http import SimulatedHttpProvider
 from scheduler.domain.time import Ms
 from scheduler.errors import ServerUnavailable
@@ -138,18 +138,20 @@ class FailingProvider(SimulatedHttpProvider):
         self._url = url
         self._failpoint = failpoint
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         self._failpoint.passed("c4")
         if self._failpoint.is_next("c5"):
             await self._send_a_part()
         self._failpoint.passed("c5")
         if self._failpoint.is_next("c6"):
-            sending = asyncio.ensure_future(super().place(actions, now_ms))
+            sending = asyncio.ensure_future(super().place(actions, now_ms, may_leave))
             await asyncio.wait({sending}, timeout=0.05)
             self._failpoint.passed("c6")
             return await sending
         self._failpoint.passed("c6")
-        results = await super().place(actions, now_ms)
+        results = await super().place(actions, now_ms, may_leave)
         self._failpoint.passed("c7")
         return results
 

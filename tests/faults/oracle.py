@@ -25,7 +25,7 @@ import msgspec
 from aiohttp import web
 
 from api.sim_server import make_sim_app
-from dialer.providers.base import Action, PlaceResult
+from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import quiet
@@ -102,7 +102,9 @@ class CountingProvider(SimulatedProvider):
         self._people: dict[str, int] = {}
         self.request = 0
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         self.request += 1
         results = []
         for action in actions:
