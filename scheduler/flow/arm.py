@@ -118,8 +118,8 @@ async def _arm_rows(
     on: Connection,
     chosen: Mapping[int, Chosen] | None = None,
 ) -> list[Row]:
-    """`due`: by loop, where it was claimed; `chosen`: the caller ids of those that have one."""
-    numbers: list[Chosen | None] = [chosen.get(loop_id) for loop_id in due] if chosen else [None] * len(due)
+    """`due`: by loop, where it was claimed; `chosen`: the caller id of each, if they have any."""
+    numbers = None if chosen is None else [chosen[loop_id] for loop_id in due]
     return await ledger.fetch(
         "arm_attempts",
         list(due),
@@ -129,8 +129,8 @@ async def _arm_rows(
         worker,
         timedelta(milliseconds=flow.close_margin_ms),
         rules.load().revision,
-        [None if number is None else number.phone for number in numbers],
-        [None if number is None else to_date(number.day) for number in numbers],
+        None if numbers is None else [number.phone for number in numbers],
+        None if numbers is None else [to_date(number.day) for number in numbers],
         on=on,
     )
 

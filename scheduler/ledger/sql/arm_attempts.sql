@@ -3,7 +3,7 @@
 -- EXISTS may be planned as a hash of the whole table.
 -- $1 loop_ids bigint[]  $2 due_ats timestamptz[]  $3 now timestamptz  $4 permit uuid  $5 worker text
 -- $6 close_margin interval  $7 rules_revision text  $8 caller_ids text[]  $9 caller_id_days date[]: chosen for each
--- loop and the day it counts for, null where none is; a loop whose agent has a pool is not armed without
+-- loop and the day it counts for, both null when none is; a loop whose agent has a pool is not armed without
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
 --       account_id, agent_id, batch_id, caller_id; none for a loop that another arm was faster with
 WITH claimed AS MATERIALIZED (
