@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from dialer.http import HttpClient, NoReply, Reply, judge
-from dialer.providers.base import NotDialled, Unknown
+from dialer.providers.base import HELD, NotDialled, Unknown
 from dialer.providers.simulated_http import SimulatedHttpProvider
 from scheduler.errors import ServerUnavailable
 from tests.providers.builders import TUESDAY_2PM, an_action
@@ -214,3 +214,20 @@ async def test_events_that_cannot_be_had_are_a_named_error(
             await provider.events(TUESDAY_2PM, 10)
         await provider.close()
         assert raised.value.do
+
+
+async def test_what_may_not_leave_any_more_sends_not_one_byte() -> None:
+    """I3: the gate is asked when the connection is there; a no is certain, whatever the connection cost."""
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with server:
+        provider = SimulatedHttpProvider(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        [result] = await provider.place([an_action()], TUESDAY_2PM, lambda: False)
+        assert result is HELD
+        await provider.close()
+        assert await heard == b"", "it connected, and ended without a byte"
