@@ -34,6 +34,18 @@ async def test_a_loop_is_claimed_ahead_and_sent_at_its_instant(open_world: OpenW
     assert len(world.provider.placed) == 1
 
 
+async def test_on_a_fast_clock_nothing_is_claimed_ahead(open_world: OpenWorld) -> None:
+    """A quarter of its second is shorter than a claim takes; on a stepped one no timer would end."""
+    world, claimer = await by_hand(open_world)
+    world.clock.speed = 600.0
+    await a_loop_due_in(world, 200)
+
+    await turn(claimer)
+
+    assert await leased(world) == 0
+    assert claimer._claim_at_ms == world.now_ms + 200
+
+
 async def test_what_comes_due_together_is_armed_together(open_world: OpenWorld) -> None:
     world, claimer = await by_hand(open_world)
     for after_ms, number in enumerate(phones(3)):
