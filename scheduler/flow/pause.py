@@ -17,12 +17,12 @@ from scheduler.clock import Clock
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import DialwheelError, NotFound, Refused
 from scheduler.flow.context import Flow
+from scheduler.flow.moving import follow_moves, read_moved
 from scheduler.flow.opt_out import MARGIN
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
-from scheduler.ledger.instants import EPOCH, to_datetime, to_ms
-from scheduler.wheel import Placing
+from scheduler.ledger.instants import EPOCH, to_datetime
 
 log = structlog.get_logger()
 
@@ -146,15 +146,11 @@ async def _spread(flow: Flow, scope: Scope, spread_over_s: int, now_ms: Ms) -> i
 
     while more:
         found, rows = await in_transaction(flow.database, move)
-        await flow.place([_placing(row) for row in rows], now_ms)
+        await follow_moves(flow, [read_moved(row) for row in rows], now_ms)
         moved += len(rows)
         more = len(found) == CHUNK
         after = max(((row["next_at"], row["loop_id"]) for row in found), default=after)
     return moved
-
-
-def _placing(row: Row) -> Placing:
-    return Placing(row["shard"], row["lane_id"], row["loop_id"], to_ms(row["next_at"]), to_ms(row["was_at"]))
 
 
 async def _lift(flow: Flow, scope: Scope, version: int, reason: str | None, actor: Actor, now_ms: Ms) -> None:

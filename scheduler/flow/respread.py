@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
 from scheduler.domain.calendars import calendar_of
 from scheduler.domain.model import LaneClass
 from scheduler.domain.spread import walk
 from scheduler.domain.time import Ms
-from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
+from scheduler.flow.moving import follow_moves, read_moved
 from scheduler.flow.throttle import Pace
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
-from scheduler.ledger.instants import to_ms
-from scheduler.wheel import Placing
-
-log = structlog.get_logger()
 
 CHUNK = 10_000
 """Loops moved in one transaction."""
@@ -44,7 +38,8 @@ async def respread(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> int:
 
     while more:
         found, rows = await in_transaction(flow.database, move)
-        await (_withdraw(flow, rows, now_ms) if held else _place(flow, rows, now_ms))
+        moves = [read_moved(row, was_held=row["was_held"], held=held) for row in rows]
+        await follow_moves(flow, moves, now_ms)
         moved += len(rows)
         more = len(found) == CHUNK
         after = max((row["loop_id"] for row in found), default=after)
@@ -64,28 +59,3 @@ async def _stretches(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> Seque
                 for part in walk(calendar, from_ms, pace.spread.over_ms).stretches
             ]
     return [list(column) for column in zip(*rows, strict=True)] or [[], [], [], [], []]
-
-
-async def _place(flow: Flow, rows: Sequence[Row], now_ms: Ms) -> None:
-    """What was on the wheel moves there, what has come into its reach is added."""
-    placings = []
-    for row in rows:
-        due_ms, was_ms = to_ms(row["next_at"]), to_ms(row["was_at"])
-        there = not row["was_held"] and flow.within_horizon(was_ms, now_ms)
-        if there or flow.within_horizon(due_ms, now_ms):
-            was_at_ms = was_ms if there else 0
-            placings.append(Placing(row["shard"], row["lane_id"], row["loop_id"], due_ms, was_at_ms))
-    await flow.place(placings, now_ms)
-
-
-async def _withdraw(flow: Flow, rows: Sequence[Row], now_ms: Ms) -> None:
-    """What is held back from now on leaves the wheel, so that its release finds it nowhere."""
-    there = [
-        (row["shard"], row["lane_id"], row["loop_id"])
-        for row in rows
-        if not row["was_held"] and flow.within_horizon(to_ms(row["was_at"]), now_ms)
-    ]
-    try:
-        await flow.wheel.withdraw(there, now_ms)
-    except DialwheelError as error:
-        log.warning("loops_not_withdrawn", loops=len(there), why=error.what)

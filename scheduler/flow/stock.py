@@ -6,6 +6,7 @@ first touches are held back: what was touched comes back at most as fast as the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from math import ceil
 
@@ -68,6 +69,7 @@ class Stock:
         self._horizon_ms = horizon_ms
         self._reach_ms = reach_ms
         self._rooms: dict[int, tuple[int, Ms]] = {}
+        self._counting = asyncio.Lock()
 
     def most(self, max_per_min: float) -> int:
         """Loops that a batch of this pace has on the wheel at most."""
@@ -80,18 +82,16 @@ class Stock:
     async def take(self, batch_id: int, max_per_min: float, wanted: int, now_ms: Ms) -> int:
         """How many of `wanted` first touches a writer may put on the wheel itself; what is taken counts as
         used until the next count. None with the wheel away: the feeder releases them later."""
-        room, counted_ms = self._rooms.get(batch_id, (0, None))
-        if counted_ms is None or not counted_ms <= now_ms < counted_ms + COUNTED_FOR_MS:
-            try:
-                batches = await self.batches(batch_id)
-                lanes = batches[0].lanes if batches else ()
-                looked = await self._look(lanes, now_ms)
-            except DialwheelError as error:
-                log.warning("stock_not_counted", batch_id=batch_id, why=error.what)
-                return 0
-            room, counted_ms = self.most(max_per_min) - sum(count for count, _ in looked.values()), now_ms
-        given = max(0, min(room, wanted))
-        self._rooms[batch_id] = (room - given, counted_ms)
+        async with self._counting:  # of two writers at once the second takes what the first left
+            room, counted_ms = self._rooms.get(batch_id, (0, None))
+            if counted_ms is None or now_ms >= counted_ms + COUNTED_FOR_MS:
+                try:
+                    room, counted_ms = await self._room(batch_id, max_per_min, now_ms), now_ms
+                except DialwheelError as error:
+                    log.warning("stock_not_counted", batch_id=batch_id, why=error.what)
+                    return 0
+            given = max(0, min(room, wanted))
+            self._rooms[batch_id] = (room - given, counted_ms)
         return given
 
     async def batches(self, batch_id: int | None = None) -> list[HeldBatch]:
@@ -133,6 +133,11 @@ class Stock:
             waiting = [lane_id for lane_id, count in counts.items() if count == each]
         self.forget(batch.batch_id)
         return ToppedUp(released, released >= room, opens)
+
+    async def _room(self, batch_id: int, max_per_min: float, now_ms: Ms) -> int:
+        batches = await self.batches(batch_id)
+        looked = await self._look(batches[0].lanes, now_ms) if batches else {}
+        return self.most(max_per_min) - sum(waiting for waiting, _ in looked.values())
 
     async def _release(self, lane_ids: Sequence[int], each: int, now_ms: Ms) -> list[Row]:
         until = to_datetime(now_ms + self._horizon_ms)

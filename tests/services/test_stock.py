@@ -14,6 +14,7 @@ from scheduler.domain.model import Priority
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.batches import change_batch
 from scheduler.flow.pause import Scope, pause, resume
+from scheduler.ledger.instants import to_datetime
 from tests.builders import (
     ACTOR,
     HOUR,
@@ -249,3 +250,35 @@ async def test_a_paced_batch_of_2000_leads_ends_exactly_each_rung_once(
         assert batch_id
         async with world.stores.database.connection() as on:  # the next example starts from nothing
             await on.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
+async def test_after_any_change_of_pace_the_wheel_is_what_the_ledger_says(
+    open_world: OpenWorld, valkey_url: str
+) -> None:
+    """I22: no instant of before stays behind, nothing that is held back is there, nobody waits twice."""
+    world = await open_world()
+    batch_id = await a_paced_batch(world, 900, 4, EAST + WEST)
+    changes: list[dict[str, Any]] = [
+        {"max_per_min": None},
+        {"spread_over_s": 600},
+        {"start_at": to_datetime(world.now_ms + 5 * HOUR)},
+        {"start_at": None, "spread_over_s": 0},
+        {"max_per_min": 3},
+        {"max_per_min": 6, "max_concurrent": 2},
+        {"max_per_min": None, "spread_over_s": 20 * HOUR // SECOND},
+    ]
+    for throttle in changes:
+        world.pass_time(MINUTE)
+        await change_batch(
+            world.flow, account_id=world.account_id, batch_id=batch_id, name=None, throttle=throttle,
+            actor=ACTOR, now_ms=world.now_ms,
+        )  # fmt: skip
+
+        there = await on_wheel(valkey_url)
+        rows = await world.rows(
+            "SELECT lane_id, loop_id, (extract(epoch FROM next_at) * 1000)::bigint AS at FROM loop"
+            " WHERE NOT held AND next_at <= $1",
+            to_datetime(world.now_ms + HOUR + HOUR // 4),
+        )
+        assert there == {(row["lane_id"], row["loop_id"], row["at"]) for row in rows}, throttle
+        assert len({loop_id for _, loop_id, _ in there}) == len(there) == await world.waiting_on_wheel()
