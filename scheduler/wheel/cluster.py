@@ -125,22 +125,23 @@ class ClusterServers:
         return self._owners[slot]
 
     async def _read_map(self) -> None:
-        """Ask one node after the other, those of the last map first, until one answers."""
+        """Ask one node after the other, another one first each time: one that was cut off from the others
+        still answers, with the map of before."""
         read = self._read
         async with self._reading:
             if self._read != read:
                 return  # somebody else has just read it
-            failed: Exception = ClusterDownError("no node was named")
-            for url in dict.fromkeys([*self._known, *self._start_urls]):
+            failed: Exception = ClusterDownError("no node knows of any slot")
+            first = read % len(self._known)
+            for url in dict.fromkeys([*self._known[first:], *self._known[:first], *self._start_urls]):
                 try:
                     ranges = await self._client(url).execute_command("CLUSTER SLOTS")
                 except (RedisError, OSError) as error:
                     failed = error
-                    # the others are asked first the next time
-                    self._known = [each for each in self._known if each != url] + [url]
                     continue
-                await self._take(ranges, url)
-                return
+                if ranges:
+                    await self._take(ranges, url)
+                    return
             raise failed
 
     async def _take(self, ranges: list[Any], asked: str) -> None:

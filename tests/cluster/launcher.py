@@ -31,7 +31,7 @@ class Node:
     def __init__(self, binary: Path, data: Path, number: int) -> None:
         self.binary = binary
         self.data = data / f"n{number}"
-        self.port, self.bus_port = free_port(), free_port()
+        self.port, self.bus_port = free_ports()
         self.id = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Redis | None = None
@@ -77,6 +77,18 @@ class Node:
             start_new_session=True,
         )
 
+    async def up(self, *, cluster: bool = True) -> None:
+        """Return when it answers. A port that somebody else was quicker to take is given up for another."""
+
+        async def answers() -> bool:
+            if self._process is not None and self._process.poll() is not None:
+                await self.close()
+                self.port, self.bus_port = free_ports()
+                self.start(cluster=cluster)
+            return await self.answers()
+
+        await until(answers)
+
     def kill(self) -> None:
         """As a machine that loses its power: nothing is written down, nobody is told."""
         if self._process is not None:
@@ -91,8 +103,10 @@ class Node:
         self.kill()
 
     async def answers(self) -> bool:
+        """Whether it is up; another server on its port is not it."""
         with contextlib.suppress(RedisError, OSError):
-            return bool(await self.client.ping())
+            process_id = (await self.info("server"))["process_id"]
+            return self._process is not None and int(process_id) == self._process.pid
         return False
 
     async def ask(self, *words: Any) -> Any:
@@ -118,7 +132,7 @@ class Cluster:
         for node in self.nodes:
             node.start()
         for node in self.nodes:
-            await until(node.answers)
+            await node.up()
             node.id = await node.ask("CLUSTER", "MYID")
         width = SLOTS // PRIMARIES + 1
         for number, node in enumerate(self.nodes):
@@ -217,7 +231,7 @@ class Cluster:
         for node in self.nodes:
             if not node.alive:
                 node.start()
-                await until(node.answers)
+                await until(node.answers)  # on its own port: the others know it there
         await until(lambda: self._agreed(len(self.nodes)))
         for node in self.nodes:
             await node.ask("CONFIG", "SET", "masterauth", "")
@@ -266,7 +280,8 @@ async def until(holds: Callable[[], Any], *, within_s: float = 30) -> None:
         await asyncio.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])

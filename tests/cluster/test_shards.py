@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -96,6 +97,22 @@ async def test_resharding_there_and_back_keeps_every_loop(open_world: Open) -> N
     world.flow.wheel.resize(4)
     assert [await world.flow.wheel.epoch(shard) for shard in range(2, 4)] == [None, None]
     assert [(await world.flow.wheel.counts(shard, world.now_ms)).lanes for shard in (2, 3)] == [0, 0]
+
+
+async def test_accounts_on_several_shards_are_followed_up_to_the_end(open_world: Open) -> None:
+    """I6 I14: dialers, feeder, reaper and calendars of every shard, on a stepped clock."""
+    world = await open_world(shards=3)
+    await several_accounts(world, accounts=4, leads=3)
+
+    async def on_step() -> None: ...
+
+    assert await world.stepper().play(asyncio.Event(), on_step)
+    assert await world.rows("SELECT 1 FROM loop WHERE status <> 'ended'") == []
+    shards = await world.rows(
+        "SELECT DISTINCT shard FROM attempt JOIN lane USING (lane_id) WHERE state = 'done'"
+    )
+    assert {row["shard"] for row in shards} == {0, 1, 2}
+    assert await world.flow.wheel.next_wake(0, world.now_ms) is None
 
 
 async def test_a_process_that_counts_other_shards_dials_nothing_and_says_why(open_world: Open) -> None:

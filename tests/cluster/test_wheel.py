@@ -12,7 +12,7 @@ from scheduler.errors import ServerUnavailable, SettingsError, StartError
 from scheduler.wheel import CallEnd, Claim, Gate, Lane, Placing, Release, TimingWheel
 from scheduler.wheel.checks import wheel_facts
 from tests.cluster.conftest import SHARDS
-from tests.cluster.launcher import Cluster, Node, until
+from tests.cluster.launcher import Cluster, Node
 from tests.wheel.builders import MINUTE, NOW
 
 EACH = 20
@@ -131,6 +131,22 @@ async def test_a_primary_that_evicts_keys_is_refused_at_start(cluster: Cluster) 
         await primary.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
+async def test_a_node_that_knows_no_slots_is_passed_over(cluster: Cluster, tmp_path: Path) -> None:
+    """A node that lost its file, or was never let in."""
+    alone = Node(valkey_binary(), tmp_path, 0)
+    alone.start()
+    try:
+        await alone.up()
+        urls = f"{alone.address},{cluster.nodes[0].address}"
+        wheel = await TimingWheel.connect(f"redis://{urls}?cluster=true", shards=SHARDS)
+        assert await wheel.server_time_ms(SHARDS - 1) > NOW
+        await wheel.close()
+        with pytest.raises(ServerUnavailable, match="does not answer"):
+            await TimingWheel.connect(f"redis://{alone.address}?cluster=true")
+    finally:
+        await alone.close()
+
+
 async def test_one_start_node_is_enough_and_the_cluster_must_be_named_as_one(cluster: Cluster) -> None:
     """One that is down is passed over; a node alone holds a part of the wheel only."""
     nowhere, node = "127.0.0.1:1", cluster.nodes[4].address
@@ -151,7 +167,7 @@ async def test_a_single_server_is_no_cluster(valkey_url: str, tmp_path: Path) ->
     node = Node(valkey_binary(), tmp_path, 0)
     node.start(cluster=False)
     try:
-        await until(node.answers)
+        await node.up(cluster=False)
         with pytest.raises(StartError, match="no cluster"):
             await TimingWheel.connect(f"redis://{node.address}?cluster=true")
     finally:
