@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from api.instants import utc_ms
 from api.schemas import Blocker
-from scheduler.domain.caller_ids import SPENT, Budget
 from scheduler.domain.calendars import Calendar, calendar_of
+from scheduler.domain.caller_ids import SPENT, Budget
 from scheduler.domain.caps import cap_text
 from scheduler.domain.model import Place, Policy, Priority
 from scheduler.domain.placement import SEARCH, limits_of

@@ -29,8 +29,8 @@ class TrunkIn(msgspec.Struct, forbid_unknown_fields=True):
 
 class TrunkChange(msgspec.Struct, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
-    max_concurrent: Calls | None | UnsetType = UNSET
-    max_dials_per_s: PerSecond | None | UnsetType = UNSET
+    max_concurrent: Calls | UnsetType | None = UNSET
+    max_dials_per_s: PerSecond | UnsetType | None = UNSET
     paused: bool | UnsetType = UNSET
 
 
@@ -45,9 +45,9 @@ class CallerIdIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CallerIdChange(msgspec.Struct, forbid_unknown_fields=True):
-    region: Region | None | UnsetType = UNSET
+    region: Region | UnsetType | None = UNSET
     daily_cap: Calls | UnsetType = UNSET
-    rest_until: Instant | None | UnsetType = UNSET
+    rest_until: Instant | UnsetType | None = UNSET
     status: Status | UnsetType = UNSET
 
 
@@ -64,8 +64,8 @@ class PoolChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AgentChange(msgspec.Struct, forbid_unknown_fields=True):
-    trunk_id: Id | None | UnsetType = UNSET
-    caller_id_pool_id: Id | None | UnsetType = UNSET
+    trunk_id: Id | UnsetType | None = UNSET
+    caller_id_pool_id: Id | UnsetType | None = UNSET
 
 
 class Trunk(msgspec.Struct):

@@ -177,7 +177,8 @@ async def create_pool(
 async def change_pool(
     database: Database, on: Connection, account_id: int, pool_id: int, changes: dict[str, Any], now_ms: Ms
 ) -> Row:
-    """Set name and strategy where `changes` names them; answers them as they were. Raises NotFound, Refused."""
+    """Set name and strategy where `changes` names them; answers both as they were. Raises NotFound,
+    Refused."""
     values = (account_id, pool_id, encode_changes(changes), to_datetime(now_ms))
     with refusing(taken=NAME_TAKEN):
         return _found(await database.fetch("caller_id_pool_change", *values, on=on), "caller id pool")
