@@ -24,8 +24,8 @@ OURS = Rival(
     "python",
     400_000,
     300_000,
-    "1000 loops a place, 2 in flight; claim_batch 500, dial_lines 2, claim_ahead_ms 250; one lane behind three "
-    "gates without limits; uvloop",
+    "1000 loops a place, 2 in flight; claim_batch 500, dial_lines 2, claim_ahead_ms 250; one lane behind "
+    "three gates without limits; uvloop",
 )
 
 RIVALS = (

@@ -69,12 +69,12 @@ def run(
 
 
 class _Board:
-    """What each peer has got so far. One that failed once is not tried again, and says why."""
+    """What each peer has got so far. One that failed is tried again in the next run; why it did is told."""
 
     def __init__(self, rivals: list[Rival]) -> None:
         self._rivals = rivals
         self._runners: dict[str, Runner] = {}
-        self._skipped: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
         self._got: dict[str, list[dict[str, Any]]] = {rival.name: [] for rival in rivals}
         self.servers: dict[str, str] = {}
 
@@ -83,7 +83,7 @@ class _Board:
             try:
                 self._runners[rival.name] = runner(rival, install=install)
             except NotInstalled as error:
-                self._skip(rival, str(error))
+                self._tell(rival, "SKIPPED", str(error))
 
     def play(self, turn: str, effort: Effort) -> None:
         """One run: each peer in turn on the same servers."""
@@ -91,7 +91,7 @@ class _Board:
             ground = Ground(site)
             self.servers = ground.versions()
             for rival in self._rivals:
-                if rival.name in self._skipped:
+                if rival.name not in self._runners:
                     continue
                 began_s = time.monotonic()
                 sys.stderr.write(f"{turn}: {rival.name} … ")
@@ -99,23 +99,26 @@ class _Board:
                 try:
                     figures = measure(rival, self._runners[rival.name], ground, Path(scratch), effort)
                 except Failed as error:
-                    self._skip(rival, str(error))
+                    self._tell(rival, "FAILED", str(error))
                     continue
                 self._got[rival.name].append(figures)
                 sys.stderr.write(f"{_line(figures)}; {time.monotonic() - began_s:.0f} s\n")
             ground.close()
 
     def peers(self) -> dict[str, dict[str, Any]]:
-        return {
-            rival.name: {"skipped": self._skipped[rival.name]}
-            if rival.name in self._skipped
-            else {"store": rival.store, "settings": rival.settings, **_together(self._got[rival.name])}
-            for rival in self._rivals
-        }
+        return {rival.name: self._peer(rival) for rival in self._rivals}
 
-    def _skip(self, rival: Rival, why: str) -> None:
-        self._skipped[rival.name] = why
-        sys.stderr.write(f"SKIPPED {rival.name}: {why}\n")
+    def _peer(self, rival: Rival) -> dict[str, Any]:
+        """Figures of the runs that it got through, with why it did not where it failed in some."""
+        why, got = self._failed.get(rival.name), self._got[rival.name]
+        if not got:
+            return {"skipped": why}
+        told = {"store": rival.store, "settings": rival.settings, **_together(got)}
+        return {**told, "failed": f"{len(got)} runs got through; {why}"} if why else told
+
+    def _tell(self, rival: Rival, what: str, why: str) -> None:
+        self._failed[rival.name] = why
+        sys.stderr.write(f"{what} {rival.name}: {why}\n")
 
 
 def best_peers(peers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -32,7 +32,8 @@ def peers_table(result: dict[str, Any]) -> list[str]:
         "",
         f"{_verdict(result['best_peer'])} {result['note']} Started early: jobs of the stream whose handler "
         f"ran before they were due. Each peer is set as its documentation says it is fastest: the settings "
-        f"are in `bench/results/peers.json`, the code in `bench/peers/`.",
+        f"are in `bench/results/peers.json`, the code in `bench/peers/`; the first run installs the peers "
+        f"into `.tools/peers`.",
     ]
 
 
@@ -67,6 +68,8 @@ def _number(figure: float) -> str:
 
 def _verdict(best: dict[str, dict[str, Any]]) -> str:
     """Where dialwheel stands against the best peer of each column, said either way."""
+    if not best:
+        return "Nothing to compare."
     parts = [f"{WORDS[figure]}: {one['times']:g} × ({one['peer']})" for figure, one in best.items()]
     behind = [WORDS[figure] for figure, one in best.items() if one["times"] < 1]
     told = (
