@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from scheduler.domain.time import HOUR, MINUTE, SECOND, Ms
-from scheduler.errors import SettingsError
+from scheduler.errors import EpochNotReady
 from scheduler.wheel import keys, packing
 from scheduler.wheel.bell import Bell
 from scheduler.wheel.client import Servers, our_errors, refuse_eviction
@@ -418,7 +418,7 @@ class TimingWheel:
 
     async def _run(self, name: str, shard: int, args: list[Any]) -> Any:
         if not 0 <= shard < self.shards:
-            raise SettingsError(
+            raise EpochNotReady(
                 f"no shard {shard}: this process counts {self.shards}",
                 "the shards have changed since it was started",
                 "start it again with the number that the ledger has",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.errors import EpochNotReady, ServerUnavailable, SettingsError, StartError
+from scheduler.errors import EpochNotReady, ServerUnavailable, StartError
 from scheduler.wheel import Gate, Lane, Placing, TimingWheel
 from tests.wheel.builders import EPOCH, MINUTE, NOW, Stand
 
@@ -115,7 +115,7 @@ async def test_words_with_spaces_are_refused(stand: Stand):
 
 
 async def test_a_shard_that_is_not_there_is_refused(wheel: TimingWheel):
-    with pytest.raises(SettingsError, match="no shard"):
+    with pytest.raises(EpochNotReady, match="no shard"):
         await wheel.next_wake(1_000_000, NOW)
 
 
