@@ -88,10 +88,12 @@ def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunn
 async def _depths(deps: Deps) -> Depths:
     now_ms = deps.clock.now_ms()
     counts = [await deps.flow.wheel.counts(shard, now_ms) for shard in range(deps.settings.shards)]
+    calls = await deps.flow.database.fetch_row("attempt_live_count")
+    assert calls is not None
     return Depths(
         depth=sum(shard.waiting for shard in counts),
         overdue=sum(shard.overdue for shard in counts),
-        in_flight=sum(shard.in_call for shard in counts),
+        in_flight=calls["live"],
     )
 
 

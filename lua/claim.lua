@@ -5,45 +5,29 @@
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] epoch as stored    ARGV[4] worker    ARGV[5] claim_id
 -- ARGV[6]  limit (loops)    ARGV[7] latest due_ms to take (of lanes behind a pace: now_ms)
--- ARGV[8]  lease end, wall ms    ARGV[9] call hard end, ms
--- ARGV[10] bulk's floor, 0 to 1    ARGV[11] ms for which the same claim_id gets the same answer
--- Returns  "claim_id wake_at_ms lane loop due_ms lane loop due_ms ...", wake '-' when nothing is in sight
+-- ARGV[8]  lease end, wall ms    ARGV[9] call hard end, ms    ARGV[10] bulk's floor, 0 to 1
+-- Returns  "claim_id worker wake_at_ms", wake '-' when nothing is in sight, then for each slot that gave something
+--          " lane marks begin_ms count", and count times " loop ms", ms since begin_ms.
+--          The same claim_id gets the same answer while one of its loops is leased
 -- Errors   EPOCH when the wheel is being rebuilt, or its server has changed since it was opened
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local worker, claim_id, limit, horizon = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local lease_end, hard_end, share = ARGV[8], ARGV[9], tonumber(ARGV[10])
 
 if call('GET', EPOCH) ~= ARGV[3] .. ' ' .. run_id() then return redis.error_reply('EPOCH the wheel is not ready') end
-local known = call('GET', reply_key(worker))
-if known and string.sub(known, 1, #claim_id + 1) == claim_id .. ' ' then return known end
+local known = call('GET', claim_key(claim_id))
+if known then return known end
 
--- What was given in the running minute while bulk was waiting, and to bulk, in buckets of 10 s: the debt to bulk
--- grows only while bulk waits, so a quiet hour of bulk never lets it overtake a live lead later.
-local bucket, vtime = floor(now / 10000), {live = 0, rest = 0}
-local contended, to_bulk, stored, stale = 0, 0, {0, 0, 0, 0, 0}, {}
-local floors = call('HGETALL', FLOOR)
-for k = 1, #floors, 2 do
-  local kind = string.match(floors[k], '^vtime:(%a+)$')
-  if kind then
-    vtime[kind] = tonumber(floors[k + 1])
-  else
-    local b, counts = tonumber(floors[k]), {}
-    for n in string.gmatch(floors[k + 1], '%d+') do counts[#counts + 1] = tonumber(n) end
-    if b > bucket or b <= bucket - 6 then
-      stale[#stale + 1] = floors[k]
-    else
-      contended, to_bulk = contended + counts[5], to_bulk + counts[4]
-      if b == bucket then stored = counts end
-    end
-  end
-end
-
-local looked, taken, out = {}, 0, {}
-local leased, holders = {}, {}
-local given = {live = 0, callback = 0, ['follow-up'] = 0, bulk = 0}
+local LOOKS = 64 -- lanes looked at in all, and as many at most that gates bring back: what bounds a claim
+local looks, brought = LOOKS, LOOKS
+local taken, bulk_taken, answer, done = 0, 0, {claim_id, worker, ''}, {}
+local holding = holder(claim_id, '-')
 
 -- Live lanes take turns among themselves, all others among each other.
-local function kind_of(lane) return lane.class == 'live' and 'live' or 'rest' end
+local stored = call('HMGET', FLOOR, 'owed', 'live', 'rest')
+local owed, vtime = tonumber(stored[1] or '0'), {live = tonumber(stored[2] or '0'), rest = tonumber(stored[3] or '0')}
+local function kind_of(class) return class == 'live' and 'live' or 'rest' end
+local turns, new_turns = {}, {}
 
 -- A token is spent at the claim, and the call leaves when it is due: claimed ahead, what is behind a pace could leave
 -- in one second on the tokens of more than one. It waits for its instant.
@@ -54,125 +38,136 @@ local function paced(ids)
   return false
 end
 
--- Takes up to `want` loops from the lane, or files it where it belongs. Checks, then writes.
+local function give(lane, bound, most)
+  local loops, count, slots = take(lane.id, bound, most)
+  if count == 0 then return 0 end
+  local marks, held = charge(lane.gates, count, loops, hard_end), {}
+  for k = 1, count do held[2 * k - 1], held[2 * k] = loops[k], holding end
+  call('HSET', held_key(lane.id), unpack(held))
+  for _, slot in ipairs(slots) do
+    answer[#answer + 1] = lane.id .. ' ' .. marks .. ' ' .. int(slot[1]) .. ' ' .. slot[2] .. ' ' .. slot[3]
+  end
+  -- start-time fair queuing: an idle lane resumes at the shard's virtual time, it saves nothing up
+  local kind = kind_of(lane.class)
+  local start = max(turns[lane.id], vtime[kind])
+  turns[lane.id], vtime[kind] = start + count / lane.weight, start
+  new_turns[lane.id] = turns[lane.id]
+  count_waiting(lane, -count)
+  taken = taken + count
+  if lane.class == 'bulk' then bulk_taken = bulk_taken + count end
+  return count
+end
+
+-- Takes up to `want` loops from the lane, or files it where it belongs.
 local function serve(lane, want)
-  looked[#looked + 1] = lane
-  local n, blocker, blocked_until = passage(lane.gates)
-  local head = head_due(lane.id)
-  local bound = horizon
+  if not lane.class or opening(lane, now) > now then
+    done[lane.id] = true
+    file(lane)
+    return
+  end
+  local bound, n, blocker, blocked_until = horizon, passage(lane.gates)
   if lane.open_until and lane.open_until > now and (lane.open_from or INF) > lane.open_until then
     bound = min(bound, lane.open_until - 1)
   end
   if bound > now and paced(lane.gates) then bound = now end
-  if not lane.class or not head or head > bound or opening(lane, now) > now then
+  if n > 0 and give(lane, bound, min(want, n)) == want then
     file(lane)
     return
   end
-  if n < 1 then
-    park(lane, blocker, blocked_until)
-    return
-  end
-  unpark(lane)
-  local loops, dues, count = take(lane.id, bound, min(want, n))
-  local scored = {}
-  for k = 1, count do
-    scored[2 * k - 1] = hard_end
-    scored[2 * k] = loops[k]
-  end
-  call('ZADD', CALLS, unpack(scored))
-  local marks = charge(lane.gates, count, scored)
-  local head_of, tail_of, prefix = claim_id .. ' ', ' - ' .. marks, lane.id .. ':'
-  local size, words_out = #leased, #out
-  for k = 1, count do
-    local loop, member, due = loops[k], prefix .. loops[k], dues[k] .. '' -- 13 digits: safe to join
-    leased[size + 1], leased[size + 2] = lease_end, member
-    holders[size + 1], holders[size + 2] = member, head_of .. due .. tail_of
-    size = size + 2
-    out[words_out + 1], out[words_out + 2], out[words_out + 3] = lane.id, loop, due
-    words_out = words_out + 3
-  end
-  -- start-time fair queuing: an idle lane resumes at the shard's virtual time, it saves nothing up
-  local kind = kind_of(lane)
-  local start = max(lane.vt, vtime[kind])
-  lane.vt, vtime[kind] = start + count / lane.weight, start
-  call('HSET', rule_key(lane.id), 'vt', string.format('%.17g', lane.vt))
-  count_waiting(lane, -count)
-  taken, given[lane.class] = taken + count, given[lane.class] + count
-  if file(lane) <= now then
+  done[lane.id] = true
+  if file(lane) <= bound then
     n, blocker, blocked_until = passage(lane.gates)
-    if n < 1 then park(lane, blocker, blocked_until) end
+    if n < 1 then park(lane, blocker, blocked_until, turns[lane.id]) end
   end
-end
-
--- The oldest lanes of a class that have work now.
-local function due_lanes(class, most)
-  local found = {}
-  local r = call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
-  for k = 1, #r, 2 do
-    local lane = lane_of(r[k])
-    lane.at = tonumber(r[k + 1])
-    found[#found + 1] = lane
-  end
-  return found
-end
-
--- The lowest virtual time first, ties by age; lanes that were idle stand at the shard's virtual time.
-local function by_turn(a, b)
-  local x, y = max(a.vt, vtime[kind_of(a)]), max(b.vt, vtime[kind_of(b)])
-  if x ~= y then return x < y end
-  if a.at ~= b.at then return a.at < b.at end
-  return a.id < b.id
-end
-
-local function serve_all(some, most)
-  local until_taken = min(limit, taken + most)
-  table.sort(some, by_turn)
-  for _, lane in ipairs(some) do
-    if taken >= until_taken then return end
-    serve(lane, until_taken - taken)
-  end
-end
-
-local live = due_lanes('live', 40)
-local third = floor((64 - #live) / 3)
-local bulk = due_lanes('bulk', third)
-local owed = #bulk > 0 and math.ceil(share * contended) - to_bulk or 0
-if owed > 0 then serve_all(bulk, owed) end
-serve_all(live, limit)
-if taken < limit then
-  local others = owed > 0 and due_lanes('bulk', third) or bulk
-  for _, class in ipairs({'callback', 'follow-up'}) do
-    for _, lane in ipairs(due_lanes(class, third)) do others[#others + 1] = lane end
-  end
-  serve_all(others, limit)
-end
-
-if taken > 0 then
-  call('ZADD', LEASES, unpack(leased))
-  call('HSET', HOLDER, unpack(holders))
-  for k, class in ipairs(CLASSES) do stored[k] = stored[k] + given[class] end
-  if #bulk > 0 then stored[5] = stored[5] + taken end
-  call('HSET', FLOOR, int(bucket), table.concat(stored, ' '),
-    'vtime:live', string.format('%.17g', vtime.live), 'vtime:rest', string.format('%.17g', vtime.rest))
-  if #stale > 0 then call('HDEL', FLOOR, unpack(stale)) end
 end
 
 -- A gate with room left must not keep lanes waiting: whoever was let through may not have used it up.
-local asked = {}
-for _, lane in ipairs(looked) do
-  for _, id in ipairs(lane.gates) do
-    if not asked[id] then
-      asked[id] = true
-      admit(id, false, 64)
+local function ask(ids)
+  for _, id in ipairs(ids) do
+    if brought > 0 then
+      brought = brought - admit(id, min(AT_ONCE, brought))
+    elseif has_parked(id) then
+      shut_until(id, now) -- for the next claim
     end
   end
+end
+
+-- The oldest lanes of some classes that have work now and were not looked at yet, in turn: the lowest virtual time, then
+-- age. Lanes that were idle stand at the shard's virtual time.
+local function due_lanes(classes)
+  local found, ids = {}, {}
+  for _, class in ipairs(classes) do
+    local most = math.ceil(looks / #classes)
+    local r = call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+    for k = 1, #r, 2 do
+      if not done[r[k]] then
+        found[#found + 1] = {id = r[k], at = tonumber(r[k + 1]), class = class}
+        ids[#ids + 1] = r[k]
+      end
+    end
+  end
+  if #found == 0 then return found end
+  for k, turn in ipairs(call('HMGET', TURNS, unpack(ids))) do
+    local lane = found[k]
+    lane.turn = max(turns[lane.id] or tonumber(turn or '0'), vtime[kind_of(lane.class)])
+    turns[lane.id] = lane.turn
+  end
+  table.sort(found, function(a, b)
+    if a.turn ~= b.turn then return a.turn < b.turn end
+    if a.at ~= b.at then return a.at < b.at end
+    return a.id < b.id
+  end)
+  return found
+end
+
+-- Serves lanes of these classes until `most` loops were taken, none has work, or `fewest` looks are left.
+local function serve_all(classes, most, fewest)
+  local until_taken = min(limit, taken + most)
+  while taken < until_taken and looks > fewest do
+    local some = due_lanes(classes)
+    if #some == 0 then return end
+    local asked = {}
+    for _, entry in ipairs(some) do
+      if taken >= until_taken or looks <= fewest then break end
+      looks = looks - 1
+      local lane = lane_of(entry.id)
+      lane.at = entry.at
+      serve(lane, until_taken - taken)
+      asked[#asked + 1] = lane
+    end
+    for _, lane in ipairs(asked) do ask(lane.gates) end
+  end
+end
+
+for _, id in ipairs(call('ZRANGE', SHUT, '-inf', int(now), 'BYSCORE', 'LIMIT', 0, LOOKS)) do
+  call('ZREM', SHUT, id)
+  ask({id})
+end
+
+-- What bulk is owed: its share of all that was given while it waited, less what it got. It saves nothing up, and no
+-- more is owed than a claim's share: so it gets its share of any span in which it waits, but for that.
+local bulk_waits = #call('ZRANGE', lanes_key('bulk'), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, 1) > 0
+if not bulk_waits then owed = 0 end
+if owed >= 1 then serve_all({'bulk'}, floor(owed), 48) end
+serve_all({'live'}, limit, 24)
+serve_all({'callback', 'follow-up', 'bulk'}, limit, 0)
+
+if taken > 0 then
+  if bulk_waits then owed = min(max(0, owed + share * taken - bulk_taken), max(1, share * limit)) end
+  call('ZADD', LEASES, lease_end, claim_id)
+  call('HSET', LEFT, claim_id, taken)
+  call('HSET', FLOOR, 'owed', string.format('%.17g', owed), 'live', string.format('%.17g', vtime.live),
+    'rest', string.format('%.17g', vtime.rest))
+  local words = {}
+  for id, turn in pairs(new_turns) do words[#words + 1], words[#words + 2] = id, string.format('%.17g', turn) end
+  call('HSET', TURNS, unpack(words))
 end
 save_gates()
 
 local wake = earliest()
 if wake <= now and taken > 0 then ring() end -- more is ready: let another dialer share it
-local answer = claim_id .. ' ' .. (wake < INF and int(wake) or '-')
-if taken > 0 then answer = answer .. ' ' .. table.concat(out, ' ') end
+answer[3] = wake < INF and int(wake) or '-'
+local text = table.concat(answer, ' ')
 call('SET', ASKED, lease_end)
-call('SET', reply_key(worker), answer, 'PX', ARGV[11])
-return answer
+if taken > 0 then call('SET', claim_key(claim_id), text) end
+return text

@@ -12,11 +12,11 @@ for i = 4, #ARGV do
   if budget < 1 then break end
   local lane = lane_of(ARGV[i])
   unpark(lane)
-  for _, n in ipairs(call('ZRANGE', lane_key(lane.id), 0, budget - 1)) do
-    local key = slot_key(lane.id, tonumber(n))
+  for _, name in ipairs(call('ZRANGE', lane_key(lane.id), 0, budget - 1)) do
+    local key = slot_key(lane.id, name)
     local size = call('ZCARD', key)
     call('UNLINK', key)
-    call('ZREM', lane_key(lane.id), n)
+    call('ZREM', lane_key(lane.id), name)
     count_waiting(lane, -size)
     dropped, budget = dropped + size, budget - 1
   end
@@ -25,8 +25,9 @@ for i = 4, #ARGV do
     break
   end
   if lane.class then call('ZREM', lanes_key(lane.class), lane.id) end
+  call('HDEL', TURNS, lane.id)
   local key = rule_key(lane.id)
-  call('HDEL', key, 'class', 'paused', 'until', 'from', 'weight', 'vt', 'waiting', 'parked')
+  call('HDEL', key, 'class', 'paused', 'until', 'from', 'weight', 'dense', 'waiting', 'parked')
   if #lane.gates + #lane.left > 0 then call('PEXPIRE', key, ARGV[2]) else call('DEL', key) end
   admit_all(lane.gates)
   done = done + 1

@@ -17,6 +17,7 @@ end
 for id, loops in pairs(by_lane) do
   local lane = lane_of(id)
   free_calls(lane, loops)
+  call('ZREM', CALLS, unpack(loops)) -- whatever became of the lane's gates
   back = back + admit_all(lane.gates) + admit_all(lane.left)
 end
 if back > 0 then ring() end

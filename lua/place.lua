@@ -4,33 +4,33 @@
 -- Uses     keys slots gates lanes leases bell placing
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] budget (loops x slots searched)
--- ARGV[4..] lane, count, then count times loop, due_ms, was_ms ('' search the lane, 0 waits nowhere); lane, ...
+-- ARGV[4..] lane, kind, count, then count times loop, due_ms, of kind 'm' was_ms as well; lane, ...
+--           kind 'n': waits nowhere or there, 's': search the lane, 'm': waits at was_ms if it does
 -- Returns  {loops done, how many were not waiting there before}: fewer done than given when the search
 --          through many slots would take too long: call again with the rest
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local budget = tonumber(ARGV[3])
 
 local groups, i = {}, 4
-while i <= #ARGV do
-  local count = tonumber(ARGV[i + 1])
-  groups[#groups + 1] = {id = ARGV[i], items = read_triples(i + 2, count)}
-  i = i + 2 + 3 * count
-end
+while i <= #ARGV do groups[#groups + 1], i = read_placings(i) end
 
 local before, due_now, done, added = earliest(), false, 0, 0
 for _, group in ipairs(groups) do
-  local lane, items = lane_of(group.id), group.items
+  local lane = lane_of(group.lane)
   local part
-  part, budget = affordable(lane, items, budget, {}, done == 0)
+  part, budget = affordable(lane, group, budget, {}, done == 0)
   for k = 1, part do
-    if items.dues[k] <= now then due_now = true end
+    if group.dues[k] <= now then
+      due_now = true
+      break
+    end
   end
   if part > 0 then
-    added = added + place(lane, items, part, {})
+    added = added + place(lane, group, part, {})
     file(lane)
   end
   done = done + part
-  if part < #items.loops then break end
+  if part < group.count then break end
 end
 
 local after = earliest()

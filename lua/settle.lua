@@ -7,38 +7,27 @@
 -- ARGV[4]  release groups    ARGV[5] end groups    ARGV[6] placing groups
 -- ARGV[7..] release group: lane, claim_id, sent (1 or 0), count, loops
 --           end group: lane, count, loops
---           placing group: lane, count, then count times loop, due_ms, was_ms ('' search the lane, 0 waits nowhere)
+--           placing group: lane, kind, count, then count times loop, due_ms, as place reads it
 -- Returns  {placings done, positions (from 1, over all release groups) of the stale ...}: stale are those not held by
 --          that claim, nothing changed for them; placings left undone for want of budget go to place
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 local budget, at = tonumber(ARGV[3]), 7
 
-local function read_list(count)
-  local list = {}
-  for k = 1, count do list[k] = ARGV[at + k - 1] end
-  at = at + count
-  return list
-end
-
 local releases, ends, placings = {}, {}, {}
 for k = 1, tonumber(ARGV[4]) do
-  local lane, claim, sent, count = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', tonumber(ARGV[at + 3])
-  at = at + 4
-  releases[k] = {lane = lane, claim = claim, sent = sent, loops = read_list(count)}
+  local count = tonumber(ARGV[at + 3])
+  releases[k] = {lane = ARGV[at], claim = ARGV[at + 1], sent = ARGV[at + 2] == '1', first = at + 4, last = at + 3 + count}
+  at = at + 4 + count
 end
 for k = 1, tonumber(ARGV[5]) do
-  local lane, count = ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  ends[k] = {lane = lane, loops = read_list(count)}
-end
-for k = 1, tonumber(ARGV[6]) do
   local count = tonumber(ARGV[at + 1])
-  placings[k] = {lane = ARGV[at], items = read_triples(at + 2, count)}
-  at = at + 2 + 3 * count
+  ends[k] = {lane = ARGV[at], first = at + 2, last = at + 1 + count}
+  at = at + 2 + count
 end
+for k = 1, tonumber(ARGV[6]) do placings[k], at = read_placings(at) end
 
 local before = earliest()
-local stale, freed, pending, touched, opened = {}, {}, {}, {}, {}
+local stale, freed, pending, touched, opened, gone_of = {}, {}, {}, {}, {}, {}
 local position = 0
 
 local function frees(lane, loops)
@@ -49,59 +38,71 @@ local function frees(lane, loops)
 end
 
 for _, group in ipairs(releases) do
-  local lane = lane_of(group.lane)
-  local gone = freed[group.lane] or {}
+  local gone, plain, mine, claim = freed[group.lane] or {}, holder(group.claim, '-'), {}, group.claim
   freed[group.lane] = gone
-  local members, values = held(group.lane, group.loops)
-  local mine, unsent = {}, {}
-  for k, loop in ipairs(group.loops) do
-    local value = values[k]
+  local values = call('HMGET', held_key(group.lane), unpack(ARGV, group.first, group.last))
+  for k, value in ipairs(values) do
+    local loop = ARGV[group.first + k - 1]
     position = position + 1
-    if not value or not holds(value, group.claim) or gone[loop] then
+    local known, planned
+    if value == plain then
+      known = claim
+    elseif value then
+      known, planned = parse_holder(value)
+    end
+    if known ~= claim or gone[loop] then
       stale[#stale + 1] = position
     else
       gone[loop] = true
-      mine[#mine + 1] = members[k]
-      if not group.sent then unsent[#unsent + 1] = loop end
-      if string.sub(value, -#PLAIN) ~= PLAIN then
-        local _, _, planned, marks = parse_holder(value)
-        if tonumber(planned) then pending[members[k]] = {lane, loop, tonumber(planned)} end
-        if marks ~= '-' and not group.sent then refund(marks) end
-      end
+      mine[#mine + 1] = loop
+      if tonumber(planned) then pending[#pending + 1] = {group.lane, loop, tonumber(planned)} end
     end
   end
   if #mine > 0 then
-    call('ZREM', LEASES, unpack(mine))
-    call('HDEL', HOLDER, unpack(mine))
+    call('HDEL', held_key(group.lane), unpack(mine))
+    gone_of[claim] = (gone_of[claim] or 0) + #mine
+    if not group.sent then
+      local marks = (record(claim)[group.lane] or {}).marks or '-'
+      if marks ~= '-' then
+        for _ = 1, #mine do refund(marks) end
+      end
+      frees(lane_of(group.lane), mine)
+    end
   end
-  if #unsent > 0 then frees(lane, unsent) end
 end
+for claim, count in pairs(gone_of) do let_go(claim, count) end
 save_gates()
 
-for _, group in ipairs(ends) do frees(lane_of(group.lane), group.loops) end
+for _, group in ipairs(ends) do
+  local lane = lane_of(group.lane)
+  if #lane.gates + #lane.left > 0 then frees(lane, {unpack(ARGV, group.first, group.last)}) end
+end
 
-local placed = 0
+local placed, planned_anew = 0, {}
 for _, group in ipairs(placings) do
   local lane, gone, count = lane_of(group.lane), freed[group.lane] or {}, 0
-  count, budget = affordable(lane, group.items, budget, gone, false)
+  count, budget = affordable(lane, group, budget, gone, false)
   if count > 0 then
-    place(lane, group.items, count, gone)
+    place(lane, group, count, gone)
     touched[lane.id] = lane
-    if next(pending) then
-      for k = 1, count do pending[lane.id .. ':' .. group.items.loops[k]] = nil end
+    if #pending > 0 then
+      for k = 1, count do planned_anew[lane.id .. ':' .. group.loops[k]] = true end
     end
   end
   placed = placed + count
-  if count < #group.items.loops then break end
+  if count < group.count then break end
 end
-for _, plan in pairs(pending) do
-  count_waiting(plan[1], put(plan[1].id, {plan[2]}, {plan[3]}))
-  touched[plan[1].id] = plan[1]
+for _, plan in ipairs(pending) do
+  if not planned_anew[plan[1] .. ':' .. plan[2]] then
+    local lane = lane_of(plan[1])
+    count_waiting(lane, put(lane, {plan[2]}, {plan[3]}, 1))
+    touched[lane.id] = lane
+  end
 end
 for _, lane in pairs(touched) do file(lane) end
 
 local back = 0
-for id in pairs(opened) do back = back + admit(id, false, 64) end
+for id in pairs(opened) do back = back + admit(id, AT_ONCE) end
 local after = earliest()
 if back > 0 or after < before or (after <= now and next(touched)) then ring() end
 return {placed, unpack(stale)}

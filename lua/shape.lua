@@ -6,9 +6,9 @@
 -- ARGV[5..] gate: id, max_concurrent or '', interval_us or '', burst, paused (1 or 0), left or '', renews_at_ms or ''
 --           lane: id, class, gates ("a:1 g:7"), weight, open_until_ms or '', open_from_ms or '', paused (1 or 0);
 --           open_until_ms '=' leaves the hours as they are
--- Returns  gates behind which more lanes wait than one call brings back: shape them again
+-- Returns  1
 now, slot_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
-local i, bring, more = 5, 500, {}
+local i = 5
 
 local function set_or_clear(key, field, value)
   if value == '' then call('HDEL', key, field) else call('HSET', key, field, value) end
@@ -31,8 +31,7 @@ local function shape_gate(id, most_calls, interval, burst, paused, left, renews)
   if left ~= '' then call('HSET', key, 'since', int(g.spent)) end -- claims of before are in the new number
   if (tonumber(most_calls) or 0) > 64 then call('ZADD', calls_key(id), '+inf', ANCHOR) end
   gates[id] = nil
-  bring = bring - admit(id, true, bring)
-  if call('EXISTS', parked_key(id, 'live'), parked_key(id, 'bulk')) > 0 then more[#more + 1] = id end
+  admit(id, AT_ONCE)
 end
 
 local function shape_lane(id, class, gate_ids, weight, open_until, open_from, paused)
@@ -71,4 +70,4 @@ for _ = 1, tonumber(ARGV[4]) do
   i = i + 7
 end
 ring()
-return more
+return 1

@@ -18,10 +18,9 @@ while i <= #ARGV do
     loops[k] = ARGV[i + 1 + k]
   end
   if #loops > 0 then
-    local members, values = held(lane.id, loops)
-    for k, value in ipairs(values) do
+    for k, value in ipairs(call('HMGET', held_key(lane.id), unpack(loops))) do
       if value then
-        set_next(members[k], value, 'x')
+        set_next(lane.id, loops[k], value, 'x')
         found = found + 1
       end
     end

@@ -289,6 +289,7 @@ class World:
         return (await self.flow.wheel.counts(0, self.now_ms)).waiting
 
     async def calls_on_wheel(self) -> int:
+        """Those that hold slots: the account has a limit, one that no test reaches unless it sets another."""
         return (await self.flow.wheel.counts(0, self.now_ms)).in_call
 
     async def verdict(self) -> Verdict:
@@ -320,9 +321,8 @@ async def a_world(
         async with stores.database.connection() as on:
             found = await on.fetchrow("SELECT account_id, agent_id FROM agent ORDER BY agent_id LIMIT 1")
         if found is None:
-            account_id = await create_account(
-                stores.database, name="Acme", now_ms=clock.now_ms(), **(account or {})
-            )
+            limits = {"max_concurrent": 10_000, **(account or {})}
+            account_id = await create_account(stores.database, name="Acme", now_ms=clock.now_ms(), **limits)
             agent_id = await create_agent(
                 stores.database,
                 account_id=account_id,

@@ -1,11 +1,14 @@
 -- bell: wakes a sleeping dialer. One token at most lies on the list: rings run together while nobody waits.
+
+-- The earliest instant at which a lane may have work or a gate opens by itself.
 local function earliest()
   local best = INF
   for _, class in ipairs(CLASSES) do
-    local head = call('ZRANGE', lanes_key(class), 0, 0, 'WITHSCORES')
-    if head[2] then best = min(best, tonumber(head[2])) end
+    local head = call('ZRANGE', lanes_key(class), 0, 0, 'WITHSCORES')[2]
+    if head then best = min(best, tonumber(head)) end
   end
-  return best
+  local gate_at = call('ZRANGE', SHUT, 0, 0, 'WITHSCORES')[2]
+  return gate_at and min(best, tonumber(gate_at)) or best
 end
 
 local function ring()

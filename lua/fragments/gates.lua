@@ -65,10 +65,10 @@ local function passage(ids)
   return least, blocker, blocked_until
 end
 
--- Spends `n` tokens, as much of a budget, and the call slots of `scored` (hard end, loop, ...) at each gate; answers the
+-- Spends a token, one of the budget and a call slot until `hard_end` for each of the `n` loops at each gate; answers the
 -- marks that a refund needs.
-local function charge(ids, n, scored)
-  local marks = {}
+local function charge(ids, n, loops, hard_end)
+  local marks, scored = {}, nil
   for _, id in ipairs(ids) do
     local g = gate(id)
     local now_us = now * 1000
@@ -79,10 +79,15 @@ local function charge(ids, n, scored)
       marks[#marks + 1] = id .. '=' .. int(g.spent)
     end
     if g.most then
+      if not scored then
+        scored = {}
+        for k = 1, n do scored[2 * k - 1], scored[2 * k] = hard_end, loops[k] end
+      end
       call('ZREMRANGEBYSCORE', calls_key(id), '-inf', int(now))
       g.used = g.used + call('ZADD', calls_key(id), unpack(scored)) -- a loop may hold its slot still
     end
   end
+  if scored then call('ZADD', CALLS, unpack(scored)) end
   return #marks > 0 and table.concat(marks, ',') or '-'
 end
 
@@ -112,12 +117,16 @@ end
 
 -- Frees the call slots of these loops at a lane's gates, those it has left included.
 local function free_calls(lane, loops)
-  call('ZREM', CALLS, unpack(loops))
+  local held = false
   for _, ids in ipairs({lane.gates, lane.left}) do
     for _, id in ipairs(ids) do
-      local freed = call('ZREM', calls_key(id), unpack(loops))
-      local g = gates[id]
-      if g and freed > 0 then g.used = max(0, g.used - freed) end
+      local key, g = calls_key(id), gates[id]
+      if call('EXISTS', key) == 1 then
+        held = true
+        local freed = call('ZREM', key, unpack(loops))
+        if g then g.used = max(0, g.used - freed) end
+      end
     end
   end
+  if held then call('ZREM', CALLS, unpack(loops)) end
 end

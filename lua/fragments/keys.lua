@@ -1,15 +1,18 @@
--- keys: every key of a shard is built here, under the one tag handed in.
+-- keys: every key of a shard is built here, under the one tag handed in and the shard's generation. A rebuild begins a
+-- new generation in one step: what was written under the old one, or still is, is never seen again.
 local call, floor, max, min = redis.call, math.floor, math.max, math.min
 local now, slot_ms -- set by each script from its arguments
-local TAG = KEYS[1] .. ':'
-local LEASES, HOLDER, FLOOR = TAG .. 'leases', TAG .. 'holder', TAG .. 'floor'
-local EPOCH, BELL, CALLS = TAG .. 'epoch', TAG .. 'bell', TAG .. 'calls:shard'
+local EPOCH, BELL, GENERATION = KEYS[1] .. ':epoch', KEYS[1] .. ':bell', KEYS[1] .. ':generation'
+local function keys_of(generation) return KEYS[1] .. ':' .. generation .. ':' end
+local TAG = keys_of(call('GET', GENERATION) or '0')
+local LEASES, LEFT, FLOOR = TAG .. 'leases', TAG .. 'left', TAG .. 'floor'
+local TURNS, SHUT, CALLS = TAG .. 'turns', TAG .. 'shut', TAG .. 'calls:shard'
 local ASKED = TAG .. 'asked' -- the lease end that the latest claim would give: when a dialer was last here
 local CLASSES = {'live', 'callback', 'follow-up', 'bulk'}
 local INF = math.huge
 
--- A member that stays. Being longer than 64 bytes it keeps the server from packing a busy zset or hash into a list,
--- in which a few hundred short-lived members are looked up one after the other: claim and settle take twice as long.
+-- A member that stays. Being longer than 64 bytes it keeps the server from packing a busy zset into a list, in which a
+-- few hundred short-lived members are looked up one after the other: claim and settle take twice as long.
 local ANCHOR = 'anchor:' .. string.rep('-', 64)
 
 -- Numbers become text here: Lua's own tostring keeps 14 digits, and microseconds have 16.
@@ -24,7 +27,8 @@ local function parked_key(gate, class)
   return TAG .. 'parked:' .. gate
 end
 local function lane_key(lane) return TAG .. 'lane:' .. lane end
-local function slot_key(lane, n) return TAG .. 'slot:' .. lane .. ':' .. int(n) end
+local function slot_key(lane, name) return TAG .. 'slot:' .. lane .. ':' .. name end
 local function rule_key(id) return TAG .. 'rule:' .. id end
 local function calls_key(gate) return TAG .. 'calls:' .. gate end
-local function reply_key(worker) return TAG .. 'reply:' .. worker end
+local function held_key(lane) return TAG .. 'held:' .. lane end
+local function claim_key(id) return TAG .. 'claim:' .. id end

@@ -1,6 +1,7 @@
--- lanes: which lane may give out work, and from when. Every shaped lane is in lanes:<class>, at INF while it
--- has nothing to give; a lane behind a shut gate is also in that gate's parked set, at the instant the gate
--- opens by itself. The score is never later than the truth, so nothing sticks; a claim corrects one that is early.
+-- lanes: which lane may give out work, and from when. Every shaped lane is in lanes:<class>, at INF while it has nothing
+-- to give or waits at a gate that is shut. Such a lane is in the gate's parked set, in the order of turns, and `shut` has
+-- the instant at which the gate opens by itself. No score is later than the truth, so nothing sticks; a claim corrects one
+-- that is early.
 local lanes = {}
 
 -- The words of a text; many lanes pass the same gates.
@@ -18,7 +19,7 @@ local function lane_of(id)
   local lane = lanes[id]
   if lane then return lane end
   local r = call('HMGET', rule_key(id),
-    'class', 'paused', 'until', 'from', 'gates', 'left', 'weight', 'vt', 'parked', 'waiting')
+    'class', 'paused', 'until', 'from', 'gates', 'left', 'weight', 'dense', 'parked', 'waiting')
   lane = {
     id = id,
     class = r[1] or nil,
@@ -28,7 +29,8 @@ local function lane_of(id)
     gates = words(r[5]),
     left = words(r[6]),
     weight = tonumber(r[7] or '1'),
-    vt = tonumber(r[8] or '0'),
+    dense = r[8] == '1',
+    split = {}, -- of the slots looked at: whether they are
     parked = r[9] or nil,
     waiting = tonumber(r[10] or '0'),
   }
@@ -47,24 +49,26 @@ end
 
 local function unpark(lane)
   if not lane.parked then return end
-  call('SREM', parked_key(lane.parked, lane.class), lane.id)
+  call('ZREM', parked_key(lane.parked, lane.class), lane.id)
   call('HDEL', rule_key(lane.id), 'parked')
   lane.parked = nil
 end
 
 local function set_at(lane, at)
+  if lane.at ~= at then call('ZADD', lanes_key(lane.class), int(at), lane.id) end
   lane.at = at
-  call('ZADD', lanes_key(lane.class), int(at), lane.id)
 end
 
 -- Files the lane under the instant at which it next has work; one that waits at a gate goes on waiting there.
 local function file(lane)
   if not lane.class then return INF end
-  local head = head_due(lane.id)
-  local at = INF
+  local head, at = head_due(lane.id, true), INF
   if head then
     at = opening(lane, max(head, now))
     if at == now then at = head end
+  elseif lane.dense then
+    call('HDEL', rule_key(lane.id), 'dense')
+    lane.dense = false
   end
   if lane.parked then
     if at <= now then return INF end
@@ -74,65 +78,60 @@ local function file(lane)
   return at
 end
 
-local function park(lane, gate_id, at)
+-- A gate behind which lanes wait is shut until `at`: the claim after that asks it again.
+local function shut_until(gate_id, at)
+  local g = gate(gate_id)
+  if g.shut_at == at then return end
+  if at < INF then call('ZADD', SHUT, int(at), gate_id) else call('ZREM', SHUT, gate_id) end
+  g.shut_at = at
+end
+
+-- The lane waits at the gate, which is shut until `at`, for its turn among those there.
+local function park(lane, gate_id, at, turn)
   if lane.parked ~= gate_id then
     unpark(lane)
-    call('SADD', parked_key(gate_id, lane.class), lane.id)
     call('HSET', rule_key(lane.id), 'parked', gate_id)
     lane.parked = gate_id
   end
-  set_at(lane, at)
+  call('ZADD', parked_key(gate_id, lane.class), string.format('%.17g', turn), lane.id)
+  set_at(lane, INF)
+  shut_until(gate_id, at)
 end
 
--- A gate that is shut still may open sooner than when lanes were filed behind it: calls have ended, and only the next
--- token is missing. One lane is shown at that instant; the claim that looks at it asks the gate for the others.
-local function show_one(parked, at)
-  local lane = lane_of(call('SRANDMEMBER', parked))
-  if lane.class and tonumber(call('ZSCORE', lanes_key(lane.class), lane.id)) > at then set_at(lane, at) end
+local function has_parked(gate_id)
+  return call('EXISTS', parked_key(gate_id, 'live'), parked_key(gate_id, 'bulk')) > 0
 end
 
--- Brings lanes back that wait at a gate, if it has room: live ones first, and a few more than there is room for,
--- so that the next claim still chooses by virtual time. `all` brings them whatever the room. Looks at `most` lanes; if
--- none of them has work, one more is shown to the next claim, which asks here again, so that nothing sticks.
--- Answers how many came back.
-local function admit(gate_id, all, most)
-  local wanted, back, seen = all and INF or nil, 0, 0
+-- Brings lanes back that wait at a gate, if it has room: live ones first, then by turn, `most` at most: each may use up
+-- all the room. Whoever looks at one of them asks here again, so that none waits in vain. Answers how many came back.
+local function admit(gate_id, most)
+  if not has_parked(gate_id) then return 0 end
+  local free, at = room(gate(gate_id))
+  if free < 1 then
+    shut_until(gate_id, at)
+    return 0
+  end
+  local back, want = 0, min(free, most)
   for _, class in ipairs({'live', 'bulk'}) do
-    local key = parked_key(gate_id, class)
-    local n = call('SCARD', key)
-    while n > 0 and seen < most do
-      if not wanted then
-        local free, at = room(gate(gate_id))
-        if free < 1 then
-          if at < INF then show_one(key, at) end
-          return back
-        end
-        wanted = free + 8
-      end
-      local want = min(n, most - seen, wanted - back)
-      if want < 1 then return back end
-      for _, id in ipairs(call('SPOP', key, want)) do
-        call('HDEL', rule_key(id), 'parked')
-        local lane = lane_of(id)
+    if back < want then
+      local first = call('ZPOPMIN', parked_key(gate_id, class), want - back)
+      for k = 1, #first, 2 do
+        local lane = lane_of(first[k])
+        call('HDEL', rule_key(lane.id), 'parked')
         lane.parked = nil
-        if file(lane) < INF then back = back + 1 end
+        if lane.class then set_at(lane, now) end
+        back = back + 1
       end
-      seen, n = seen + want, n - want
-    end
-    if n > 0 and back == 0 and not all then
-      local lane = lane_of(call('SPOP', key))
-      call('HDEL', rule_key(lane.id), 'parked')
-      lane.parked = nil
-      set_at(lane, now)
-      return 1
     end
   end
   return back
 end
 
+local AT_ONCE = 8 -- lanes that come back together
+
 local function admit_all(ids)
   local back = 0
-  for _, id in ipairs(ids) do back = back + admit(id, false, 64) end
+  for _, id in ipairs(ids) do back = back + admit(id, AT_ONCE) end
   return back
 end
 

@@ -26,15 +26,6 @@ def bell_key(shard: int) -> str:
     return f"{tag(shard)}:bell"
 
 
-def leases_key(shard: int) -> str:
-    return f"{tag(shard)}:leases"
-
-
-def calls_key(shard: int, gate: str = "shard") -> str:
-    """Live calls of a gate; `shard` holds those of all lanes."""
-    return f"{tag(shard)}:calls:{gate}"
-
-
 def checked_gate(gate: str) -> str:
     """The name, if it is a short kind and a number: no user's text may shape a key."""
     if not _GATE.fullmatch(gate):

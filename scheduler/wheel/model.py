@@ -102,7 +102,8 @@ class HeldSlot(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """A shard in numbers. `held`: waiting on lanes closed or paused now; `overdue`: due before now."""
+    """A shard in numbers. `held`: waiting on lanes closed or paused now; `overdue`: due before now;
+    `in_call`: calls that hold slots, which they do where a gate limits calls."""
 
     waiting: int
     held: int

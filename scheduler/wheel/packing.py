@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from scheduler.wheel.keys import checked_gate
 from scheduler.wheel.model import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release
 
 Item = TypeVar("Item")
+
+_LANE = attrgetter("lane_id")
 
 CLASSES = ("live", "callback", "follow-up", "bulk")
 
@@ -32,20 +35,30 @@ def chunks(items: Sequence[Item], size: int = ITEMS_PER_CALL) -> Iterator[Sequen
 def latest_placings(placings: Iterable[Placing]) -> list[Placing]:
     """One placing for each loop of a lane, the last one given, ordered by lane."""
     last = {(each.lane_id, each.loop_id): each for each in placings}
-    return sorted(last.values(), key=_lane_id)
+    return sorted(last.values(), key=_LANE)
 
 
-def placing_groups(placings: Sequence[Placing]) -> tuple[int, list[Any]]:
-    """(groups, lane, count, loop, due, was, …) of placings ordered by lane."""
-    args: list[Any] = []
-    groups, lane_id, count_at = 0, None, 0
+def placing_groups(placings: Sequence[Placing]) -> tuple[int, list[Any], list[Placing]]:
+    """(groups, lane, kind, count, loop, due, …) as place.lua reads them, and the placings in that order."""
+    groups: dict[tuple[int, str], list[Placing]] = {}
     for each in placings:
-        if each.lane_id != lane_id:
-            lane_id, groups, count_at = each.lane_id, groups + 1, len(args) + 1
-            args += (lane_id, 0)
-        args[count_at] += 1
-        args += (each.loop_id, each.due_at_ms, "" if each.was_at_ms is None else each.was_at_ms)
-    return groups, args
+        was_ms = each.was_at_ms
+        kind = "s" if was_ms is None else "n" if not was_ms or was_ms == each.due_at_ms else "m"
+        key = (each.lane_id, kind)
+        if key in groups:
+            groups[key].append(each)
+        else:
+            groups[key] = [each]
+    args: list[Any] = []
+    order: list[Placing] = []
+    for (lane_id, kind), members in groups.items():
+        args += (lane_id, kind, len(members))
+        if kind == "m":
+            args += [word for each in members for word in (each.loop_id, each.due_at_ms, each.was_at_ms)]
+        else:
+            args += [word for each in members for word in (each.loop_id, each.due_at_ms)]
+        order += members
+    return len(groups), args, order
 
 
 def instant_groups(placings: Sequence[Placing]) -> list[Any]:
@@ -141,18 +154,19 @@ def lane_words(lane: Lane) -> list[Any]:
 
 def read_claimed(answer: bytes, shard: int) -> Claimed:
     """The answer of lua/claim.lua as a value."""
-    claim_id, wake, *rest = answer.decode().split(" ")
-    numbers = map(int, rest)
-    claims = [
-        Claim(lane_id, loop_id, due_at_ms, claim_id, shard)
-        for lane_id, loop_id, due_at_ms in zip(numbers, numbers, numbers, strict=True)
-    ]
+    words = answer.decode().split(" ")
+    claim_id, wake = words[0], words[2]
+    claims: list[Claim] = []
+    at = 3
+    while at < len(words):
+        lane_id, begin_ms, end = int(words[at]), int(words[at + 2]), at + 4 + 2 * int(words[at + 3])
+        claims += [
+            Claim(lane_id, int(loop_id), begin_ms + int(ms), claim_id, shard)
+            for loop_id, ms in zip(words[at + 4 : end : 2], words[at + 5 : end : 2], strict=True)
+        ]
+        at = end
     return Claimed(None if wake == "-" else int(wake), claims)
 
 
 def _or_empty(value: int | None) -> int | str:
     return "" if value is None else value
-
-
-def _lane_id(placing: Placing) -> int:
-    return placing.lane_id

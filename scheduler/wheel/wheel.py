@@ -105,11 +105,10 @@ class TimingWheel:
             added = 0
             rest: Sequence[Placing] = packing.latest_placings(shards[shard])
             while rest:
-                part = rest[: packing.ITEMS_PER_CALL]
-                _, args = packing.placing_groups(part)
+                _, args, order = packing.placing_groups(rest[: packing.ITEMS_PER_CALL])
                 done, new = await self._run("place", shard, [now_ms, self.slot_ms, _SEARCHES_PER_CALL, *args])
                 added += new
-                rest = rest[done:]
+                rest = [*order[done:], *rest[packing.ITEMS_PER_CALL :]]
             return added
 
         return sum(await _on_each(shards, place))
@@ -126,10 +125,11 @@ class TimingWheel:
         epoch: str,
         ahead_ms: Ms = 0,
     ) -> Claimed:
-        """Lease up to `limit` (1 to 500) loops that are due by `now_ms` + `ahead_ms`; by `now_ms` on lanes that
-        pass a gate with a pace, whose tokens are spent here.
+        """Lease up to `limit` (1 to 500) loops that are due by `now_ms` + `ahead_ms`; by `now_ms` on lanes
+        that pass a gate with a pace, whose tokens are spent here.
 
-        The same `claim_id` of the same worker again, while its leases can live, gets the same answer.
+        The same `claim_id` again gets the same answer for as long as one of its loops is leased, so that a
+        claim whose answer was lost can be asked again. `worker` is noted with it, for who looks in.
         Raises EpochNotReady unless the wheel is at `epoch`.
         """
         if not 1 <= limit <= CLAIM_LIMIT:
@@ -148,7 +148,6 @@ class TimingWheel:
                 wall_ms + self.lease_ms,
                 now_ms + self.call_ms,
                 self._floor_share,
-                4 * self.lease_ms,
             ],
         )
         return packing.read_claimed(answer, shard)
@@ -205,7 +204,8 @@ class TimingWheel:
         return sum(await _on_each(shards, withdraw))
 
     async def extend(self, claims: Sequence[Claim], wall_ms: Ms) -> list[Claim]:
-        """Renew leases; answers the stale claims, which are no longer held."""
+        """Renew leases; answers the stale claims, which are no longer held. A claim has one lease: one loop
+        that is held renews it for all that the claim still holds."""
         shards = packing.by_shard(claims)
 
         async def extend(shard: int) -> list[Claim]:
@@ -239,13 +239,9 @@ class TimingWheel:
         all_gates, all_lanes = packing.by_shard(gates), packing.by_shard(lanes)
 
         async def shape_shard(shard: int) -> None:
-            by_name = {each.gate: each for each in all_gates.get(shard, ())}
-            waiting = list(by_name.values())
-            while waiting:
-                part, waiting = waiting[:_RULES_PER_CALL], waiting[_RULES_PER_CALL:]
-                words = [word for each in part for word in packing.gate_words(each)]
-                args = [now_ms, self.slot_ms, len(part), 0, *words]
-                waiting += [by_name[name.decode()] for name in await self._run("shape", shard, args)]
+            for gates_part in packing.chunks(all_gates.get(shard, ()), _RULES_PER_CALL):
+                words = [word for each in gates_part for word in packing.gate_words(each)]
+                await self._run("shape", shard, [now_ms, self.slot_ms, len(gates_part), 0, *words])
             for lanes_part in packing.chunks(all_lanes.get(shard, ()), _RULES_PER_CALL):
                 words = [word for each in lanes_part for word in packing.lane_words(each)]
                 await self._run("shape", shard, [now_ms, self.slot_ms, 0, len(lanes_part), *words])
@@ -262,6 +258,11 @@ class TimingWheel:
             rest = rest[done:]
         return dropped
 
+    async def drop_gates(self, shard: int, gates: Sequence[str]) -> int:
+        """Forget gates whose lanes are gone, and the calls they count. Answers how many there were."""
+        names = [keys.checked_gate(gate) for gate in dict.fromkeys(gates)]
+        return sum([await self._run("drop_gates", shard, list(part)) for part in packing.chunks(names)])
+
     async def next_wake(self, shard: int, now_ms: Ms) -> Ms | None:
         """The earliest instant at which something may be claimable, `now_ms` or before if that is now.
 
@@ -272,24 +273,20 @@ class TimingWheel:
         return int(answer) if answer else None
 
     async def counts(self, shard: int, now_ms: Ms) -> Counts:
-        """The shard in numbers. One script call for 200 lanes, less where much is overdue; loops on lanes
-        that were never shaped are not counted."""
-        lanes = waiting = held = overdue = 0
+        """The shard in numbers. One script call for 200 lanes, less where much is overdue; what is on lanes
+        that were never shaped is not counted."""
+        lanes = waiting = held = overdue = leased = in_call = 0
         for lane_class in packing.CLASSES:
             first = 0
             while True:
                 args = [now_ms, self.slot_ms, lane_class, first, _LANES_PER_PAGE]
-                read, *sums = await self._run("counts", shard, args)
+                read, *sums, in_call = await self._run("counts", shard, args)
                 if not read:
                     break
                 first += read
-                waiting, held, overdue = waiting + sums[0], held + sums[1], overdue + sums[2]
+                waiting, held = waiting + sums[0], held + sums[1]
+                overdue, leased = overdue + sums[2], leased + sums[3]
             lanes += first
-        with our_errors():
-            leased = await self._servers.command(shard, "ZCOUNT", keys.leases_key(shard), "-inf", "(+inf")
-            in_call = await self._servers.command(
-                shard, "ZCOUNT", keys.calls_key(shard), f"({now_ms}", "(+inf"
-            )
         return Counts(waiting, held, overdue, leased, in_call, lanes)
 
     async def missing(self, placings: Sequence[Placing]) -> list[Placing]:
@@ -318,21 +315,23 @@ class TimingWheel:
         return written[:-1] == asked[:-1] and written != asked
 
     async def begin_rebuild(self, shard: int) -> None:
-        """Refuse claims from now on and forget all that the shard holds, rules included.
+        """Refuse claims from now on and forget all that the shard holds, rules included: in one step, so that
+        what others write meanwhile is forgotten whole or counts whole.
 
-        Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch`. Walks over the server's
-        keys in steps; meant for one caller at a time.
+        Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch`. What was forgotten is
+        deleted by a walk over the server's keys, in steps; one that is cut short is made good by the next.
         """
-        await self.close_epoch(shard)
+        kept = await self._run("begin", shard, [])
         with our_errors():
-            # a glob would read the tag's braces as they are, but not brackets: there are none
-            cursor, pattern = None, f"{keys.tag(shard)}:*"
+            # all but epoch, bell and generation, which belong to no generation
+            cursor, pattern = None, f"{keys.tag(shard)}:[0-9]*"
             while cursor != 0:
                 cursor, names = await self._servers.command(
                     shard, "SCAN", cursor or 0, "MATCH", pattern, "COUNT", 1000
                 )
-                if names:
-                    await self._servers.command(shard, "UNLINK", *names)
+                gone = [name for name in names if not name.startswith(kept)]
+                if gone:
+                    await self._servers.command(shard, "UNLINK", *gone)
 
     async def restore_calls(self, shard: int, calls: Sequence[tuple[str | Sequence[str], int, Ms]]) -> None:
         """(gate or gates, loop, hard end): calls under way take their slots again."""
@@ -340,19 +339,15 @@ class TimingWheel:
         for gates, loop_id, hard_end_ms in calls:
             for gate in (gates,) if isinstance(gates, str) else gates:
                 ends.setdefault(keys.checked_gate(gate), {})[loop_id] = hard_end_ms
-            ends.setdefault("shard", {})[loop_id] = hard_end_ms
-        with our_errors():
-            for gate, by_loop in ends.items():
-                for part in packing.chunks(list(by_loop.items())):
-                    words = [word for loop_id, end_ms in part for word in (end_ms, loop_id)]
-                    await self._servers.command(shard, "ZADD", keys.calls_key(shard, gate), *words)
+        for gate, by_loop in ends.items():
+            for part in packing.chunks(list(by_loop.items())):
+                words = [word for loop_id, end_ms in part for word in (end_ms, loop_id)]
+                await self._run("restore", shard, [gate, *words])
 
     async def held_slots(self, shard: int, *, after_ms: Ms, until_ms: Ms, limit: int) -> list[HeldSlot]:
         """Loops that hold call slots whose hard end is in (after_ms, until_ms], earliest first."""
-        words = [keys.calls_key(shard), f"({after_ms}", until_ms, "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"]
-        with our_errors():
-            found = await self._servers.command(shard, "ZRANGE", *words)
-        return [HeldSlot(int(loop_id), int(end_ms)) for loop_id, end_ms in found]
+        words = iter(await self._run("held", shard, [after_ms, until_ms, limit]))
+        return [HeldSlot(int(loop_id), int(end_ms)) for loop_id, end_ms in zip(words, words, strict=True)]
 
     async def free_slots(self, shard: int, slots: Sequence[tuple[int, HeldSlot]], now_ms: Ms) -> int:
         """(lane, slot) of calls that are over: give them back, unless the loop has taken them again since.
@@ -407,13 +402,13 @@ class TimingWheel:
             here = slice(start, start + size)
             release_count, release_args, order = packing.release_groups(releases[here])
             end_count, end_args = packing.end_groups(ends[here])
-            placing_count, placing_args = packing.placing_groups(placings[here])
+            placing_count, placing_args, placing_order = packing.placing_groups(placings[here])
             head = [now_ms, self.slot_ms, _SEARCHES_PER_CALL, release_count, end_count, placing_count]
             placed, *positions = await self._run(
                 "settle", shard, [*head, *release_args, *end_args, *placing_args]
             )
             stale += [order[position - 1] for position in positions]
-            await self.place(placings[here][placed:], now_ms)
+            await self.place(placing_order[placed:], now_ms)
         return stale
 
     async def _run(self, name: str, shard: int, args: list[Any]) -> Any:

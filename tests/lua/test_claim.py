@@ -203,7 +203,7 @@ async def test_microseconds_are_exact(stand: Stand):
     assert stand.wake_at_ms == NOW + 334
     stand.now_ms += 334
     await stand.claim()
-    tat = await stand.wheel._servers.client.hget(f"{{dw:{stand.shard}}}:rule:b:1", "tat")
+    tat = await stand.wheel._servers.client.hget(f"{{dw:{stand.shard}}}:0:rule:b:1", "tat")
     assert int(tat) == (NOW + 334) * 1000 + 333_333
 
 

@@ -7,6 +7,8 @@ from tests.wheel.builders import HOUR, MINUTE, NOW, Stand
 
 
 async def test_every_state_is_counted(stand: Stand):
+    await stand.gate("a:1", max_concurrent=9)
+    await stand.lane(1, "bulk", "a:1")
     await stand.lane(2, "live")
     await stand.lane(3, "callback", open_until_ms=NOW, open_from_ms=NOW + HOUR)
     await stand.place([1, 2, 3], -MINUTE)
@@ -29,10 +31,23 @@ async def test_more_lanes_than_a_page_are_all_counted(stand: Stand):
 
 
 async def test_a_call_past_its_hard_end_is_none(stand: Stand):
+    await stand.gate("a:1", max_concurrent=5)
+    await stand.lane(1, "bulk", "a:1")
     await stand.place([1])
     await stand.claim()
-    assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms - 1)).in_call == 1
-    assert (await stand.wheel.counts(stand.shard, NOW + stand.wheel.call_ms)).in_call == 0
+    stand.now_ms += stand.wheel.call_ms - 1
+    assert (await stand.wheel.counts(stand.shard, stand.now_ms)).in_call == 1
+    stand.now_ms += 1
+    assert (await stand.wheel.counts(stand.shard, stand.now_ms)).in_call == 0
+
+
+async def test_only_calls_that_a_gate_limits_are_counted(stand: Stand):
+    """Whatever else is under way is in the ledger: a slot that nobody counts costs nothing."""
+    await stand.gate("a:1", interval_us=1)
+    await stand.lane(1, "bulk", "a:1")
+    await stand.place([1])
+    assert len(await stand.claim()) == 1
+    assert (await stand.wheel.counts(stand.shard, stand.now_ms)).in_call == 0
 
 
 async def test_what_a_long_pause_left_overdue_is_counted_by_what_is_not(stand: Stand):

@@ -6,14 +6,16 @@ from tests.wheel.builders import Stand
 
 
 async def test_an_extended_lease_outlives_its_first_end(stand: Stand):
-    await stand.place([1, 2])
-    claims = await stand.claim()
+    """A claim has one lease: whoever holds one of its loops still renews it for all."""
+    await stand.place([1, 2, 3])
+    claims = await stand.claim(2, claim_id="renewed")
+    other = await stand.claim(1, claim_id="left")
     stand.wall_ms += 20_000
     assert await stand.wheel.extend(claims[:1], stand.wall_ms) == []
     stand.wall_ms += 10_000
-    assert await stand.reap() == claims[1:]
+    assert await stand.reap() == other
     stand.wall_ms += 20_000
-    assert await stand.reap() == claims[:1]
+    assert await stand.reap() == claims
 
 
 async def test_a_lost_lease_cannot_be_extended(stand: Stand):

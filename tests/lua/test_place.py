@@ -89,11 +89,12 @@ async def test_a_move_in_a_lane_of_thousands_of_slots_is_found_in_bounded_steps(
     spread = [stand.placing(loop, loop * MINUTE, was_at_ms=0) for loop in range(3_000)]
     await stand.wheel.place(spread, NOW)
     moved = [stand.placing(loop, 5_000 * MINUTE) for loop in range(100, 110)]
+    pairs = [word for each in moved for word in (each.loop_id, each.due_at_ms)]
     done, _ = await run(
         stand.wheel._servers,
         "place",
         stand.shard,
-        [NOW, MINUTE, 5_000, 1, 10, *(part for each in moved for part in (each.loop_id, each.due_at_ms, ""))],
+        [NOW, MINUTE, 5_000, 1, "s", 10, *pairs],
     )
     assert done == 1
     await stand.wheel.place(moved, NOW)
@@ -104,7 +105,7 @@ async def test_a_move_in_a_lane_of_thousands_of_slots_is_found_in_bounded_steps(
 
 async def test_a_bad_instant_fails_before_anything_is_written(stand: Stand):
     """Nothing rolls back in Lua, so everything is checked before the first write."""
-    args = [NOW, MINUTE, 100, 1, 2, 10, NOW, 0, 11, "soon", 0]
+    args = [NOW, MINUTE, 100, 1, "n", 2, 10, NOW, 11, "soon"]
     with pytest.raises(ResponseError, match="due instant"):
         await run(stand.wheel._servers, "place", stand.shard, args)
     assert await stand.waiting() == 0

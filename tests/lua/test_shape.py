@@ -151,7 +151,7 @@ async def test_a_slot_that_is_gone_holds_up_nothing(stand: Stand):
     """I14 I22: the wipe before a rebuild takes keys one by one; what is written meanwhile may lose a half."""
     await stand.place([1], 120_000)
     gone = (NOW + 60_000) // stand.wheel.slot_ms
-    await stand.wheel._servers.client.zadd(f"{tag(stand.shard)}:lane:1", {str(gone): gone})
+    await stand.wheel._servers.client.zadd(f"{tag(stand.shard)}:0:lane:1", {str(gone): gone})
 
     await stand.lane(1)
 

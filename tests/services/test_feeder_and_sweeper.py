@@ -23,11 +23,13 @@ async def on_wheel(redis_url: str) -> set[tuple[int, int, Ms]]:
     """Everything that waits: (lane, loop, due), read from the server's own keys."""
     client: Redis = Redis.from_url(redis_url, decode_responses=True)
     found = set()
-    async for name in client.scan_iter(match="{dw:0}:slot:*"):
+    async for name in client.scan_iter(match="{dw:0}:*:slot:*"):
         lane, slot = str(name).split(":")[-2:]
         waiting: Any = await client.zrange(name, 0, -1, withscores=True)
         for loop, offset in waiting:
-            found.add((int(lane), int(loop), int(slot) * SLOT_MS + int(offset)))
+            number, _, part = slot.partition(".")
+            begin_ms = int(number) * SLOT_MS + int(part or 0) * SLOT_MS // 16
+            found.add((int(lane), int(loop), begin_ms + int(offset)))
     await client.aclose()
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release, TimingWheel
+from scheduler.wheel.looking import look_at_gates
 from tests.conftest import REDIS_8
 
 NOW = 1_760_000_000_000
@@ -96,6 +97,10 @@ class Stand:
     async def waiting(self) -> int:
         return (await self.wheel.counts(self.shard, self.now_ms)).waiting
 
+    async def in_call(self, gate: str) -> int:
+        """Calls under way at the gate."""
+        return (await look_at_gates(self.wheel, self.shard, [gate], self.now_ms))[gate].in_call
+
     async def next_wake(self) -> int | None:
         return await self.wheel.next_wake(self.shard, self.now_ms)
 
@@ -127,7 +132,7 @@ class Stand:
 
     async def shown(self) -> list[int]:
         """The lanes that a claim would look at now."""
-        key = f"{{dw:{self.shard}}}:lanes:bulk"
+        key = f"{{dw:{self.shard}}}:0:lanes:bulk"
         shown = await self.wheel._servers.client.zrangebyscore(key, "-inf", self.now_ms)
         return [int(lane) for lane in shown]
 

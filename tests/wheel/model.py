@@ -26,6 +26,10 @@ class ModelGate:
     charges: list[tuple[int, Key | None]] = field(default_factory=list)
     """(ms, whom the token went to; None when it was given back)"""
 
+    def live(self, now_ms: int) -> list[int]:
+        """The loops in a call that holds a slot here."""
+        return [loop for loop, end in self.calls.items() if end > now_ms]
+
     def opens_at(self, now_ms: int) -> float:
         """now_ms when it lets one through, else when it will by itself."""
         if self.paused or self.most == 0:
@@ -108,7 +112,6 @@ class ModelShard:
     gates: dict[str, ModelGate]
     waiting: dict[Key, int] = field(default_factory=dict)
     held: dict[Key, Held] = field(default_factory=dict)
-    calls: dict[int, int] = field(default_factory=dict)
 
     def place(self, key: Key, due_ms: int) -> None:
         if key in self.held:
@@ -123,7 +126,6 @@ class ModelShard:
             self.held[key].withdrawn, self.held[key].next_ms = True, None
 
     def free_calls(self, key: Key) -> None:
-        self.calls.pop(key[1], None)
         for gate in self.lanes[key[0]].gates:
             self.gates[gate].calls.pop(key[1], None)
 
@@ -135,6 +137,12 @@ class ModelShard:
             self.free_calls(key)
             for gate in self.lanes[key[0]].gates:
                 self.gates[gate].give_back(key)
+
+    def extend(self, claim_id: str, lease_end_ms: int) -> None:
+        """A claim has one lease."""
+        for held in self.held.values():
+            if held.claim_id == claim_id:
+                held.lease_end_ms = lease_end_ms
 
     def reap(self, wall_ms: int) -> set[Key]:
         gone = {key for key, held in self.held.items() if held.lease_end_ms <= wall_ms}
