@@ -19,7 +19,7 @@ from bench.cpu import cpu_s
 from bench.figures import quantiles_ms
 from bench.path import MONDAY_NOON_MS, enrol_backlog
 from bench.site import Site, private_site
-from dialer.providers.base import Action, PlaceResult
+from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import instant
@@ -43,13 +43,15 @@ class Timed(SimulatedProvider):
         self.late_s: dict[str, float] = {}
         self.twice = 0
 
-    async def place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def place(
+        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
+    ) -> list[PlaceResult]:
         for action in actions:
             due_ms = self.due_ms.get(action.to)
             if due_ms is not None and action.number == 1:
                 self.twice += action.to in self.late_s
                 self.late_s[action.to] = -self._clock.seconds_until(due_ms)
-        return await super().place(actions, now_ms)
+        return await super().place(actions, now_ms, may_leave)
 
 
 class Kept(Metrics):

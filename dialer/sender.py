@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from uuid import UUID, uuid5
 
 import structlog
 
 from dialer.gate import Asked, Gate
-from dialer.providers.base import Action, PlaceResult, Provider, Unknown
+from dialer.providers.base import HELD, Action, MayLeave, PlaceResult, Provider, Unknown
 from dialer.recorder import Recorder, Sent
 from dialer.rest import TROUBLE_REST_S
 from scheduler.clock import Clock
@@ -145,9 +146,11 @@ class Sender:
         now_ms = self._clock.now_ms()
         if allowed:
             going = [actions[position] for position in allowed]
+            not_after_ms = min(action.not_after_ms for action in going)
+            may_leave = partial(self._gate.may_send, asked, due_at_ms=now_ms, not_after_ms=not_after_ms)
             gap_s = self._clock.monotonic_s() - looked_s
-            for position, answer in zip(allowed, await self._place(going, now_ms), strict=True):
-                results[position] = answer
+            for position, answer in zip(allowed, await self._place(going, now_ms, may_leave), strict=True):
+                results[position] = None if answer is HELD else answer
             self._metrics.gate_gap(gap_s)
         self._recorder.sent(
             [
@@ -155,13 +158,14 @@ class Sender:
                 for item, answer in zip(armed, results, strict=True)
             ]
         )
-        self._metrics.dispatched(*[(now_ms - armed[position].due_at_ms) / 1000 for position in allowed])
+        left = [item for item, answer in zip(armed, results, strict=True) if answer is not None]
+        self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in left])
         self.dialled.set()
-        return len(allowed)
+        return len(left)
 
-    async def _place(self, actions: list[Action], now_ms: Ms) -> list[PlaceResult]:
+    async def _place(self, actions: list[Action], now_ms: Ms, may_leave: MayLeave) -> list[PlaceResult]:
         try:
-            results = await self._provider.place(actions, now_ms)
+            results = await self._provider.place(actions, now_ms, may_leave)
         except Exception as error:  # an adapter's fault after bytes may have left: nobody knows
             log.error("provider_failed", provider=self._provider.name, error=type(error).__name__)
             return [Unknown("the provider's adapter failed")] * len(actions)

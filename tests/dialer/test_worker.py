@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from api.parts import dialing_tasks, run_until
-from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, Unknown
+from dialer.providers.base import Accepted, Action, MayLeave, NotDialled, PlaceResult, Unknown
 from scheduler.clock import RealClock
 from scheduler.domain.time import HOUR, MINUTE, SECOND
 from scheduler.errors import EpochNotReady, ServerUnavailable
@@ -89,7 +89,7 @@ async def test_a_clock_that_passed_the_closing_during_the_arm_does_not_send(scri
 async def test_what_is_unknown_is_never_placed_again(scripted: World, fault: str) -> None:
     """I1, RELIABILITY 3.6: a timeout, an adapter that breaks, an adapter that answers too little."""
 
-    async def broken(actions: list[Action], now_ms: int) -> list[PlaceResult]:
+    async def broken(actions: list[Action], now_ms: int, may_leave: MayLeave) -> list[PlaceResult]:
         scripted.provider.placed += actions
         if fault == "exception":
             raise RuntimeError("no phone in here")
@@ -177,11 +177,11 @@ async def test_a_stopped_dialer_writes_down_what_it_has_sent(open_world: OpenWor
     stop = asyncio.Event()
     place = provider.place
 
-    async def slow(actions: list[Action], now_ms: int) -> list[PlaceResult]:
+    async def slow(actions: list[Action], now_ms: int, may_leave: MayLeave) -> list[PlaceResult]:
         stop.set()
         for _ in range(20):  # every other task has had its turns and could have ended
             await asyncio.sleep(0.01)
-        return await place(actions, now_ms)
+        return await place(actions, now_ms, may_leave)
 
     provider.place = slow  # type: ignore[method-assign]
 
