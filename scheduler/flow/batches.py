@@ -141,20 +141,20 @@ async def cancel_batch(
             changes = ({"status": row["status"]}, {"status": "canceled"})
             await _audit(flow, on, actor, account_id, batch_id, "batch_canceled", *changes, now_ms)
     committed_s = clock.monotonic_s()
-    await _leave_wheel(flow, batch_id, now_ms)
+    await _leave_wheel(flow, account_id, batch_id)
     await _end_loops(flow, batch_id, now_ms)
     await until_permits_are_void(clock, committed_s, permit_s)
+    await _leave_wheel(flow, account_id, batch_id)  # what a claim of before was put back to
 
 
-async def _leave_wheel(flow: Flow, batch_id: int, now_ms: Ms) -> None:
-    """Shut the gate and take the lanes off; with the wheel away the arm refuses what it hands out."""
-    shards: dict[int, list[int]] = {}
-    for row in await flow.database.fetch("batch_lanes", batch_id):
-        shards.setdefault(row["shard"], []).append(row["lane_id"])
+async def _leave_wheel(flow: Flow, account_id: int, batch_id: int) -> None:
+    """Take lanes and gate off: without a rule a gate lets nothing through. With the wheel away the arm
+    refuses what it hands out."""
+    shard = account_id % flow.wheel.shards
+    lanes = [row["lane_id"] for row in await flow.database.fetch("batch_lanes", batch_id)]
     try:
-        await flow.lanes.shape_batch(batch_id, now_ms)
-        for shard, lane_ids in shards.items():
-            await flow.wheel.drop_lanes(shard, lane_ids)
+        await flow.wheel.drop_lanes(shard, lanes)
+        await flow.wheel.drop_gates(shard, [f"b:{batch_id}"])
     except DialwheelError as error:
         log.warning("lanes_not_dropped", batch_id=batch_id, why=error.what)
 
