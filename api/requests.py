@@ -84,10 +84,10 @@ BatchName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 class ThrottleIn(msgspec.Struct, forbid_unknown_fields=True):
     """A part that is left out stays as it is, null lifts it."""
 
-    max_per_min: PerMin | None | UnsetType = UNSET
-    max_concurrent: Calls | None | UnsetType = UNSET
-    start_at: Annotated[datetime, Meta(tz=True)] | None | UnsetType = UNSET
-    spread_over_s: OpenTime | None | UnsetType = UNSET
+    max_per_min: PerMin | UnsetType | None = UNSET
+    max_concurrent: Calls | UnsetType | None = UNSET
+    start_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
+    spread_over_s: OpenTime | UnsetType | None = UNSET
 
 
 class BatchIn(msgspec.Struct, forbid_unknown_fields=True):

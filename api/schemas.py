@@ -165,8 +165,8 @@ class Explain(msgspec.Struct):
 
 
 class Throttle(msgspec.Struct):
-    """A batch's pace; null is no limit. `spread_over_s`: of open time, where `max_per_min` is null; null is the
-    installation's own."""
+    """A batch's pace; null is no limit. `spread_over_s`: of open time, where `max_per_min` is null; null is
+    the installation's own."""
 
     max_per_min: float | None
     max_concurrent: int | None
