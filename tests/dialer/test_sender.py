@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dialer.providers.base import HELD, Accepted
 from scheduler.errors import ServerUnavailable
 from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, phones
 from tests.dialer.builders import leased
@@ -87,6 +88,20 @@ async def test_an_arm_that_waits_longer_than_its_permit_lasts_is_given_up(script
 
     assert await scripted.dial() == 1
     assert len(scripted.provider.placed) == 1
+
+
+async def test_what_the_gate_kept_back_at_the_last_moment_was_not_sent(scripted: World) -> None:
+    """I3: the provider asks it once more when only the write is left."""
+    loop_id = await scripted.a_due_loop()
+    scripted.provider.answer = lambda action: HELD
+
+    await scripted.dial()
+
+    [attempt] = await scripted.attempts(loop_id)
+    assert (attempt["state"], attempt["dispatched_at"]) == ("not_sent", None)
+    scripted.provider.answer = lambda action: Accepted("ref")
+    assert await scripted.dial() == 1, "at once: it says nothing about the route"
+    assert (await scripted.attempts(loop_id))[0]["state"] == "accepted"
 
 
 async def test_permits_are_void_once_the_machine_was_paused(scripted: World) -> None:
