@@ -22,6 +22,7 @@ from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
 from scheduler.flow.context import Flow
 from scheduler.flow.replan import replan_loops
 from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.epochs import lock_leads_of
 from scheduler.ledger.instants import to_date, to_datetime, to_ms
 from scheduler.wheel import Claim, Placing
 
@@ -80,9 +81,9 @@ async def arm(
     placings: list[Placing] = []
     spent: list[Row] = []
     async with ledger.transaction() as on:
-        await ledger.fetch("arm_lock", list(by_loop), on=on)
+        await lock_leads_of(ledger, list(by_loop), {claim.shard for claim in claims}, on)
         due = {claim.loop_id: claim.due_at_ms for claim in claims}
-        rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on)
+        rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, claims=by_loop)
         reasons = _count(rows)
         anew = [row for row in rows if row["refusal"] in PLANNED_ANEW]
         if anew:
@@ -116,9 +117,12 @@ async def _arm_rows(
     permit: UUID,
     now_ms: Ms,
     on: Connection,
+    *,
     chosen: Mapping[int, Chosen] | None = None,
+    claims: Mapping[int, Claim] | None = None,
 ) -> list[Row]:
-    """`due`: by loop, where it was claimed; `chosen`: the caller id of each, if they have any."""
+    """`due`: by loop, where it was claimed; `chosen`: the caller id of each, if they have any; `claims`: once
+    for each loop, to ask whether the wheel is still that of its claim."""
     numbers = None if chosen is None else [chosen[loop_id] for loop_id in due]
     return await ledger.fetch(
         "arm_attempts",
@@ -131,6 +135,8 @@ async def _arm_rows(
         rules.load().revision,
         None if numbers is None else [number.phone for number in numbers],
         None if numbers is None else [to_date(number.day) for number in numbers],
+        None if claims is None else [claims[loop_id].shard for loop_id in due],
+        None if claims is None else [claims[loop_id].epoch or None for loop_id in due],
         on=on,
     )
 
@@ -171,7 +177,7 @@ async def _with_caller_ids(
     that were armed, and those for which their pool has nothing left today: they are planned for later."""
     choice = await choose_caller_ids(flow, ledger, [row["loop_id"] for row in wanting], now_ms, on)
     due = {row["loop_id"]: to_ms(row["due_at"]) for row in wanting if row["loop_id"] in choice.chosen}
-    rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, choice.chosen) if due else []
+    rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, chosen=choice.chosen) if due else []
     got = [row for row in rows if row["refusal"] is None]
     if got:
         await count_chosen(ledger, [choice.chosen[row["loop_id"]] for row in got], on)

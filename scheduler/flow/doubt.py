@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from scheduler.ledger.database import Database
+from scheduler.ledger.epochs import lock_leads_of
 from scheduler.wheel import Claim
 
 
@@ -27,6 +28,6 @@ async def armed_in_doubt(ledger: Database, claims: Sequence[Claim], permits: Seq
     by_loop = {claim.loop_id: claim for claim in claims}
     loop_ids = list(by_loop)
     async with ledger.transaction() as on:
-        await ledger.fetch("arm_lock", loop_ids, on=on)
+        await lock_leads_of(ledger, loop_ids, {claim.shard for claim in claims}, on)
         rows = await ledger.fetch("arm_in_doubt", loop_ids, list(permits), on=on)
     return [InDoubt(by_loop[row["loop_id"]], row["attempt_id"], row["permit"]) for row in rows]

@@ -2,7 +2,7 @@
 
 A wheel that was lost is built anew. Where only its server changed, by a restart or a failover, it is there
 but for the last writes: rules and call slots are set right, a new epoch is opened at once, and the sweeper
-finds what else is missing.
+finds what else is missing. Either way what was claimed before is armed no more: its slots are not known.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.gates import Route, gates_of
 from scheduler.ledger.accounts import refuse_other_shards
+from scheduler.ledger.epochs import begin_epoch
 from scheduler.ledger.instants import to_ms
 from scheduler.services.feeder import feed
 
@@ -44,9 +45,10 @@ async def rebuild(
             return None  # somebody rebuilt it since it was found lost
         if not await flow.wheel.server_changed(shard):
             return await rebuild_shard(flow, shard, now_ms, new_id=new_id, call_ms=call_ms)
+        epoch = new_id().hex
+        await begin_epoch(flow.database, shard, epoch)
         await flow.lanes.shape_all(now_ms, shard=shard, keep_hours=True)
         calls = await _restore_calls(flow, shard, call_ms)
-        epoch = new_id().hex
         await flow.wheel.open_epoch(shard, epoch)
         log.info("wheel_server_changed", shard=shard, calls=calls, epoch=epoch)
         return 0
@@ -56,11 +58,12 @@ async def rebuild_shard(
     flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms
 ) -> int:
     """Wipe the shard and fill it from the ledger, under the builders' lock. Answers the loops placed."""
+    epoch = new_id().hex
     await flow.wheel.begin_rebuild(shard)
+    await begin_epoch(flow.database, shard, epoch)
     await flow.lanes.shape_all(now_ms, shard=shard)
     calls = await _restore_calls(flow, shard, call_ms)
     placed = await feed(flow, 0, now_ms + flow.horizon_ms, now_ms, shard=shard)
-    epoch = new_id().hex
     await flow.wheel.open_epoch(shard, epoch)
     log.info("wheel_rebuilt", shard=shard, loops=placed, calls=calls, epoch=epoch)
     return placed

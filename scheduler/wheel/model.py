@@ -60,13 +60,14 @@ class Placing(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A loop that is leased to whoever made the claim `claim_id`."""
+    """A loop that is leased to whoever made the claim `claim_id`, at that epoch of the shard."""
 
     lane_id: int
     loop_id: int
     due_at_ms: Ms
     claim_id: str
     shard: int
+    epoch: str = ""
 
 
 class Claimed(msgspec.Struct):

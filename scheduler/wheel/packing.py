@@ -152,7 +152,7 @@ def lane_words(lane: Lane) -> list[Any]:
     ]
 
 
-def read_claimed(answer: bytes, shard: int) -> Claimed:
+def read_claimed(answer: bytes, shard: int, epoch: str) -> Claimed:
     """The answer of lua/claim.lua as a value."""
     words = answer.decode().split(" ")
     claim_id, wake = words[0], words[2]
@@ -161,7 +161,7 @@ def read_claimed(answer: bytes, shard: int) -> Claimed:
     while at < len(words):
         lane_id, begin_ms, end = int(words[at]), int(words[at + 2]), at + 4 + 2 * int(words[at + 3])
         claims += [
-            Claim(lane_id, int(loop_id), begin_ms + int(ms), claim_id, shard)
+            Claim(lane_id, int(loop_id), begin_ms + int(ms), claim_id, shard, epoch)
             for loop_id, ms in zip(words[at + 4 : end : 2], words[at + 5 : end : 2], strict=True)
         ]
         at = end

@@ -150,7 +150,7 @@ class TimingWheel:
                 self._floor_share,
             ],
         )
-        return packing.read_claimed(answer, shard)
+        return packing.read_claimed(answer, shard, epoch)
 
     async def settle(
         self,

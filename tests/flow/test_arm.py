@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from scheduler.domain.model import Priority
 from scheduler.domain.time import HOUR, MINUTE
 from scheduler.flow.settle import Report
+from scheduler.ledger.epochs import lock_leads_of
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.services.rebuild import rebuild
 from scheduler.wheel import Claim, Placing
 from tests.builders import PHONE, TUESDAY_2PM, World, an_end, phones
 from tests.worlds import OpenWorld
@@ -323,3 +325,34 @@ async def _another_loop(world: World, like: int) -> int:
         like,
         to_datetime(world.now_ms),
     )
+
+
+async def test_a_claim_of_before_a_rebuild_is_not_armed(world: World) -> None:
+    """I12: the new wheel knows no slot of it. Its loop waits on the wheel that was built anew."""
+    loop_id = await world.a_due_loop()
+    [claim] = await world.claim()
+    await world.flow.wheel.begin_rebuild(0)
+    await world.services.sweeper.step(world.now_ms)
+
+    result = await world.arm([claim])
+
+    assert result.armed == []
+    assert result.refused == [claim]
+    assert result.reasons == {"lost": 1}
+    [again] = await world.claim()
+    assert (again.loop_id, again.epoch) != (loop_id, claim.epoch)
+    assert [armed.loop_id for armed in (await world.arm([again])).armed] == [loop_id]
+
+
+async def test_a_rebuild_waits_for_the_arms_under_way(world: World) -> None:
+    """I12: what they arm is under way, and its slots are restored."""
+    await world.a_due_loop()
+    [claim] = await world.claim()
+    async with world.stores.ledger.transaction() as on:
+        await lock_leads_of(world.stores.ledger, [claim.loop_id], [0], on)
+        rebuilding = asyncio.create_task(
+            rebuild(world.flow, 0, world.now_ms, new_id=uuid4, call_ms=HOUR, whole_too=True)
+        )
+        while not await world.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert not rebuilding.done()
+    assert await rebuilding == 1

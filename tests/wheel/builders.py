@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release, TimingWheel
@@ -51,7 +52,9 @@ class Stand:
     async def claim(
         self, limit: int = 100, ahead_ms: int = 0, worker: str = "w1", claim_id: str = ""
     ) -> list[Claim]:
-        return (await self.claimed(limit, ahead_ms, worker, claim_id)).claims
+        """What is claimed, as `reap` and `extend` name it: without the epoch."""
+        claims = (await self.claimed(limit, ahead_ms, worker, claim_id)).claims
+        return [msgspec.structs.replace(claim, epoch="") for claim in claims]
 
     async def claimed(
         self, limit: int = 100, ahead_ms: int = 0, worker: str = "w1", claim_id: str = "", epoch: str = EPOCH

@@ -4,6 +4,7 @@
 -- $1 loop_ids bigint[]  $2 due_ats timestamptz[]  $3 now timestamptz  $4 permit uuid  $5 worker text
 -- $6 close_margin interval  $7 rules_revision text  $8 caller_ids text[]  $9 caller_id_days date[]: chosen for each
 -- loop and the day it counts for, both null when none is; a loop whose agent has a pool is not armed without
+-- $10 shards integer[]  $11 epochs text[]: where and at which epoch of the wheel each was claimed
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
 --       account_id, agent_id, batch_id, caller_id; none for a loop that another arm was faster with
 WITH claimed AS MATERIALIZED (
@@ -17,6 +18,7 @@ WITH claimed AS MATERIALIZED (
                                      WHERE own.lead_id = lo.lead_id AND own.loop_id = lo.loop_id
                                        AND own.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))
                         THEN 'in_call' ELSE 'stale' END
+               WHEN c.epoch <> (SELECT we.epoch FROM wheel_epoch AS we WHERE we.shard = c.shard) THEN 'lost'
                WHEN (SELECT true FROM suppression AS s
                      WHERE s.account_id = lo.account_id AND s.phone = le.phone) THEN 'dnc'
                WHEN ac.paused THEN 'account_paused'
@@ -37,8 +39,8 @@ WITH claimed AS MATERIALIZED (
                    THEN 'lead_busy'
                WHEN ag.caller_id_pool_id IS NOT NULL AND c.caller_id IS NULL THEN 'caller_id_wanted'
            END AS refusal
-    FROM unnest($1::bigint[], $2::timestamptz[], $8::text[], $9::date[])
-        AS c (loop_id, due_at, caller_id, caller_id_day)
+    FROM unnest($1::bigint[], $2::timestamptz[], $8::text[], $9::date[], $10::integer[], $11::text[])
+        AS c (loop_id, due_at, caller_id, caller_id_day, shard, epoch)
     JOIN loop AS lo USING (loop_id)
     JOIN lead AS le ON le.lead_id = lo.lead_id
     JOIN agent AS ag ON ag.agent_id = lo.agent_id
