@@ -28,6 +28,10 @@ class ServerUnavailable(DialwheelError):
     """Postgres, Redis or a part of dialwheel does not answer; trying later may help."""
 
 
+class Overloaded(ServerUnavailable):
+    """More comes in than gets done: the same request a little later will do."""
+
+
 class StartError(DialwheelError):
     """An embedded server or a part did not come up."""
 

@@ -7,37 +7,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
 
-from scheduler.errors import ServerUnavailable
+from scheduler.errors import Overloaded, ServerUnavailable
+from scheduler.ledger.outages import UNREACHABLE, unavailable
 from scheduler.ledger.statements import statement
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
 
-UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
-    asyncpg.OperatorInterventionError,  # a statement that was canceled, a server on its way down
-    asyncpg.PostgresSystemError,
-    asyncpg.InterfaceError,
-)
-"""What a server may answer that is in trouble itself: asked again later it may do better."""
+CONNECT_S = 3.0
+WAIT_S = 5.0
+STATEMENT_S = 15.0
+"""How long a connection, a free one, and an answer are waited for, unless a setting says otherwise."""
+
+CLEAN_UP_S = 1.0
+"""A connection whose work broke off is given so long to be fit for the next; else it is cut."""
 
 
 class Database:
-    """Runs named statements, alone or inside `transaction()`."""
+    """Runs named statements, alone or inside `transaction()`. Nothing here waits without end: a server that
+    swallows all it is sent costs at most the wait for a connection, a statement, and the clearing up."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, wait_s: float = WAIT_S) -> None:
         self._pool = pool
+        self._wait_s = wait_s
 
     @classmethod
     async def connect(
@@ -45,7 +42,9 @@ class Database:
         url: str,
         *,
         max_connections: int = 12,
-        statement_timeout_s: float = 30.0,
+        connect_s: float = CONNECT_S,
+        wait_s: float = WAIT_S,
+        statement_s: float = STATEMENT_S,
         point_reads: bool = False,
     ) -> Database:
         """Raises ServerUnavailable when nothing answers at `url`, which stays out of the message.
@@ -66,7 +65,8 @@ class Database:
                 url,
                 min_size=1,
                 max_size=max_connections,
-                command_timeout=statement_timeout_s,
+                timeout=connect_s,
+                command_timeout=statement_s,
                 statement_cache_size=256,
                 max_cached_statement_lifetime=0,
                 reset=_keep_session,
@@ -84,7 +84,7 @@ class Database:
                 type(error).__name__ + ": " + str(error).split("\n")[0],
                 "start it, check DIALWHEEL_POSTGRES_URL, or unset it to use the embedded server",
             ) from error
-        return cls(pool)
+        return cls(pool, wait_s=wait_s)
 
     async def close(self) -> None:
         """Give connections five seconds to finish, then cut them."""
@@ -95,21 +95,46 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction on one connection; raises ServerUnavailable when the server is away."""
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
+        """One transaction on one connection. Raises ServerUnavailable when the server is away or in trouble,
+        Overloaded when no connection came free."""
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
                 yield connection
-        except UNREACHABLE as error:
-            raise _unavailable(error) from error
+            except BaseException:
+                await _roll_back(connection, transaction)
+                raise
+            try:
+                await transaction.commit()
+            except BaseException:
+                connection.terminate()  # committed or not: nobody can tell on this connection
+                raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """One connection without a transaction: COPY, advisory locks, LISTEN."""
+        """One connection without a transaction: COPY, advisory locks, LISTEN. Raises as `transaction`."""
         try:
-            async with self._pool.acquire() as connection:
+            connection = await self._acquire()
+            try:
                 yield connection
+            finally:
+                with suppress(Exception):  # it was cut, and the next one opens another
+                    await self._pool.release(connection, timeout=CLEAN_UP_S)
         except UNREACHABLE as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
+
+    async def _acquire(self) -> Connection:
+        try:
+            return await self._pool.acquire(timeout=self._wait_s)
+        except TimeoutError:
+            if self._pool.get_size() < self._pool.get_max_size():
+                raise
+        raise Overloaded(
+            "the ledger is busy",
+            f"no connection came free within {self._wait_s:g} s",
+            "try again; if it stays so, give Postgres more room or raise postgres_connections",
+        )
 
     async def fetch(self, name: str, *arguments: Any, on: Connection | None = None) -> list[Row]:
         """Rows of the named statement, on a transaction's connection or on one of the pool."""
@@ -138,9 +163,12 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
     would reset it; advisory locks are given back by whoever took them."""
 
 
-def _unavailable(error: BaseException) -> ServerUnavailable:
-    return ServerUnavailable(
-        "Postgres does not answer",
-        type(error).__name__,
-        "nothing is dialled until it is back; work goes on by itself then",
-    )
+async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Without a word, and soon: what went wrong before is what counts."""
+    try:
+        async with asyncio.timeout(CLEAN_UP_S):
+            await transaction.rollback()
+    except BaseException as error:
+        connection.terminate()
+        if not isinstance(error, Exception):
+            raise

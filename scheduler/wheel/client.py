@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -37,7 +39,19 @@ _AWAY = (
     ReadOnlyError,
     OSError,
 )
-_AWAY_CODES = ("MISCONF", "NOREPLICAS", "OOM", "BUSY ", "LOADING", "MASTERDOWN")
+_SAID = {
+    "OOM": ("Redis has no memory left", "give it more maxmemory; it takes new work when some is freed"),
+    "MISCONF": ("Redis cannot write its file", "free its disk; it goes on by itself then"),
+    "LOADING": ("Redis is loading its file", "wait for it"),
+    "READONLY": ("Redis takes no writes", "name the primary, not a replica"),
+    "MASTERDOWN": ("Redis has lost its primary", "bring the primary back"),
+    "NOREPLICAS": ("Redis has too few replicas", "bring them back, or lower min-replicas-to-write"),
+    "BUSY": ("Redis is busy with a script", "wait for it"),
+}
+"""Refusals by the first word of the error: what that means, and what to do about it."""
+
+REST_S = 1.0
+"""After an answer that did not come the server is left alone for so long."""
 
 
 class _PacksInC:
@@ -54,6 +68,32 @@ class _Tls(_PacksInC, SSLConnection): ...
 
 
 class _Unix(_PacksInC, UnixDomainSocketConnection): ...
+
+
+class _Client(Redis):
+    """A client that does not let everybody wait in turn for a server that hangs: while one waits for it, or
+    has just waited in vain, the others are told so at once."""
+
+    _quiet_until_s = 0.0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._quiet_until_s:
+            raise TimeoutError("it did not answer a moment ago")
+        probing = self._quiet_until_s > 0
+        if probing:  # the others hear of it when this one has
+            self._quiet_until_s = math.inf
+        try:
+            answer = await super().execute_command(*args, **options)
+        except TimeoutError:
+            self._quiet_until_s = loop.time() + REST_S
+            raise
+        except BaseException:
+            if probing:
+                self._quiet_until_s = 0.0
+            raise
+        self._quiet_until_s = 0.0
+        return answer
 
 
 class Servers(Protocol):
@@ -152,7 +192,7 @@ def make_client(
         protocol=3,
         **options,
     )
-    return Redis.from_pool(pool)
+    return _Client.from_pool(pool)
 
 
 @contextmanager
@@ -160,22 +200,24 @@ def our_errors() -> Iterator[None]:
     """A library's error becomes ours. Raises ServerUnavailable or EpochNotReady."""
     try:
         yield
-    except _AWAY as error:
-        raise ServerUnavailable(
-            "Redis does not answer",
-            f"{type(error).__name__}: {error}",
-            "check DIALWHEEL_REDIS_URL and the server",
-        ) from error
-    except ResponseError as error:
+    except (ResponseError, *_AWAY) as error:
         text = str(error)
+        code = getattr(error, "status_code", None) or text.partition(" ")[0]
         if "EPOCH" in text:
             raise EpochNotReady(
                 "the wheel is not ready",
                 "it is being rebuilt or was lost",
                 "the sweeper rebuilds it by itself",
             ) from error
-        if text.startswith(_AWAY_CODES):
-            raise ServerUnavailable("Redis refuses to write", text, "free its memory or its disk") from error
+        if code in _SAID:
+            what, do = _SAID[code]
+            raise ServerUnavailable(what, text, do) from error
+        if isinstance(error, _AWAY):
+            raise ServerUnavailable(
+                "Redis does not answer",
+                f"{type(error).__name__}: {error}",
+                "check DIALWHEEL_REDIS_URL and the server",
+            ) from error
         raise
 
 

@@ -26,6 +26,14 @@ def bell_key(shard: int) -> str:
     return f"{tag(shard)}:bell"
 
 
+def spools_key(shard: int) -> str:
+    return f"{tag(shard)}:spools"
+
+
+def reach_key(shard: int) -> str:
+    return f"{tag(shard)}:reach"
+
+
 def checked_gate(gate: str) -> str:
     """The name, if it is a short kind and a number: no user's text may shape a key."""
     if not _GATE.fullmatch(gate):
