@@ -28,6 +28,7 @@ from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import Entry, read_entry
 from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.ledger.database import Database
+from scheduler.ledger.keys import SCOPES, create_key
 from scheduler.ledger.migrate import migrate
 from scheduler.settings import Settings
 from tests.builders import KEYS, TUESDAY_2PM, phones
@@ -153,6 +154,16 @@ class Trial:
 
     async def scheduler(self, **how: Any) -> Child:
         return await self._start("scheduler", **how)
+
+    async def api(self, **how: Any) -> tuple[Child, str]:
+        """An API that serves, and its address."""
+        child = await self._start("api", **how)
+        return child, (await child.says("READY")).split()[1]
+
+    async def api_key(self) -> str:
+        return await create_key(
+            self.stores.database, self.account_id, "trial", "test", SCOPES, self.clock.now_ms()
+        )
 
     async def _start(self, role: str, **how: Any) -> Child:
         config = worker.WorkerConfig(role, self.settings, self.clock.offset_ms, str(self.logs), **how)

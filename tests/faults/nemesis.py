@@ -13,7 +13,14 @@ from typing import Any
 
 import msgspec
 
-from tests.faults import process_faults, provider_faults, race_faults, store_faults
+from tests.faults import (
+    combined_faults,
+    import_faults,
+    process_faults,
+    provider_faults,
+    race_faults,
+    store_faults,
+)
 from tests.faults.bed import Bed, Trial, Violation, a_trial
 from tests.faults.check import check, read_history
 from tests.faults.kinds import KINDS
@@ -21,7 +28,7 @@ from tests.faults.kinds import KINDS
 TRIES = 6
 """How often a fault is tried before its window counts as never met."""
 
-SCRIPTS = (process_faults, store_faults, provider_faults, race_faults)
+SCRIPTS = (process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults)
 """Importing them registers their kinds."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from api.assembly import api_app, serving
 from api.parts import dialing_tasks, make_dialing, make_services, open_stores, run_until, service_tasks
 from dialer.http import HttpClient
 from dialer.providers.simulated_http import SimulatedHttpProvider
@@ -27,7 +28,7 @@ from tests.faults.observers import observe
 
 
 class WorkerConfig(msgspec.Struct):
-    """`role`: dialer or scheduler. `skew_ms`: how wrong its clock is. `log`: the file of what it logs.
+    """`role`: dialer, scheduler or api. `skew_ms`: how wrong its clock is. `log`: the file of what it logs.
     `no_more_files`: once it runs it may open nothing, no connection either."""
 
     role: str
@@ -64,6 +65,11 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
     )
     provider = FailingProvider(settings.sim_url, http, failpoint)
     async with open_stores(settings, clock, apply_migrations=False) as stores:
+        if config.role == "api":
+            async with serving(api_app(stores, provider), "127.0.0.1", 0) as url:
+                pipe.send(f"READY {url}")
+                await stop.wait()
+            return
         if config.role == "dialer":
             tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
         else:
