@@ -12,6 +12,7 @@ import structlog
 from api.routing import Call
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
+from scheduler.flow.pause import until_permits_are_void
 from scheduler.ledger.audit import write_audit
 from scheduler.ledger.database import Connection, Row
 
@@ -24,6 +25,7 @@ class Edit:
     def __init__(self, call: Call, on: Connection, now_ms: Ms) -> None:
         self.on = on
         self.now_ms = now_ms
+        self.committed_s = 0.0  # monotonic
         self._call = call
 
     async def tell(
@@ -47,16 +49,22 @@ class Edit:
 async def editing(call: Call) -> AsyncIterator[Edit]:
     """One transaction; what it raises leaves nothing behind."""
     async with call.deps.flow.database.transaction() as on:
-        yield Edit(call, on, call.deps.clock.now_ms())
+        edit = Edit(call, on, call.deps.clock.now_ms())
+        yield edit
+    edit.committed_s = call.deps.clock.monotonic_s()
 
 
-async def shaped(shaping: Awaitable[None]) -> None:
-    """Tell the wheel at once. With the wheel away the change holds all the same: the arm asks the ledger, and
-    the wheel is shaped when it is back."""
+async def in_force(call: Call, edit: Edit, shaping: Awaitable[None]) -> None:
+    """Tell the wheel at once, and return when no call can leave any more by a permit from before the change.
+
+    With the wheel away the change holds all the same: the arm asks the ledger, and the wheel is shaped when
+    it is back.
+    """
     try:
         await shaping
     except DialwheelError as error:
         log.warning("wheel_not_shaped", why=error.what)
+    await until_permits_are_void(call.deps.clock, edit.committed_s, call.deps.settings.permit_s)
 
 
 def given(body: msgspec.Struct) -> dict[str, Any]:

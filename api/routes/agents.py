@@ -6,7 +6,7 @@ from typing import Any
 
 from api import requests, schemas, views
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, parts, shaped
+from api.editing import editing, given, in_force, parts
 from api.paging import link_to_next, page, read_cursor
 from api.preconditions import require_match
 from api.problems import Problem, invalid
@@ -40,7 +40,8 @@ async def show_agent(call: Call) -> Reply[schemas.Agent]:
 
 @route("PATCH", "/v1/agents/{id}", scope="calls:write")
 async def change_agent(call: Call, body: outgoing.AgentChange) -> Reply[schemas.Agent]:
-    """Set what its calls go out by: a trunk, a pool of caller ids; null for none. Needs `If-Match`."""
+    """Set what its calls go out by: a trunk, a pool of caller ids; null for none. Needs `If-Match`. In force
+    once this is answered, some two seconds later."""
     agent_id, database = call.id("agt"), call.deps.flow.database
     row = await reads.agent(database, call.account_id, agent_id)
     require_match(call.request, views.agent(row, call.ids))
@@ -52,7 +53,7 @@ async def change_agent(call: Call, body: outgoing.AgentChange) -> Reply[schemas.
         if was is None:
             raise Problem("version-stale")
         await edit.tell("agent_rerouted", f"agent:{agent_id}", parts(was, changes), changes)
-    await shaped(call.deps.flow.lanes.reroute([agent_id], edit.now_ms))
+    await in_force(call, edit, call.deps.flow.lanes.reroute([agent_id], edit.now_ms))
     return Reply(views.agent(await reads.agent(database, call.account_id, agent_id), call.ids))
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, shaped
+from api.editing import editing, given, in_force
 from api.paging import link_to_next, page, read_cursor
 from api.problems import invalid
 from api.routing import Call, Reply, route
@@ -58,7 +58,9 @@ async def show_pool(call: Call) -> Reply[outgoing.Pool]:
 
 @route("PATCH", "/v1/caller-id-pools/{id}", scope="calls:write")
 async def change_pool(call: Call, body: outgoing.PoolChange) -> Reply[outgoing.Pool]:
-    """Change its name, strategy or numbers (all of them, in order); in force at the next claim."""
+    """Change its name, strategy or numbers (all of them, in order); in force once this is answered, some two
+    seconds later.
+    """
     pool_id, changes = call.id("cip"), given(body)
     numbers = _numbers(call, changes["caller_ids"]) if "caller_ids" in changes else None
     async with editing(call) as edit:
@@ -69,7 +71,7 @@ async def change_pool(call: Call, body: outgoing.PoolChange) -> Reply[outgoing.P
             await caller_ids.fill_pool(database, edit.on, call.account_id, pool_id, numbers)
         was = {name: getattr(before, name) for name in changes}
         await edit.tell("caller_id_pool_changed", f"caller_id_pool:{pool_id}", was, changes)
-    await shaped(call.deps.flow.lanes.gates.shape(edit.now_ms, pools=[pool_id]))
+    await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, pools=[pool_id]))
     return Reply(await _pool(call, pool_id))
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, parts, shaped
+from api.editing import editing, given, in_force, parts
 from api.paging import link_to_next, page, read_cursor
 from api.problems import invalid
 from api.routing import Call, Reply, route
@@ -66,7 +66,7 @@ async def show_caller_id(call: Call) -> Reply[outgoing.CallerId]:
 
 @route("PATCH", "/v1/caller-ids/{id}", scope="calls:write")
 async def change_caller_id(call: Call, body: outgoing.CallerIdChange) -> Reply[outgoing.CallerId]:
-    """Change its cap, rest, region or status; in force at the next claim."""
+    """Change its cap, rest, region or status; in force once this is answered, some two seconds later."""
     caller_id_id, changes = call.id("cid"), given(body)
     if changes.get("region") is not None:
         changes["region"] = _region(changes["region"])
@@ -76,7 +76,8 @@ async def change_caller_id(call: Call, body: outgoing.CallerIdChange) -> Reply[o
         )
         await edit.tell("caller_id_changed", f"caller_id:{caller_id_id}", parts(was, changes), changes)
     if was["caller_id_pool_id"] is not None:
-        await shaped(call.deps.flow.lanes.gates.shape(edit.now_ms, pools=[was["caller_id_pool_id"]]))
+        pools = [was["caller_id_pool_id"]]
+        await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, pools=pools))
     return Reply(await _caller_id(call, caller_id_id))
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, parts, shaped
+from api.editing import editing, given, in_force, parts
 from api.paging import link_to_next, page, read_cursor
 from api.routing import Call, Reply, route
 from scheduler.ledger import trunks
@@ -47,14 +47,14 @@ async def show_trunk(call: Call) -> Reply[outgoing.Trunk]:
 
 @route("PATCH", "/v1/trunks/{id}", scope="calls:write")
 async def change_trunk(call: Call, body: outgoing.TrunkChange) -> Reply[outgoing.Trunk]:
-    """Change its name, limits or pause; in force at the next claim."""
+    """Change its name, limits or pause; in force once this is answered, some two seconds later."""
     trunk_id, changes = call.id("trk"), given(body)
     async with editing(call) as edit:
         was = await trunks.change_trunk(
             call.deps.flow.database, edit.on, call.account_id, trunk_id, changes, edit.now_ms
         )
         await edit.tell("trunk_changed", f"trunk:{trunk_id}", parts(was, changes), changes)
-    await shaped(call.deps.flow.lanes.gates.shape(edit.now_ms, trunks=[trunk_id]))
+    await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, trunks=[trunk_id]))
     return Reply(await _trunk(call, trunk_id))
 
 
