@@ -19,8 +19,8 @@ class Verdict(msgspec.Struct):
     """`dials`: when calls reached the provider, against the request that forbids them and its answer.
 
     `overlapped`: races in which a permit was given before the answer, and the call was not at the provider
-    when that was asked for. `held`: calls with a permit that the gate kept back. `ack_ms`: from request to answer,
-    of those racers that no stalled request kept waiting; `ack_ms_all`: of all.
+    when that was asked for. `held`: calls with a permit that the gate kept back. `ack_ms`: from request to
+    answer, of those racers that no stalled request kept waiting; `ack_ms_all`: of all.
     """
 
     races: int
