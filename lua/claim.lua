@@ -20,7 +20,7 @@ if known then return known end
 
 local LOOKS = 64 -- lanes looked at in all, and as many at most that gates bring back: what bounds a claim
 local looks, brought = LOOKS, LOOKS
-local taken, bulk_taken, answer, done = 0, 0, {claim_id, worker, ''}, {}
+local taken, answer, done = 0, {claim_id, worker, ''}, {}
 local holding = holder(claim_id, '-')
 
 -- Live lanes take turns among themselves, all others among each other.
@@ -28,6 +28,16 @@ local stored = call('HMGET', FLOOR, 'owed', 'live', 'rest')
 local owed, vtime = tonumber(stored[1] or '0'), {live = tonumber(stored[2] or '0'), rest = tonumber(stored[3] or '0')}
 local function kind_of(class) return class == 'live' and 'live' or 'rest' end
 local turns, new_turns = {}, {}
+
+-- What bulk is owed, on the shard and at each gate at which it waits: its share of all that is given there while it does,
+-- less what it gets. It saves nothing up; kept from taking it, it is owed no more than a share of the largest claim and one
+-- loop. So it gets its share of any span in which it waits, but for one claim's.
+local whole = {owed = owed, owed_now = owed}
+local bulk_waits = {}
+local function settle_floor(g, count, class)
+  local due = (g.owed_now or g.owed) + share * count - (class == 'bulk' and count or 0)
+  g.owed_now = min(max(0, due), 1 + share * 500)
+end
 
 -- A token is spent at the claim, and the call leaves when it is due: claimed ahead, what is behind a pace could leave
 -- in one second on the tokens of more than one. It waits for its instant.
@@ -54,7 +64,10 @@ local function give(lane, bound, most)
   new_turns[lane.id] = turns[lane.id]
   count_waiting(lane, -count)
   taken = taken + count
-  if lane.class == 'bulk' then bulk_taken = bulk_taken + count end
+  if bulk_waits.anywhere then settle_floor(whole, count, lane.class) end
+  for _, id in ipairs(lane.gates) do
+    if bulk_waits[id] then settle_floor(gate(id), count, lane.class) end
+  end
   return count
 end
 
@@ -120,22 +133,44 @@ local function due_lanes(classes)
   return found
 end
 
--- Serves lanes of these classes until `most` loops were taken, none has work, or `fewest` looks are left.
-local function serve_all(classes, most, fewest)
-  local until_taken = min(limit, taken + most)
-  while taken < until_taken and looks > fewest do
+-- Serves lanes of these classes until the claim is full, none has work, or `fewest` looks are left.
+local function serve_all(classes, fewest)
+  while taken < limit and looks > fewest do
     local some = due_lanes(classes)
     if #some == 0 then return end
     local asked = {}
     for _, entry in ipairs(some) do
-      if taken >= until_taken or looks <= fewest then break end
+      if taken >= limit or looks <= fewest then break end
       looks = looks - 1
       local lane = lane_of(entry.id)
       lane.at = entry.at
-      serve(lane, until_taken - taken)
+      serve(lane, limit - taken)
       asked[#asked + 1] = lane
     end
     for _, lane in ipairs(asked) do ask(lane.gates) end
+  end
+end
+
+local function any_due(class)
+  return #call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, 1) > 0
+end
+
+-- Gives bulk what it is owed where it waits.
+local function pay_floor()
+  local some = due_lanes({'bulk'})
+  for k = 1, min(#some, 16) do
+    local lane = lane_of(some[k].id)
+    lane.at = some[k].at
+    bulk_waits.anywhere = true
+    local most = whole.owed_now
+    for _, id in ipairs(lane.gates) do
+      bulk_waits[id] = true
+      most = max(most, gate(id).owed_now or gate(id).owed)
+    end
+    if most >= 1 and taken < limit then
+      looks = looks - 1
+      serve(lane, min(limit - taken, floor(most)))
+    end
   end
 end
 
@@ -143,20 +178,18 @@ for _, id in ipairs(call('ZRANGE', SHUT, '-inf', int(now), 'BYSCORE', 'LIMIT', 0
   call('ZREM', SHUT, id)
   ask({id})
 end
-
--- What bulk is owed: its share of all that was given while it waited, less what it got. It saves nothing up, and no
--- more is owed than a claim's share: so it gets its share of any span in which it waits, but for that.
-local bulk_waits = #call('ZRANGE', lanes_key('bulk'), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, 1) > 0
-if not bulk_waits then owed = 0 end
-if owed >= 1 then serve_all({'bulk'}, floor(owed), 48) end
-serve_all({'live'}, limit, 24)
-serve_all({'callback', 'follow-up', 'bulk'}, limit, 0)
+if not any_due('bulk') then
+  whole.owed_now = 0 -- a quiet hour of bulk leaves no debt that live leads would pay
+elseif any_due('live') or any_due('callback') or any_due('follow-up') then
+  pay_floor()
+end
+serve_all({'live'}, 24)
+serve_all({'callback', 'follow-up', 'bulk'}, 0)
 
 if taken > 0 then
-  if bulk_waits then owed = min(max(0, owed + share * taken - bulk_taken), max(1, share * limit)) end
   call('ZADD', LEASES, lease_end, claim_id)
   call('HSET', LEFT, claim_id, taken)
-  call('HSET', FLOOR, 'owed', string.format('%.17g', owed), 'live', string.format('%.17g', vtime.live),
+  call('HSET', FLOOR, 'owed', string.format('%.17g', whole.owed_now), 'live', string.format('%.17g', vtime.live),
     'rest', string.format('%.17g', vtime.rest))
   local words = {}
   for id, turn in pairs(new_turns) do words[#words + 1], words[#words + 2] = id, string.format('%.17g', turn) end

@@ -14,8 +14,8 @@ local found, parked, asked = {}, 0, {}
 local function add_parked(gate_id, at)
   if asked[gate_id] then return end
   asked[gate_id] = true
-  for _, class in ipairs({'live', 'bulk'}) do
-    for _, id in ipairs(call('ZRANGE', parked_key(gate_id, class), 0, MOST - min(parked, MOST))) do
+  for _, line in ipairs(LINES) do
+    for _, id in ipairs(call('ZRANGE', parked_key(gate_id, line), 0, MOST - min(parked, MOST))) do
       parked = parked + 1
       found[#found + 1] = {id = parked <= MOST and id, at = at}
     end

@@ -8,7 +8,7 @@ local function gate(id)
   local g = gates[id]
   if g then return g end
   local r = call('HMGET', rule_key(id), 'burst', 'max', 'interval', 'tat', 'spent', 'last', 'paused',
-    'left', 'renews', 'since')
+    'left', 'renews', 'since', 'owed')
   g = {
     id = id,
     known = r[1] and true or false, -- a gate without a rule lets nothing through
@@ -22,6 +22,7 @@ local function gate(id)
     left = r[8] and tonumber(r[8]),
     renews = r[9] and tonumber(r[9]) or INF,
     since = tonumber(r[10] or '0'),
+    owed = tonumber(r[11] or '0'), -- to bulk: its share of what was given here while it waited
     used = 0,
   }
   if g.most then g.used = call('ZCOUNT', calls_key(id), '(' .. int(now), '(+inf') end
@@ -111,6 +112,10 @@ local function save_gates()
       call('HSET', rule_key(id), 'tat', int(g.tat), 'spent', int(g.spent), 'last', int(g.last))
       if g.left then call('HSET', rule_key(id), 'left', int(g.left)) end
       g.dirty = false
+    end
+    if g.owed_now and g.owed_now ~= g.owed then
+      call('HSET', rule_key(id), 'owed', string.format('%.17g', g.owed_now))
+      g.owed = g.owed_now
     end
   end
 end

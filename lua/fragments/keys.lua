@@ -22,10 +22,12 @@ local function int(x)
 end
 
 local function lanes_key(class) return TAG .. 'lanes:' .. class end
+-- Lanes at a gate stand in three lines, for live lanes go first and bulk has its floor.
 local function parked_key(gate, class)
-  if class == 'live' then return TAG .. 'parked:live:' .. gate end
-  return TAG .. 'parked:' .. gate
+  if class ~= 'live' and class ~= 'bulk' then class = 'rest' end
+  return TAG .. 'parked:' .. class .. ':' .. gate
 end
+local LINES = {'live', 'rest', 'bulk'}
 local function lane_key(lane) return TAG .. 'lane:' .. lane end
 local function slot_key(lane, name) return TAG .. 'slot:' .. lane .. ':' .. name end
 local function rule_key(id) return TAG .. 'rule:' .. id end

@@ -99,11 +99,12 @@ local function park(lane, gate_id, at, turn)
 end
 
 local function has_parked(gate_id)
-  return call('EXISTS', parked_key(gate_id, 'live'), parked_key(gate_id, 'bulk')) > 0
+  return call('EXISTS', parked_key(gate_id, 'live'), parked_key(gate_id, 'rest'), parked_key(gate_id, 'bulk')) > 0
 end
 
--- Brings lanes back that wait at a gate, if it has room: live ones first, then by turn, `most` at most: each may use up
--- all the room. Whoever looks at one of them asks here again, so that none waits in vain. Answers how many came back.
+-- Brings lanes back that wait at a gate, if it has room: of each line those whose turn is next, `most` at most, for each
+-- may use up all the room, and the claim chooses between lines. Whoever looks at one of them asks here again, so that none
+-- waits in vain. Answers how many came back.
 local function admit(gate_id, most)
   if not has_parked(gate_id) then return 0 end
   local free, at = room(gate(gate_id))
@@ -111,23 +112,21 @@ local function admit(gate_id, most)
     shut_until(gate_id, at)
     return 0
   end
-  local back, want = 0, min(free, most)
-  for _, class in ipairs({'live', 'bulk'}) do
-    if back < want then
-      local first = call('ZPOPMIN', parked_key(gate_id, class), want - back)
-      for k = 1, #first, 2 do
-        local lane = lane_of(first[k])
-        call('HDEL', rule_key(lane.id), 'parked')
-        lane.parked = nil
-        if lane.class then set_at(lane, now) end
-        back = back + 1
-      end
+  local back = 0
+  for _, line in ipairs(LINES) do
+    local first = call('ZPOPMIN', parked_key(gate_id, line), min(free, most))
+    for k = 1, #first, 2 do
+      local lane = lane_of(first[k])
+      call('HDEL', rule_key(lane.id), 'parked')
+      lane.parked = nil
+      if lane.class then set_at(lane, now) end
+      back = back + 1
     end
   end
   return back
 end
 
-local AT_ONCE = 8 -- lanes that come back together
+local AT_ONCE = 8 -- lanes of a line that come back together
 
 local function admit_all(ids)
   local back = 0
