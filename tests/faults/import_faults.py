@@ -8,6 +8,7 @@ from contextlib import suppress
 import aiohttp
 import msgspec
 
+from scheduler.public_ids import PublicIds
 from tests.builders import phones
 from tests.faults.bed import Trial
 from tests.faults.kinds import fault
@@ -38,11 +39,14 @@ async def _send(
             yield data[at : at + 500]
             await asyncio.sleep(0.005)
 
+    agent = PublicIds(t.stores.installation.id_key).write("agt", t.agent_id)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv", "Accept": "application/x-ndjson"}
     with suppress(aiohttp.ClientError, OSError):
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{url}/v1/imports?name=trial&consent=test", data=body(), headers=headers) as answer,
+            session.post(
+                f"{url}/v1/imports?name=trial&consent=test&agent_id={agent}", data=body(), headers=headers
+            ) as answer,
         ):
             if answer.status >= 300:
                 t.complain("I21", f"the import was answered {answer.status}")
