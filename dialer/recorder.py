@@ -1,78 +1,47 @@
 """What became of attempts, on its way into the ledger: grouped for a few milliseconds, folded, committed.
 
 Answers to sends and reports of the provider meet here. Nothing is acknowledged to the provider, and no lease
-or call slot is given back on the wheel, before the commit. With the ledger away the group is kept and tried
-again.
+or call slot is given back on the wheel, before the commit. With the ledger away the group is tried again, and
+what can wait on disk waits there: see `dialer/aside.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import suppress
-from uuid import UUID
+from typing import TypeVar
 
-import msgspec
 import structlog
 
-from dialer.providers.base import Accepted, NotDialled, PlaceResult, Provider, ProviderEvent
+from dialer.aside import Aside
+from dialer.news import Group, Sent
+from dialer.providers.base import Provider, ProviderEvent
 from scheduler.clock import Clock
-from scheduler.domain.time import SECOND, Ms
-from scheduler.errors import DialwheelError
+from scheduler.domain.time import Ms
+from scheduler.errors import DialwheelError, ServerUnavailable
 from scheduler.flow.context import Flow
-from scheduler.flow.settle import Report, Settled, StoredEvent, settle
+from scheduler.flow.settle import Settled, StoredEvent, settle
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
-from scheduler.wheel import Claim, Release
+from scheduler.wheel import Release
+
+__all__ = ["Recorder", "Sent"]
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
-RANK = {"armed": 0, "unknown": 1, "accepted": 2, "ringing": 3, "in_call": 4}
-STATE_OF_EVENT = {"queued": "accepted", "initiated": "accepted", "ringing": "ringing", "answered": "in_call"}
-REFUSED_PAUSE_MS: Ms = 60 * SECOND
-"""How long a loop waits after the provider said it will not dial, unless the provider says otherwise."""
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """The answer to one send. `result` None: the gate was shut and nothing was sent."""
-
-    claim: Claim
-    attempt_id: int
-    permit: UUID
-    at_ms: Ms
-    result: PlaceResult | None
-
-
-class Group(msgspec.Struct):
-    """News that is committed together."""
-
-    sent: list[Sent]
-    events: list[ProviderEvent]
-    reports: list[Report]
-
-    def __len__(self) -> int:
-        return len(self.sent) + len(self.events) + len(self.reports)
-
-    def attempt_ids(self) -> list[int]:
-        ids = [answer.attempt_id for answer in self.sent]
-        ids += [event.attempt_id for event in self.events]
-        ids += [report.attempt_id for report in self.reports]
-        return list(dict.fromkeys(ids))
-
-    def of(self, attempt_ids: set[int]) -> Group:
-        """The news of these attempts."""
-        return Group(
-            [answer for answer in self.sent if answer.attempt_id in attempt_ids],
-            [event for event in self.events if event.attempt_id in attempt_ids],
-            [report for report in self.reports if report.attempt_id in attempt_ids],
-        )
+TRY_S = 0.5
 
 
 class Recorder:
     """Collects news and commits it. One per dialer process; `flush` may also be called by hand.
 
     `lines` groups are committed side by side: while the ledger writes one, the next is folded and planned.
-    News of one attempt in two of them is no trouble, as both lock its lead.
+    News of one attempt in two of them is no trouble, as both lock its lead. `aside`: where news waits while
+    the ledger is away; without it that is memory, and the provider.
     """
 
     def __init__(
@@ -86,6 +55,7 @@ class Recorder:
         group_commit_s: float,
         group_most: int = 250,
         lines: int = 2,
+        aside: Aside | None = None,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -95,9 +65,9 @@ class Recorder:
         self._group_commit_s = group_commit_s
         self._group_most = group_most
         self._lines = lines
+        self._aside = aside
         self._sent: list[Sent] = []
         self._events: list[ProviderEvent] = []
-        self._reports: list[Report] = []
         self._told: set[str] = set()  # events taken in and not acknowledged
         self._committing = 0
         self._news = asyncio.Event()
@@ -117,12 +87,6 @@ class Recorder:
             self._events_taken.clear()
         return len(fresh)
 
-    def reports(self, reports: list[Report]) -> None:
-        """Reports that come from neither: attempts given up as unknown."""
-        self._reports += reports
-        if reports:
-            self._news.set()
-
     async def events_taken(self, *, most_s: float) -> None:
         """Return when every event is in a group that is being committed, or after `most_s`."""
         with suppress(TimeoutError):
@@ -130,28 +94,54 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """How much news is not committed yet."""
-        return len(self._sent) + len(self._events) + len(self._reports) + self._committing
+        """How much news is neither committed nor aside."""
+        return len(self._sent) + len(self._events) + self._committing
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Commit groups until `stop` is set and nothing is left."""
-        await asyncio.gather(*(self._line(stop) for _ in range(self._lines)))
+        """Commit groups until `stop` is set and nothing is left; what is aside by then waits for the next
+        start."""
+        tasks = [asyncio.create_task(self._line(stop)) for _ in range(self._lines)]
+        drain = asyncio.create_task(self._drain(stop))
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in (*tasks, drain):
+                task.cancel()
+            await asyncio.gather(drain, return_exceptions=True)
 
     async def _line(self, stop: asyncio.Event) -> None:
         while True:
-            if not (self._sent or self._events or self._reports):
+            if not (self._sent or self._events):
                 if stop.is_set():
                     return
                 await self._wait_for_news(stop)
                 continue
             await asyncio.sleep(self._group_commit_s)
             try:
-                await self.flush()
+                if self._aside is None or not self._aside.ledger_away:
+                    await self.flush()
+                    continue
             except DialwheelError as error:
                 log.warning("news_not_committed", waiting=self.waiting, why=error.what)
-                await asyncio.sleep(0.5)
-                if stop.is_set():
-                    return
+            await self._put_aside()
+            if stop.is_set():
+                return
+            await asyncio.sleep(TRY_S)
+
+    async def _drain(self, stop: asyncio.Event) -> None:
+        """As soon as the ledger is back, and at the start: what is aside goes in."""
+        while self._aside is not None and not stop.is_set():
+            await self._aside.wait()
+            with suppress(DialwheelError):
+                await self.drain()
+                continue
+            await asyncio.sleep(TRY_S)
+
+    async def drain(self) -> int:
+        """Commit what is aside, in order; answers how much it was. Raises ServerUnavailable."""
+        if self._aside is None:
+            return 0
+        return await self._aside.drain(self._commit, self._group_most, self._clock.now_ms())
 
     async def _wait_for_news(self, stop: asyncio.Event) -> None:
         self._news.clear()
@@ -167,50 +157,62 @@ class Recorder:
         Raises ServerUnavailable with nothing lost: the group is still here.
         """
         most = self._group_most
-        group = Group(self._sent[:most], self._events[:most], self._reports[:most])
-        del self._sent[:most], self._events[:most], self._reports[:most]
+        group = Group(self._sent[:most], self._events[:most])
+        del self._sent[:most], self._events[:most]
         if not self._events:
             self._events_taken.set()
+        if group:
+            await self._keeping(group, self._commit(group))
+        return len(group)
+
+    async def _put_aside(self) -> None:
+        """What may be: from then on the provider need not keep it for us."""
+        if self._aside is None:
+            return
+        group = self._aside.what_may(Group(self._sent, self._events))
         if not group:
-            return 0
+            return
+        ids = {event.event_id for event in group.events}
+        self._sent, self._events = [], [each for each in self._events if each.event_id not in ids]
+        try:
+            if await self._keeping(group, self._aside.put(group, self._clock.now_ms())):
+                await self._provider.acknowledge(list(ids))
+                self._told -= ids
+        except DialwheelError as error:
+            log.warning("news_not_put_aside", waiting=self.waiting, why=error.what)
+
+    async def _keeping(self, group: Group, work: Awaitable[T]) -> T:
+        """The group is here again if `work` on it fails."""
         self._committing += len(group)
         try:
-            await self._commit(group)
-        except DialwheelError:
-            self._sent[:0], self._events[:0], self._reports[:0] = group.sent, group.events, group.reports
+            return await work
+        except BaseException:
+            self._sent[:0], self._events[:0] = group.sent, group.events
+            self._news.set()
             raise
         finally:
             self._committing -= len(group)
-        return len(group)
 
     async def _commit(self, group: Group) -> None:
-        folded: dict[int, Report] = {}
-        for answer in group.sent:
-            _fold_sent(folded, answer)
-        for event in group.events:
-            _fold_event(folded, event)
-        for report in group.reports:
-            folded.setdefault(report.attempt_id, report)
-        stored = [StoredEvent(e.event_id, e.attempt_id, e.kind, e.at_ms) for e in group.events]
+        """Raises ServerUnavailable. News that the ledger cannot hold is left out: that attempt is written off
+        as unknown later."""
         now_ms = self._clock.now_ms()
         try:
             settled = await settle(
                 self._flow,
                 self._ledger,
-                list(folded.values()),
-                stored,
+                group.reports(),
+                [StoredEvent(e.event_id, e.attempt_id, e.kind, e.at_ms) for e in group.events],
                 provider=self._provider.name,
                 now_ms=now_ms,
             )
-        except DialwheelError:
+        except ServerUnavailable:
             raise
         except Exception as error:  # something in it that the ledger cannot hold
             await self._commit_apart(group, error)
             return
         await self._tell_wheel(group.sent, settled, now_ms)
-        event_ids = [event.event_id for event in group.events]
-        await self._acknowledge(event_ids)
-        self._told.difference_update(event_ids)
+        await self._acknowledge(group)
         for outcome, count in Counter(settled.outcomes).items():
             self._metrics.attempt_ended(outcome, count)
 
@@ -225,15 +227,17 @@ class Recorder:
         for part in (attempt_ids[:middle], attempt_ids[middle:]):
             await self._commit(group.of(set(part)))
 
-    async def _acknowledge(self, event_ids: list[str]) -> None:
+    async def _acknowledge(self, group: Group) -> None:
         """What the provider does not hear it hands out once more: the ledger knows it by then."""
+        event_ids = [event.event_id for event in group.events]
         try:
             await self._provider.acknowledge(event_ids)
         except DialwheelError as error:
             log.warning("events_not_acknowledged", events=len(event_ids), why=error.what)
+        self._told.difference_update(event_ids)
 
     async def _tell_wheel(self, sent: list[Sent], settled: Settled, now_ms: Ms) -> None:
-        releases = [Release(answer.claim, sent=not _unsent(answer)) for answer in sent]
+        releases = [Release(answer.claim, sent=answer.left) for answer in sent]
         placings = [p for p in settled.placings if self._flow.within_horizon(p.due_at_ms, now_ms)]
         try:
             await self._flow.wheel.settle(
@@ -245,53 +249,3 @@ class Recorder:
             )
         except DialwheelError as error:
             log.warning("wheel_not_settled", loops=len(releases) + len(placings), why=error.what)
-
-
-def _unsent(answer: Sent) -> bool:
-    return answer.result is None or isinstance(answer.result, NotDialled)
-
-
-def _fold_sent(folded: dict[int, Report], answer: Sent) -> None:
-    report = folded.setdefault(answer.attempt_id, Report(answer.attempt_id))
-    report.permit = answer.permit
-    result = answer.result
-    if result is None:
-        report.not_sent = True
-        report.error = "the permit was too old, or the hours were about to close"
-    elif isinstance(result, NotDialled):
-        report.not_sent = True
-        report.error = result.reason
-        pause_ms = REFUSED_PAUSE_MS if result.retry_after_s is None else int(result.retry_after_s * SECOND)
-        report.retry_at_ms = answer.at_ms + pause_ms
-    else:
-        report.dispatched_at_ms = answer.at_ms
-        accepted = isinstance(result, Accepted)
-        _raise_state(report, "accepted" if accepted else "unknown")
-        if isinstance(result, Accepted):
-            report.provider_call_id = result.ref
-        else:
-            report.error = result.reason
-
-
-def _fold_event(folded: dict[int, Report], event: ProviderEvent) -> None:
-    report = folded.setdefault(event.attempt_id, Report(event.attempt_id))
-    report.provider_call_id = report.provider_call_id or event.ref
-    if event.rang_until_ms is not None:
-        report.rang_until_ms = max(report.rang_until_ms or 0, event.rang_until_ms)
-    if event.kind == "answered":
-        report.answered_at_ms = report.answered_at_ms or event.at_ms
-    if event.kind != "ended":
-        _raise_state(report, STATE_OF_EVENT[event.kind])
-        return
-    if report.outcome is None:
-        report.outcome = event.outcome
-        report.ended_at_ms = event.at_ms
-    report.disposition = report.disposition or event.disposition
-    report.callback_at_ms = report.callback_at_ms or event.callback_at_ms
-    report.talk_s = report.talk_s if report.talk_s is not None else event.talk_s
-    report.error = report.error or event.error
-
-
-def _raise_state(report: Report, state: str) -> None:
-    if RANK[state] > RANK[report.state]:
-        report.state = state

@@ -1,0 +1,270 @@
+"""News while the ledger is away: on disk before it is acknowledged, in once the ledger is back (I14 I23).
+
+The ledger is reached through a proxy that cuts it off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dialer.aside import Aside
+from dialer.news import Group
+from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
+from dialer.recorder import Recorder, Sent
+from dialer.spool import Spool, open_spool
+from scheduler.domain.time import MINUTE, SECOND
+from scheduler.errors import ServerUnavailable
+from scheduler.flow.arm import Armed
+from scheduler.ledger.database import Database
+from scheduler.metrics import Metrics
+from scheduler.wheel.spools import marked_spools
+from tests.builders import TUESDAY_2PM, ScriptedProvider, World, an_event, phones
+from tests.dialer.builders import until
+from tests.faults.proxy import Line, Proxy, a_proxy
+from tests.worlds import OpenWorld
+
+
+@dataclass
+class Outpost:
+    """A dialer's recorder whose ledger can be cut off; the world around it sees the ledger all the time."""
+
+    world: World
+    recorder: Recorder
+    spool: Spool
+    proxy: Proxy
+    folder: Path
+
+    def cut_off(self) -> None:
+        self.proxy.line = Line(refuse=True)
+        self.proxy.cut(reset=True)
+
+    async def marked(self) -> bool:
+        return bool(await marked_spools(self.world.flow.wheel, 0))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        task = asyncio.create_task(self.recorder.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+
+def a_spool(folder: Path, max_bytes: int = 1_000_000) -> Spool:
+    return open_spool(folder / "spool", max_bytes=max_bytes, new_id=uuid4)
+
+
+@asynccontextmanager
+async def an_outpost(
+    world: World, ledger_url: str, folder: Path, *, max_bytes: int = 1_000_000
+) -> AsyncIterator[Outpost]:
+    socket = ledger_url.partition("host=")[2] + "/.s.PGSQL.5432"
+    name = ledger_url.partition("@/")[2].partition("?")[0]
+    async with a_proxy(socket) as proxy:
+        ledger = await Database.connect(
+            f"postgresql://dialwheel@127.0.0.1:{proxy.port}/{name}",
+            max_connections=3, connect_s=0.3, wait_s=0.5, statement_s=0.5,
+        )  # fmt: skip
+        spool = a_spool(folder, max_bytes)
+        recorder = Recorder(
+            world.flow, ledger, world.provider, world.clock, Metrics(), group_commit_s=0,
+            aside=Aside(spool, world.flow.wheel),
+        )  # fmt: skip
+        try:
+            yield Outpost(world, recorder, spool, proxy, folder)
+        finally:
+            spool.close()
+            proxy.heal()
+            await ledger.close()
+
+
+@pytest.fixture
+async def outpost(open_world: OpenWorld, ledger_url: str, tmp_path: Path) -> AsyncIterator[Outpost]:
+    world = await open_world(provider=ScriptedProvider())
+    async with an_outpost(world, ledger_url, tmp_path) as outpost:
+        yield outpost
+
+
+def end_of(armed: Armed, **said: Any) -> ProviderEvent:
+    at_ms = TUESDAY_2PM + 30 * SECOND
+    return an_event(armed, "ended", at_ms, outcome="completed", rang_until_ms=at_ms, **said)
+
+
+def answer_to(armed: Armed) -> Sent:
+    return Sent(armed.claim, armed.attempt_id, armed.permit, TUESDAY_2PM, Accepted(f"ref-{armed.attempt_id}"))
+
+
+async def pump(outpost: Outpost, *events: ProviderEvent) -> None:
+    """The provider tells, as often as the pump would ask."""
+    outpost.world.provider.news += events
+    outpost.world.pass_time(MINUTE)
+    outpost.recorder.events(await outpost.world.provider.events(outpost.world.now_ms, 1000))
+
+
+async def test_an_outage_loses_no_news_and_keeps_none_from_being_acknowledged(outpost: Outpost) -> None:
+    """F16: events are on disk, then acknowledged; back again, each is stored once, and the mark goes."""
+    world = outpost.world
+    armed = [await world.an_armed_attempt(number) for number in phones(3)]
+    async with outpost.running():
+        outpost.cut_off()
+        outpost.recorder.sent([answer_to(item) for item in armed])
+        await pump(outpost, *map(end_of, armed))
+        await until(lambda: len(world.provider.acknowledged) == 3, "acknowledged")
+        assert await outpost.marked()
+        assert outpost.recorder.waiting == 0
+        assert await world.value("SELECT count(*) FROM attempt WHERE state = 'armed'") == 3
+
+        outpost.proxy.heal()
+        await until(lambda: outpost.spool.empty, "drained")
+
+        async def unmarked() -> bool:
+            return not await outpost.marked()
+
+        await until(unmarked, "unmarked")
+
+    rows = await world.rows("SELECT state, outcome, provider_call_id FROM attempt")
+    assert {tuple(row)[:2] for row in rows} == {("done", "completed")}
+    assert {row["provider_call_id"] for row in rows} == {f"ref-{item.attempt_id}" for item in armed}
+    assert await world.value("SELECT count(*) FROM provider_event") == 3
+    assert await world.calls_on_wheel() == 0
+
+
+async def test_who_said_stop_is_told_to_nobody_but_the_ledger(outpost: Outpost) -> None:
+    """I8: until the ledger has it, it is not in force; so the provider keeps it, and hands it out again."""
+    world = outpost.world
+    stops, goes = [await world.an_armed_attempt(number) for number in phones(2)]
+    async with outpost.running():
+        outpost.cut_off()
+        await pump(outpost, end_of(stops, disposition="dnc"), end_of(goes))
+        await until(lambda: len(world.provider.acknowledged) == 1, "acknowledged")
+        assert world.provider.acknowledged == [f"{goes.attempt_id}-ended"]
+        assert outpost.recorder.waiting == 1
+
+        outpost.proxy.heal()
+        await until(lambda: len(world.provider.acknowledged) > 1, "acknowledged")
+
+    assert await world.value("SELECT count(*) FROM suppression") == 1
+    assert world.provider.news == []
+
+
+async def test_what_a_dialer_leaves_in_an_outage_is_brought_in_by_the_next_on_its_folder(
+    open_world: OpenWorld, ledger_url: str, tmp_path: Path
+) -> None:
+    """F1 F16: the accepted call's id and its end come in, though the provider had forgotten both."""
+    world = await open_world(provider=ScriptedProvider())
+    armed = await world.an_armed_attempt()
+    async with an_outpost(world, ledger_url, tmp_path) as first, first.running():
+        first.cut_off()
+        first.recorder.sent([answer_to(armed)])
+        await pump(first, end_of(armed))
+        await until(lambda: world.provider.acknowledged != [], "acknowledged")
+    assert await first.marked()
+
+    async with an_outpost(world, ledger_url, tmp_path) as second:
+        assert not second.spool.empty
+        async with second.running():
+            await until(lambda: second.spool.empty, "drained")
+        await second.recorder.drain()
+        assert not await second.marked()
+
+    row = await world.row("SELECT outcome, provider_call_id FROM attempt")
+    assert tuple(row) == ("completed", f"ref-{armed.attempt_id}")
+
+
+async def test_a_full_spool_acknowledges_nothing_and_forgets_nothing(
+    open_world: OpenWorld, ledger_url: str, tmp_path: Path
+) -> None:
+    world = await open_world(provider=ScriptedProvider())
+    armed = [await world.an_armed_attempt(number) for number in phones(3)]
+    async with an_outpost(world, ledger_url, tmp_path, max_bytes=50) as outpost, outpost.running():
+        outpost.cut_off()
+        await pump(outpost, *map(end_of, armed))
+        await outpost.recorder._put_aside()
+        assert world.provider.acknowledged == []
+        assert outpost.recorder.waiting == 3
+
+        outpost.proxy.heal()
+        await until(lambda: len(world.provider.acknowledged) == 3, "acknowledged")
+
+    assert await world.value("SELECT count(*) FROM attempt WHERE state = 'done'") == 3
+
+
+async def test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk(
+    outpost: Outpost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes off could not know; the provider keeps it, and the copy on disk does no harm."""
+    world = outpost.world
+    armed = await world.an_armed_attempt()
+
+    async def away(*_: Any) -> None:
+        raise ServerUnavailable("Redis does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dialer.aside.mark_spool", away)
+        async with outpost.running():
+            outpost.cut_off()
+            await pump(outpost, end_of(armed))
+            await until(lambda: not outpost.spool.empty, "on disk")
+            assert world.provider.acknowledged == []
+
+            outpost.proxy.heal()
+            await until(lambda: world.provider.acknowledged != [], "acknowledged")
+
+    assert await world.value("SELECT count(*) FROM provider_event") == 1
+
+
+async def test_every_kind_of_news_comes_back_as_it_was(tmp_path: Path, world: World) -> None:
+    armed = await world.an_armed_attempt()
+    results = [Accepted("r", 5), NotDialled("no", "account", 2.5), Unknown("gone"), None]
+    sent = [Sent(armed.claim, armed.attempt_id, armed.permit, TUESDAY_2PM, result) for result in results]
+    spool = a_spool(tmp_path)
+
+    assert await spool.put(Group(sent, [end_of(armed, talk_s=3)]))
+    group, mark = await spool.head(10)
+
+    assert (group.sent, group.events) == (sent, [end_of(armed, talk_s=3)])
+    assert mark is not None
+    await spool.drop(mark)
+    assert spool.empty
+    spool.close()
+
+
+async def test_two_dialers_of_one_folder_keep_apart_and_the_last_takes_over(
+    tmp_path: Path, world: World
+) -> None:
+    armed = await world.an_armed_attempt()
+    first, second = a_spool(tmp_path), a_spool(tmp_path)
+    await first.put(Group([], [end_of(armed, event_id="1")]))
+    await second.put(Group([], [end_of(armed, event_id="2")]))
+    names = {*first.names, *second.names}
+    assert len(names) == 2
+    first.close()
+    second.close()
+
+    heir = a_spool(tmp_path)
+
+    assert {event.event_id for event in (await heir.head(10))[0].events} == {"1", "2"}
+    assert set(heir.names) == names
+    heir.close()
+
+
+async def test_a_record_of_another_version_stops_nothing(tmp_path: Path, world: World) -> None:
+    armed = await world.an_armed_attempt()
+    spool = a_spool(tmp_path)
+    spool._records.append([b"\x81\xa3new\xa4kind"])
+    await spool.put(Group([], [end_of(armed)]))
+
+    group, _ = await spool.head(10)
+
+    assert len(group.events) == 1
+    spool.close()
