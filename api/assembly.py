@@ -17,6 +17,8 @@ from api.parts import (
     dialing_tasks,
     make_dialing,
     make_services,
+    memory_task,
+    open_aside,
     open_stores,
     run_until,
     service_tasks,
@@ -50,11 +52,16 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
     async with (
         open_stores(settings, RealClock(), apply_migrations=True) as stores,
         simulator(settings) as provider,
+        open_aside(stores) as aside,
     ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
-        dialing = make_dialing(stores, provider)
-        services = make_services(stores, provider.name)
-        tasks = [*service_tasks(stores, services, stop), *dialing_tasks(stores, dialing, stop)]
+        dialing = make_dialing(stores, provider, aside)
+        services = make_services(stores, provider.name, provider.find)
+        tasks = [
+            *service_tasks(stores, services, stop),
+            *dialing_tasks(stores, dialing, stop),
+            memory_task(stores, stop, decides=True),
+        ]
         async with (
             serving(api_app(stores, provider), settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
@@ -79,30 +86,39 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
         ):
             on_ready(Ready(url, metrics_url, [("api", "ready", url)], key))
-            await stop.wait()
+            await run_until([memory_task(stores, stop, decides=False)], stop)
         if provider is not None:
             await provider.close()
 
 
 async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
-    """Feeder, sweeper, reaper and calendars alone."""
+    """The services alone. What nobody reported on is looked up at the simulator, if one is named."""
     async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
-        tasks = service_tasks(stores, make_services(stores, SimulatedHttpProvider.name), stop)
+        provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
+        find = None if provider is None else provider.find
+        services = make_services(stores, SimulatedHttpProvider.name, find)
+        tasks = [*service_tasks(stores, services, stop), memory_task(stores, stop, decides=True)]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
         ) as metrics_url:
             on_ready(Ready("", metrics_url, [("scheduler", "ready", f"{len(tasks)} services")]))
             await run_until(tasks, stop)
+        if provider is not None:
+            await provider.close()
 
 
 async def run_dialer(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
     """Claims, arms and sends, alone; its provider is the simulator at `sim_url`."""
-    async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
+    async with (
+        open_stores(settings, RealClock(), apply_migrations=False) as stores,
+        open_aside(stores) as aside,
+    ):
         http = HttpClient(
             settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
         )
         provider = SimulatedHttpProvider(settings.sim_url, http)
-        tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
+        dialing = make_dialing(stores, provider, aside)
+        tasks = [*dialing_tasks(stores, dialing, stop), memory_task(stores, stop, decides=False)]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
         ) as metrics_url:

@@ -7,21 +7,25 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID, uuid4
 
 import msgspec
 
+from dialer.aside import Aside
 from dialer.claimer import Limits
 from dialer.gate import Gate
 from dialer.providers.base import Provider
 from dialer.pump import Pump
 from dialer.recorder import Recorder
+from dialer.spool import open_spool
 from dialer.worker import Worker
 from scheduler.clock import Clock
 from scheduler.domain.time import SECOND
 from scheduler.errors import MigrationError
 from scheduler.flow.context import Flow
 from scheduler.flow.lanes import Lanes
+from scheduler.flow.lookup import Find
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
 from scheduler.ledger.accounts import Installation, ensure_installation, refuse_other_shards
@@ -30,7 +34,9 @@ from scheduler.ledger.migrate import migrate, pending
 from scheduler.metrics import Metrics
 from scheduler.services.calendars import Calendars
 from scheduler.services.feeder import Feeder
+from scheduler.services.memory import MemoryWatch
 from scheduler.services.reaper import Reaper
+from scheduler.services.reconciler import Reconciler
 from scheduler.services.service import Service, run_service
 from scheduler.services.sweeper import Sweeper
 from scheduler.settings import Settings
@@ -38,6 +44,11 @@ from scheduler.wheel import TimingWheel
 
 DIALER_CONNECTIONS = 6
 """One a line that arms, one for the recorder, some for what waits meanwhile."""
+
+DIALER_STATEMENT_S = 5.0
+"""The dialer's statements take milliseconds: with one that hangs its news goes to the spool so soon."""
+
+SPOOL_FOLDER = "spool"
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,11 @@ class Services:
     feeder: Feeder
     sweeper: Sweeper
     reaper: Reaper
+    reconciler: Reconciler
     calendars: Calendars
 
     def all(self) -> tuple[Service, ...]:
-        return (self.sweeper, self.feeder, self.calendars, self.reaper)
+        return (self.sweeper, self.feeder, self.calendars, self.reaper, self.reconciler)
 
 
 @asynccontextmanager
@@ -93,13 +105,21 @@ async def open_stores(
     `apply_migrations` is off, SettingsError when the ledger has another number of shards: `any_shards` takes
     the ledger's instead."""
     async with AsyncExitStack() as stack:
-        database = await Database.connect(
-            settings.postgres_url, max_connections=settings.postgres_connections
+        connect = partial(
+            Database.connect,
+            settings.postgres_url,
+            connect_s=settings.postgres_connect_s,
+            wait_s=settings.postgres_wait_s,
+        )
+        database = await connect(
+            max_connections=settings.postgres_connections, statement_s=settings.postgres_statement_s
         )
         stack.push_async_callback(database.close)
         await _ready_schema(database, apply_migrations)
-        ledger = await Database.connect(
-            settings.postgres_url, max_connections=DIALER_CONNECTIONS, point_reads=True
+        ledger = await connect(
+            max_connections=DIALER_CONNECTIONS,
+            statement_s=min(DIALER_STATEMENT_S, settings.postgres_statement_s),
+            point_reads=True,
         )
         stack.push_async_callback(ledger.close)
         installation = await ensure_installation(
@@ -119,6 +139,7 @@ async def open_stores(
             lease_ms=settings.lease_ms,
             call_ms=settings.call_ms,
             floor_share=settings.bulk_floor,
+            answer_timeout_s=settings.redis_answer_s,
         )
         stack.push_async_callback(wheel.close)
         flow = make_flow(settings, clock, database, wheel, installation)
@@ -143,10 +164,30 @@ def make_flow(
         phone_key=installation.phone_key,
         spread_ms=settings.batch_spread_s * SECOND,
         stock_horizons=settings.stock_horizons,
+        least_horizon_ms=int(2 * settings.feed_s * SECOND),  # the feeder comes by twice in it
+        memory_share=settings.wheel_memory_share,
     )
 
 
-def make_dialing(stores: Stores, provider: Provider) -> Dialing:
+@asynccontextmanager
+async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
+    """Where this process's dialer keeps news while the ledger is away: under the data directory, with what
+    dialers left there that are gone."""
+    settings = stores.settings
+    spool = await asyncio.to_thread(
+        open_spool,
+        settings.data_path / SPOOL_FOLDER,
+        max_bytes=settings.spool_max_mb * 1_000_000,
+        new_id=stores.new_id,
+    )
+    try:
+        yield Aside(spool, stores.wheel)
+    finally:
+        spool.close()
+
+
+def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None) -> Dialing:
+    """`aside`: where news waits while the ledger is away; without it, in memory and with the provider."""
     settings = stores.settings
     recorder = Recorder(
         stores.flow,
@@ -155,6 +196,7 @@ def make_dialing(stores: Stores, provider: Provider) -> Dialing:
         stores.clock,
         stores.metrics,
         group_commit_s=settings.group_commit_ms / 1000,
+        aside=aside,
     )
     worker = Worker(
         stores.flow,
@@ -180,12 +222,14 @@ def make_dialing(stores: Stores, provider: Provider) -> Dialing:
         installation_id=stores.installation.installation_id,
         new_id=stores.new_id,
         permit_s=settings.permit_s,
+        send_s=send_s(settings),
     )
     return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider)
 
 
-def make_services(stores: Stores, provider_name: str) -> Services:
-    """On a fast clock a deadline is the Clock's time and, on top, what our own work takes in real time."""
+def make_services(stores: Stores, provider_name: str, find: Find | None = None) -> Services:
+    """`find` asks the provider what became of attempts. On a fast clock a deadline is the Clock's time and,
+    on top, what our own work takes in real time."""
     settings = stores.settings
     slack_s = 30 * max(0.0, stores.clock.speed - 1)
     return Services(
@@ -204,12 +248,26 @@ def make_services(stores: Stores, provider_name: str) -> Services:
             stores.clock,
             shards=settings.shards,
             period_s=settings.reap_s,
+        ),
+        Reconciler(
+            stores.flow,
+            stores.ledger,
+            stores.clock,
+            period_s=settings.reap_s,
+            send_s=send_s(settings) * max(1.0, stores.clock.speed),
             unknown_after_s=settings.unknown_after_s + slack_s,
             write_off_s=settings.write_off_s + slack_s,
             provider=provider_name,
+            installation_id=stores.installation.installation_id,
+            find=find,
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
     )
+
+
+def send_s(settings: Settings) -> float:
+    """Real seconds after its permit was asked for in which a request may still reach the provider."""
+    return settings.permit_s + settings.provider_total_s
 
 
 def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> list[asyncio.Task[None]]:
@@ -217,6 +275,12 @@ def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> li
         asyncio.create_task(run_service(service, stores.clock, stop), name=service.name)
         for service in services.all()
     ]
+
+
+def memory_task(stores: Stores, stop: asyncio.Event, *, decides: bool) -> asyncio.Task[None]:
+    """Every process follows how far ahead work is put on the wheel; one with a feeder `decides`."""
+    watch = MemoryWatch(stores.flow, period_s=stores.settings.sweep_s, decides=decides)
+    return asyncio.create_task(run_service(watch, stores.clock, stop), name=watch.name)
 
 
 def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list[asyncio.Task[None]]:

@@ -2,6 +2,7 @@
 
     POST /sim/calls        {actions}             place a batch; one result for each, in order
     POST /sim/hangups      {refs}                end calls
+    POST /sim/lookups      {attempts}            what became of them; one finding for each, in order
     GET  /sim/events       ?after&limit          events due, again and again until acknowledged
     POST /sim/events/ack   {event_ids}           forget events
     GET  /sim/rings                              every ring so far, NDJSON
@@ -25,7 +26,9 @@ from dialer.providers.simulated_wire import (
     Acknowledged,
     Calls,
     Events,
+    Findings,
     Hangups,
+    Lookups,
     Problem,
     Results,
     to_wire,
@@ -44,6 +47,7 @@ def make_sim_app(provider: SimulatedProvider, clock: Clock) -> web.Application:
     app = web.Application(middlewares=[_problems], client_max_size=_BODY_LIMIT)
     app.router.add_post("/sim/calls", routes.calls)
     app.router.add_post("/sim/hangups", routes.hangups)
+    app.router.add_post("/sim/lookups", routes.lookups)
     app.router.add_get("/sim/events", routes.events)
     app.router.add_post("/sim/events/ack", routes.acknowledge)
     app.router.add_get("/sim/rings", routes.rings)
@@ -70,6 +74,11 @@ class _Routes:
         _check_count(len(refs))
         await self._provider.hang_up(refs, self._clock.now_ms())
         return web.Response(status=204)
+
+    async def lookups(self, request: web.Request) -> web.Response:
+        attempts = (await _read(request, Lookups)).attempts
+        _check_count(len(attempts))
+        return _json(Findings(await self._provider.find(attempts, self._clock.now_ms())))
 
     async def events(self, request: web.Request) -> web.Response:
         limit = request.query.get("limit", "100")

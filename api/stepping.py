@@ -78,6 +78,7 @@ class Stepper:
             self._swept_ms = now_ms
         if _again(self._reaped_ms, self._write_off_ms // 3, now_ms):
             await self._services.reaper.step(now_ms)
+            await self._services.reconciler.step(now_ms)
             self._reaped_ms = now_ms
         await self._services.calendars.step(now_ms)
 
@@ -85,7 +86,7 @@ class Stepper:
         """When there is work next: on the wheel, at the provider, beyond the horizon, or to be given up."""
         next_ms = _earlier(self._wake_ms, self._dialing.provider.next_event_at())
         if next_ms is None or next_ms > self._clock.now_ms() + self._write_off_ms // 3:
-            next_ms = _earlier(next_ms, await self._services.reaper.next_at())
+            next_ms = _earlier(next_ms, await self._services.reconciler.next_at())
             next_ms = _earlier(next_ms, await self._services.feeder.next_at())
         return next_ms
 

@@ -87,7 +87,7 @@ async def _run(site: Site, waiting: int, per_s: float, seconds: float) -> dict[s
         await _due_later(stores)
         provider = Timed(clock)
         dialing = make_dialing(stores, provider)
-        services = make_services(stores, provider.name)
+        services = make_services(stores, provider.name, provider.find)
         await services.sweeper.step(clock.now_ms())  # builds the wheel
         stop = asyncio.Event()
         tasks = [*service_tasks(stores, services, stop), *dialing_tasks(stores, dialing, stop)]

@@ -85,7 +85,7 @@ async def _run(
         fresh = list(islice(phones(), MOST_A_ACCOUNT, MOST_A_ACCOUNT + live))
         provider = Timed(set(fresh))
         dialing = make_dialing(stores, provider)
-        services = make_services(stores, provider.name)
+        services = make_services(stores, provider.name, provider.find)
         await services.sweeper.step(clock.now_ms())
         stop = asyncio.Event()
         tasks = [*service_tasks(stores, services, stop), *dialing_tasks(stores, dialing, stop)]

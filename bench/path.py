@@ -61,7 +61,7 @@ async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
         await enrol_backlog(stores, leads)
         provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
         dialing = make_dialing(stores, provider)
-        services = make_services(stores, provider.name)
+        services = make_services(stores, provider.name, provider.find)
         await services.sweeper.step(clock.now_ms())
         due = await _due(stores)
         stop = asyncio.Event()

@@ -28,7 +28,8 @@ log = structlog.get_logger()
 
 class Sender:
     """Shared by all claimers of a dialer. `new_id` gives the ids of permits; an arm that has not answered
-    within `permit_s` is given up, as its permits could not be used any more."""
+    within `permit_s` is given up, as its permits could not be used any more. What went out under a permit is
+    void when it arrives later than `send_s` after that was asked for."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Sender:
         installation_id: UUID,
         new_id: Callable[[], UUID],
         permit_s: float,
+        send_s: float,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -54,6 +56,7 @@ class Sender:
         self._installation_id = installation_id
         self._new_id = new_id
         self._permit_s = permit_s
+        self._send_s = send_s
         self.dialled = asyncio.Event()
         """Set whenever something was sent: the provider may have news soon."""
 
@@ -135,7 +138,8 @@ class Sender:
             return results
 
     async def _send(self, armed: list[Armed], asked: Asked) -> int:
-        actions = [self._action(item) for item in armed]
+        arrive_by_ms = self._arrive_by_ms(asked)
+        actions = [self._action(item, arrive_by_ms) for item in armed]
         results: list[PlaceResult | None] = [None] * len(armed)
         looked_s = self._clock.monotonic_s()
         allowed = [
@@ -174,7 +178,13 @@ class Sender:
             return [Unknown("the provider's adapter answered another number of calls")] * len(actions)
         return results
 
-    def _action(self, item: Armed) -> Action:
+    def _arrive_by_ms(self, asked: Asked) -> Ms:
+        """On the Clock; never later than `send_s` after the ledger's instant of these arms."""
+        now_ms = self._clock.now_ms()
+        left_s = self._send_s - (self._clock.monotonic_s() - asked.monotonic_s)
+        return now_ms + int(left_s * SECOND * max(1.0, self._clock.speed))
+
+    def _action(self, item: Armed, arrive_by_ms: Ms) -> Action:
         return Action(
             key=uuid5(self._installation_id, str(item.attempt_id)),
             attempt_id=item.attempt_id,
@@ -183,6 +193,7 @@ class Sender:
             not_after_ms=item.not_after_ms,
             channel=item.channel,
             caller_id=item.caller_id,
+            arrive_by_ms=arrive_by_ms,
         )
 
     async def _settle_refused(self, result: ArmResult) -> None:

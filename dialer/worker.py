@@ -35,6 +35,7 @@ class Worker:
         installation_id: UUID,
         new_id: Callable[[], UUID],
         permit_s: float,
+        send_s: float,
     ) -> None:
         self._flow = flow
         self._recorder = recorder
@@ -54,6 +55,7 @@ class Worker:
             installation_id=installation_id,
             new_id=new_id,
             permit_s=permit_s,
+            send_s=send_s,
         )
         self._by_hand: dict[int, Claimer] = {}
 

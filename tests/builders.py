@@ -25,6 +25,7 @@ from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND, Ms
 from scheduler.flow.arm import Armed, ArmResult, arm
 from scheduler.flow.enrol import Enrolled, enrol
 from scheduler.flow.entries import Entry, read_entry
+from scheduler.flow.lookup import CannotSay, Found, Lookup
 from scheduler.flow.opt_out import opt_out
 from scheduler.flow.settle import Report, Settled, settle
 from scheduler.ledger.accounts import create_account, create_agent
@@ -68,6 +69,8 @@ class ScriptedProvider:
         self.answer: Answer = answer or (lambda action: Accepted(f"ref-{action.attempt_id}"))
         self.placed: list[Action] = []
         self.acknowledged: list[str] = []
+        self.asked: list[Lookup] = []
+        self.found: dict[int, Found] = {}  # by attempt, what a look-up says
         self.news: list[ProviderEvent] = []
 
     async def place(
@@ -77,6 +80,10 @@ class ScriptedProvider:
         return [self.answer(action) for action in actions]
 
     async def hang_up(self, refs: list[str], now_ms: Ms) -> None: ...
+
+    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
+        self.asked += attempts
+        return [self.found.get(lookup.attempt_id, CannotSay()) for lookup in attempts]
 
     def next_event_at(self) -> Ms | None:
         return min((event.at_ms for event in self.news), default=None)
@@ -337,7 +344,7 @@ async def a_world(
             clock,  # type: ignore[arg-type]
             provider,
             make_dialing(stores, provider),
-            make_services(stores, provider.name),
+            make_services(stores, provider.name, provider.find),
             account_id,
             agent_id,
         )

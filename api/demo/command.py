@@ -94,7 +94,7 @@ async def _play(options: DemoOptions, settings: Settings, halves: tuple[bytes, b
     ):
         account_id, rejected = await _leads_in(options, stores, halves)
         dialing = make_dialing(stores, provider)
-        services = make_services(stores, provider.name)
+        services = make_services(stores, provider.name, provider.find)
         before = await read_books(stores.database, account_id, clock.now_ms())
         started_ms, began_s = clock.now_ms(), time.monotonic()
         with Progress(mode=_mode(options), quiet=options.quiet) as progress:

@@ -13,13 +13,15 @@ from uuid import UUID
 import msgspec
 
 from scheduler.domain.time import Ms
+from scheduler.flow.lookup import Found, Lookup
 
 
 class Action(msgspec.Struct, frozen=True):
     """One attempt as it goes out. `key` is stable for the attempt, `number` is its n within the loop.
 
-    `not_after_ms`: the provider may not ring later than this. `to` is the phone in E.164, `caller_id` the
-    number that it shows (None: the provider's own).
+    `not_after_ms`: the provider may not ring later than this. `arrive_by_ms`: a request that reaches the
+    provider later than this is void, where it looks at that (None: it does not run out). `to` is the phone
+    in E.164, `caller_id` the number that it shows (None: the provider's own).
     """
 
     key: UUID
@@ -31,6 +33,7 @@ class Action(msgspec.Struct, frozen=True):
     caller_id: str | None = None
     ring_timeout_s: int = 25
     max_duration_s: int = 600
+    arrive_by_ms: Ms | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -42,11 +45,14 @@ class Accepted(msgspec.Struct, frozen=True):
 
 class NotDialled(msgspec.Struct, frozen=True):
     """Certain: no phone rang and none will. `scope`: number, caller_id, account, route, or
-    permit: our own gate held it back."""
+    permit: our own gate held it back, or it came too late.
+
+    `outcome`: with scope number, what that means for it (ours); None: an error."""
 
     reason: str
     scope: str = "route"
     retry_after_s: float | None = None
+    outcome: str | None = None
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -108,6 +114,11 @@ class Provider(Protocol):
 
     async def hang_up(self, refs: list[str], now_ms: Ms) -> None:
         """End what is ringing or talking, as well as the provider can."""
+        ...
+
+    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
+        """What became of attempts that nobody heard of; one answer for each, in order. `NoCall` only where
+        the provider can prove it. Raises ServerUnavailable."""
         ...
 
     def next_event_at(self) -> Ms | None:

@@ -27,11 +27,13 @@ from dialer.providers.base import (
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated_events import DOUBLE, LOST, NORMAL, START, Callbacks
 from dialer.providers.simulated_limits import Limits, Turnstile
+from dialer.providers.simulated_memory import Memory, PlacedCall
 from dialer.providers.simulated_model import NO_FAULTS, SLOTS, Fate, Faults, Fortune, Model
 from dialer.providers.simulated_state import LiveCall, QueuedCall, SimulatorState
 from scheduler.domain.localtime import offset_of
 from scheduler.domain.model import Place
 from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND, Ms
+from scheduler.flow.lookup import Found, Lookup
 
 PlaceOf: TypeAlias = Callable[[str], Place]
 
@@ -66,6 +68,7 @@ class SimulatedProvider:
         self._queued: dict[str, QueuedCall] = {}
         self._known: dict[UUID, PlaceResult] = {}
         self._turnstile = Turnstile(self.limits.calls_per_second)
+        self._memory = self._new_memory(whole=not self._sequence)
 
     # -- placing -------------------------------------------------------------------------------------
 
@@ -75,6 +78,7 @@ class SimulatedProvider:
         """Dial each action; its rings are in the ledger before this returns."""
         if not may_leave():
             return [HELD] * len(actions)
+        self._memory.begin(now_ms)
         results = [self._place(action, now_ms) for action in actions]
         self.rings.flush()
         return results
@@ -82,6 +86,8 @@ class SimulatedProvider:
     def _place(self, action: Action, now_ms: Ms) -> PlaceResult:
         if action.channel != "call":
             return NotDialled("channel not carried", "route")
+        if action.arrive_by_ms is not None and now_ms > action.arrive_by_ms:
+            return NotDialled("it arrived too late", "permit", 0.0)
         if self.limits.server_key and (known := self._known.get(action.key)) is not None:
             return known
         faults = NO_FAULTS
@@ -100,6 +106,7 @@ class SimulatedProvider:
             if now_ms + waits_ms > action.not_after_ms:
                 return NotDialled("past not_after", "route")
             self._queued[ref] = QueuedCall(ref, action, faults)
+            self._memory.keep(action.key, PlacedCall(ref, now_ms))
             starts_ms = now_ms + waits_ms
             self._callbacks.push(starts_ms, START, _canceled(ref, action, starts_ms))
         elif not self._dial(ref, action, faults, now_ms):
@@ -140,13 +147,13 @@ class SimulatedProvider:
                 place.regions,
                 action.caller_id,
             )
+        call = self._call(ref, action, fate, ring_at_ms, now_ms)
+        self._memory.keep(action.key, call)
         if not faults.silent:
-            self._schedule(ref, action, fate, faults, ring_at_ms, now_ms)
+            self._schedule(call, fate, faults, now_ms)
         return True
 
-    def _schedule(
-        self, ref: str, action: Action, fate: Fate, faults: Faults, ring_at_ms: Ms, now_ms: Ms
-    ) -> None:
+    def _call(self, ref: str, action: Action, fate: Fate, ring_at_ms: Ms, now_ms: Ms) -> PlacedCall:
         outcome, _, rings, ring_s, answered_s, talk_s, disposition, callback_s, error = fate
         stops_ms = ring_at_ms + int(ring_s * self._scale_ms)
         ends_ms = stops_ms + int(talk_s * self._scale_ms)
@@ -164,22 +171,24 @@ class SimulatedProvider:
             talk_s if answered_s is not None else None,
             error,
         )
+        answered_ms = None if answered_s is None else ring_at_ms + int(answered_s * self._scale_ms)
+        return PlacedCall(ref, now_ms, ended, ring_at_ms, answered_ms)
+
+    def _schedule(self, call: PlacedCall, fate: Fate, faults: Faults, now_ms: Ms) -> None:
+        ref, ended, ring_at_ms, answered_ms = call.ref, call.ended, call.ring_at_ms, call.answered_at_ms
+        assert ended is not None
+        ends_ms, key, attempt_id = ended.at_ms, ended.key, ended.attempt_id
         if ends_ms <= now_ms and not self._faulty and not self.model.progress_events:
             self._callbacks.add_due(ended)
             return
-        answered_ms = None if answered_s is None else ring_at_ms + int(answered_s * self._scale_ms)
         self._live[ref] = LiveCall(ended, answered_ms)
-        if self.model.progress_events and rings and ring_s:
+        if self.model.progress_events and fate.rings and fate.ring_s:
             # Swapped: the report of an earlier stage comes only after that of the end.
             swap_ms = ends_ms + SECOND if faults.swapped else 0
-            ringing = ProviderEvent(
-                ref + "-ringing", action.key, action.attempt_id, ref, "ringing", ring_at_ms
-            )
+            ringing = ProviderEvent(ref + "-ringing", key, attempt_id, ref, "ringing", ring_at_ms)
             self._deliver(ringing, max(ring_at_ms, swap_ms), faults, 0)
             if answered_ms is not None:
-                answered = ProviderEvent(
-                    ref + "-answered", action.key, action.attempt_id, ref, "answered", answered_ms
-                )
+                answered = ProviderEvent(ref + "-answered", key, attempt_id, ref, "answered", answered_ms)
                 self._deliver(answered, max(answered_ms, swap_ms), faults, 1)
         self._deliver(ended, ends_ms, faults, 2)
 
@@ -228,6 +237,12 @@ class SimulatedProvider:
         self._callbacks.cut(cut, now_ms)
         for event in cut.values():
             self._callbacks.push(now_ms, NORMAL, event)
+            if (known := self._memory.of(event.key)) is not None and known.ref == event.ref:
+                known.ended = event
+
+    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
+        self._memory.begin(now_ms)
+        return [self._memory.find(lookup, now_ms) for lookup in attempts]
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -256,6 +271,7 @@ class SimulatedProvider:
         queued = self._queued.pop(event.ref, None)
         if queued is not None and not self._dial(event.ref, queued.action, queued.faults, at_ms):
             self._callbacks.add_due(event)
+            self._memory.keep(event.key, PlacedCall(event.ref, at_ms, event))
 
     async def acknowledge(self, event_ids: list[str]) -> None:
         self._callbacks.acknowledge(event_ids)
@@ -279,6 +295,7 @@ class SimulatedProvider:
         if self._callbacks:
             raise ValueError("calls are under way already")
         self._sequence = max(self._sequence, state.sequence)
+        self._memory = self._new_memory(whole=not self._sequence)
         self._live = {call.ended.ref: call for call in state.live}
         self._queued = {call.ref: call for call in state.queued}
         self._tries = dict(state.tries)
@@ -286,6 +303,9 @@ class SimulatedProvider:
         self._turnstile.next_ms = state.next_turn_ms
         for item in state.pending:
             self._callbacks.push(item.due_ms, item.delivery, item.event)
+
+    def _new_memory(self, *, whole: bool) -> Memory:
+        return Memory(whole=whole, lag_ms=int(self.limits.lookup_lag_s * SECOND))
 
 
 def _hour_of_week(place: Place, now_ms: Ms) -> int:

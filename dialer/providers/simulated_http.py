@@ -19,13 +19,16 @@ from dialer.providers.simulated_wire import (
     Acknowledged,
     Calls,
     Events,
+    Findings,
     Hangups,
+    Lookups,
     Problem,
     Results,
     from_wire,
 )
 from scheduler.domain.time import Ms
 from scheduler.errors import ServerUnavailable
+from scheduler.flow.lookup import Found, Lookup
 
 
 class SimulatedHttpProvider:
@@ -65,6 +68,21 @@ class SimulatedHttpProvider:
         """End these calls. Raises ServerUnavailable when the simulator did not say that it heard."""
         for start in range(0, len(refs), MAX_CALLS):
             _heard(await self._http.post("/sim/hangups", Hangups(refs[start : start + MAX_CALLS])))
+
+    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
+        """What became of these. Raises ServerUnavailable when the simulator does not say."""
+        found: list[Found] = []
+        for start in range(0, len(attempts), MAX_CALLS):
+            batch = attempts[start : start + MAX_CALLS]
+            reply = _heard(await self._http.post("/sim/lookups", Lookups(batch)))
+            try:
+                answers = msgspec.json.decode(reply.body, type=Findings).found
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise _unavailable("its findings cannot be read") from error
+            if len(answers) != len(batch):
+                raise _unavailable("it answered another number of look-ups")
+            found += answers
+        return found
 
     def next_event_at(self) -> Ms | None:
         """As the simulator said with the last events; None before."""

@@ -13,11 +13,13 @@ class Limits(msgspec.Struct, frozen=True):
     """Above `calls_per_second` the provider queues the call or answers 429 (`policy`: queue or refuse).
 
     `server_key`: a key placed again while the process runs gets the first answer and does not ring.
+    `lookup_lag_s`: a look-up sees nothing of a call for so long after it was placed.
     """
 
     calls_per_second: float | None = None
     policy: str = "queue"
     server_key: bool = False
+    lookup_lag_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.policy not in ("queue", "refuse"):

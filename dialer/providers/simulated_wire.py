@@ -8,6 +8,7 @@ import msgspec
 
 from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
 from scheduler.domain.time import Ms
+from scheduler.flow.lookup import CannotSay, FoundCall, Lookup, NoCall
 
 MAX_CALLS = 1_000
 """Calls, references or event ids in one request."""
@@ -22,6 +23,7 @@ class WireNotDialled(msgspec.Struct, frozen=True, tag_field="result", tag="not_d
     reason: str
     scope: str = "route"
     retry_after_s: float | None = None
+    outcome: str | None = None
 
 
 class WireUnknown(msgspec.Struct, frozen=True, tag_field="result", tag="unknown"):
@@ -47,6 +49,18 @@ class Hangups(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /sim/hangups`."""
 
     refs: list[str]
+
+
+class Lookups(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /sim/lookups`."""
+
+    attempts: list[Lookup]
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """Its answer: one finding for each attempt, in order."""
+
+    found: list[FoundCall | NoCall | CannotSay]
 
 
 class Events(msgspec.Struct, frozen=True):
@@ -77,7 +91,7 @@ def to_wire(result: PlaceResult) -> WireResult:
     if isinstance(result, Accepted):
         return WireAccepted(result.ref, result.queued_ms)
     if isinstance(result, NotDialled):
-        return WireNotDialled(result.reason, result.scope, result.retry_after_s)
+        return WireNotDialled(result.reason, result.scope, result.retry_after_s, result.outcome)
     return WireUnknown(result.reason)
 
 
@@ -86,5 +100,5 @@ def from_wire(result: WireResult) -> PlaceResult:
     if isinstance(result, WireAccepted):
         return Accepted(result.ref, result.queued_ms)
     if isinstance(result, WireNotDialled):
-        return NotDialled(result.reason, result.scope, result.retry_after_s)
+        return NotDialled(result.reason, result.scope, result.retry_after_s, result.outcome)
     return Unknown(result.reason)

@@ -218,21 +218,34 @@ class TimingWheel:
 
         return [claim for stale in await _on_each(shards, extend) for claim in stale]
 
-    async def reap(
-        self, shard: int, *, now_ms: Ms, wall_ms: Ms, limit: int, free_calls: bool = True
-    ) -> list[Claim]:
-        """Take away up to `limit` leases that ended unsettled; their loops wait again, due as they were.
-
-        `free_calls`: give their call slots back, too; without it they stay until a CallEnd or their hard end,
-        for a caller that first asks the ledger whether the call went out. Tokens are not given back.
-        """
-        args = [now_ms, self.slot_ms, wall_ms, max(1, min(limit, CLAIM_LIMIT)), int(free_calls)]
-        answer = await self._run("reap", shard, args)
+    async def expired(self, shard: int, *, wall_ms: Ms, limit: int) -> list[Claim]:
+        """Up to `limit` claims whose lease ended unsettled; they stay held until `reap`."""
+        answer = await self._run("expired", shard, [wall_ms, max(1, min(limit, CLAIM_LIMIT))])
         words = iter(word.decode() for word in answer)
         return [
             Claim(int(lane_id), int(loop_id), int(due_at_ms), claim_id, shard)
             for lane_id, loop_id, due_at_ms, claim_id in zip(words, words, words, words, strict=True)
         ]
+
+    async def reap(self, releases: Sequence[Release], *, now_ms: Ms, wall_ms: Ms) -> list[Claim]:
+        """Take these from their claims; the loops wait again, due as they were. One that was `sent` keeps its
+        call slots until a CallEnd or their hard end: ask the ledger first. Tokens are not given back.
+
+        Answers the stale claims, for which nothing changed: let go of meanwhile, or leased anew.
+        """
+        shards: dict[int, list[Release]] = {}
+        for each in releases:
+            shards.setdefault(each.claim.shard, []).append(each)
+
+        async def reap(shard: int) -> list[Claim]:
+            stale: list[Claim] = []
+            for part in packing.chunks(shards[shard]):
+                _, args, order = packing.release_groups(part)
+                positions = await self._run("reap", shard, [now_ms, self.slot_ms, wall_ms, *args])
+                stale += [order[position - 1] for position in positions]
+            return stale
+
+        return [claim for stale in await _on_each(shards, reap) for claim in stale]
 
     async def shape(self, lanes: Sequence[Lane] = (), gates: Sequence[Gate] = (), now_ms: Ms = 0) -> None:
         """Set the rules of gates, then of lanes; what waits behind them is asked again at once. Rings."""

@@ -15,7 +15,7 @@ from scheduler.clock import ScaledClock
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.ledger.instants import to_ms
-from scheduler.wheel import Placing
+from scheduler.wheel import Placing, Release
 from tests.builders import PHONE, TUESDAY_2PM, FreezingClock, ScriptedProvider, World, to_datetime
 from tests.worlds import OpenWorld
 
@@ -65,7 +65,9 @@ async def leased(world: World) -> int:
 
 async def reap(world: World) -> int:
     """Take away the leases that are over by now; how many there were."""
-    over = await world.flow.wheel.reap(0, now_ms=world.now_ms, wall_ms=world.clock.wall_ms(), limit=10)
+    over = await world.flow.wheel.expired(0, wall_ms=world.clock.wall_ms(), limit=10)
+    releases = [Release(claim, sent=False) for claim in over]
+    await world.flow.wheel.reap(releases, now_ms=world.now_ms, wall_ms=world.clock.wall_ms())
     return len(over)
 
 

@@ -105,10 +105,10 @@ async def test_what_is_unknown_is_never_placed_again(scripted: World, fault: str
     assert await scripted.calls_on_wheel() == 1, "I12: an unknown call holds its slot"
     scripted.pass_time(10 * MINUTE)
     await scripted.services.sweeper.step(scripted.now_ms)
-    await scripted.services.reaper.step(scripted.now_ms)
+    await scripted.services.reconciler.step(scripted.now_ms)
     assert await scripted.dial() == 0
     scripted.pass_time(6 * MINUTE)
-    await scripted.services.reaper.step(scripted.now_ms)
+    await scripted.services.reconciler.step(scripted.now_ms)
     await scripted.services.feeder.step(scripted.now_ms)
     await scripted.dial()
 

@@ -12,7 +12,7 @@ from scheduler.wheel.scripts import script_text
 
 FOLDER = Path(str(files("lua")))
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua"))
-NEEDS_NO_MEMORY = {"settle", "withdraw", "extend", "reap", "drop", "drop_gates", "begin", "free"}
+NEEDS_NO_MEMORY = {"settle", "withdraw", "extend", "expired", "reap", "drop", "drop_gates", "begin", "free"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.wheel import Release
 from tests.wheel.builders import Stand
 
 
@@ -43,7 +44,7 @@ async def test_call_slots_of_a_lost_worker_come_back_unless_the_caller_asks_the_
     await stand.place([1])
     await stand.claim()
     stand.wall_ms += stand.wheel.lease_ms
-    claims = await stand.reap(free_calls=False)
+    claims = await stand.reap(sent=True)
     assert await stand.loops() == []
     await stand.end(claims)
     assert await stand.loops() == [1]
@@ -63,12 +64,38 @@ async def test_no_tokens_come_back_as_the_call_may_have_gone_out(stand: Stand):
     assert await stand.loops() == []
 
 
-async def test_a_reap_takes_no_more_than_its_limit(stand: Stand):
+async def test_what_was_leased_anew_or_let_go_since_it_was_looked_at_stays_as_it_is(stand: Stand):
+    """I12: between looking and taking away, the ledger is asked; a dialer may come back meanwhile."""
+    await stand.gate("g:1", max_concurrent=2)
+    await stand.lane(1, "bulk", "g:1")
+    await stand.place([1, 2])
+    claims = [*await stand.claim(limit=1), *await stand.claim(limit=1)]
+    stand.wall_ms += stand.wheel.lease_ms
+    over = await stand.expired()
+    assert {claim.loop_id for claim in over} == {1, 2}
+    await stand.wheel.extend(claims[:1], stand.wall_ms)
+    await stand.wheel.settle(
+        releases=[Release(claims[1], sent=True)], now_ms=stand.now_ms, wall_ms=stand.wall_ms
+    )
+
+    stale = await stand.wheel.reap(
+        [Release(claim, sent=False) for claim in over], now_ms=stand.now_ms, wall_ms=stand.wall_ms
+    )
+
+    assert {claim.loop_id for claim in stale} == {1, 2}
+    assert await stand.in_call("g:1") == 2
+    assert (await stand.wheel.counts(stand.shard, stand.now_ms)).leased == 1
+
+
+async def test_a_part_of_a_claim_is_taken_and_the_rest_stays_held(stand: Stand):
     await stand.place(range(30))
     await stand.claim()
     stand.wall_ms += stand.wheel.lease_ms
     for left in (20, 10, 0):
-        await stand.wheel.reap(stand.shard, now_ms=stand.now_ms, wall_ms=stand.wall_ms, limit=10)
+        over = await stand.expired()
+        await stand.wheel.reap(
+            [Release(claim, sent=False) for claim in over], now_ms=stand.now_ms, wall_ms=stand.wall_ms
+        )
         assert (await stand.wheel.counts(stand.shard, stand.now_ms)).leased == left
 
 

@@ -1,14 +1,10 @@
-"""The reaper: leases of dialers that are gone, attempts that nobody reported on (RELIABILITY 3.4)."""
+"""The reaper: leases of dialers that are gone (RELIABILITY 3.4)."""
 
 from __future__ import annotations
 
 import pytest
 
-from scheduler.domain.time import HOUR, MINUTE, SECOND
-from scheduler.errors import ServerUnavailable
-from scheduler.flow.settle import Report
-from scheduler.ledger.instants import to_ms
-from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, an_end, an_event, phones
+from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, an_end, phones
 from tests.worlds import OpenWorld
 
 
@@ -61,93 +57,24 @@ async def test_a_lease_that_ends_during_the_call_does_not_free_the_calls_slot(fr
     assert len({action.to for action in freezing.provider.placed}) == 2
 
 
-async def test_an_armed_attempt_that_nobody_reports_on_becomes_unknown_then_is_written_off(
-    world: World,
+async def test_a_loop_that_others_arm_while_its_lease_is_taken_away_keeps_its_slot(
+    freezing: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I15 C4: unknown after 20 s, over after 15 min; it counts as a call."""
-    armed = await world.an_armed_attempt()
+    """I12: while the ledger is asked nobody else can claim the loop: the freed slot is no call's."""
+    await freezing.a_due_loop()
+    await freezing.claim()
+    let_leases_run_out(freezing)
+    fetch = freezing.stores.ledger.fetch
 
-    async def state_after(seconds: int) -> tuple[str, str | None]:
-        world.clock.move_to(TUESDAY_2PM + seconds * SECOND)
-        await world.services.reaper.step(world.now_ms)
-        attempt = (await world.attempts(armed.loop_id))[0]
-        return attempt["state"], attempt["outcome"]
+    async def meanwhile(name: str, *arguments: object, **how: object) -> object:
+        rows = await fetch(name, *arguments, **how)
+        if name == "attempt_live_of":
+            assert await freezing.dial() == 0, "another dialer finds nothing to claim yet"
+        return rows
 
-    assert await state_after(20) == ("armed", None)
-    assert await state_after(21) == ("unknown", None)
-    assert await state_after(899) == ("unknown", None)
-    assert await world.calls_on_wheel() == 1
-    assert await state_after(900) == ("done", "unknown")
-    assert await world.calls_on_wheel() == 0
-    loop = await world.loop(armed.loop_id)
-    assert (loop["status"], loop["attempts"]) == ("scheduled", 1)
-    assert [to_ms(at) for at in await world.value("SELECT contacts FROM lead")] == [world.now_ms]
+    monkeypatch.setattr(freezing.stores.ledger, "fetch", meanwhile)
+    await freezing.services.reaper.step(freezing.now_ms)
+    monkeypatch.undo()
 
-
-async def test_an_attempt_that_reports_goes_on_ringing(world: World) -> None:
-    """I5: only what nobody heard of becomes unknown."""
-    armed = await world.an_armed_attempt()
-    await world.settle(Report(armed.attempt_id, state="in_call", dispatched_at_ms=TUESDAY_2PM))
-    world.pass_time(MINUTE)
-
-    await world.services.reaper.step(world.now_ms)
-
-    assert (await world.attempts(armed.loop_id))[0]["state"] == "in_call"
-
-
-async def test_the_reaper_says_when_it_is_needed_next(world: World) -> None:
-    """DESIGN 1: a stepped clock stops where an attempt is to be given up."""
-    assert await world.services.reaper.next_at() is None
-    await world.an_armed_attempt()
-
-    assert await world.services.reaper.next_at() == TUESDAY_2PM + 900 * SECOND
-
-
-@pytest.mark.parametrize("outage", ["stopped", "ledger away"])
-async def test_news_that_waited_comes_before_any_writing_off(
-    open_world: OpenWorld, monkeypatch: pytest.MonkeyPatch, outage: str
-) -> None:
-    """DESIGN 5.5: after an hour in which nothing ran, or nothing could be written, a customer who was won is
-    not called again for want of a report that lies ready at the provider."""
-    provider = ScriptedProvider()
-    world = await open_world(provider=provider)
-    armed = await world.an_armed_attempt()
-    await world.services.reaper.step(world.now_ms)
-    won = {"outcome": "completed", "disposition": "converted", "rang_until_ms": TUESDAY_2PM}
-    provider.news = [an_event(armed, "ended", TUESDAY_2PM + MINUTE, **won)]
-    world.pass_time(HOUR)
-    if outage == "stopped":
-        world = await open_world(provider=provider, start_ms=world.now_ms)
-    else:
-
-        async def away(*rest: object, **more: object) -> None:
-            raise ServerUnavailable("Postgres does not answer")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(world.stores.ledger, "fetch", away)
-            with pytest.raises(ServerUnavailable):
-                await world.services.reaper.step(world.now_ms)
-
-    await world.services.reaper.step(world.now_ms)
-    await world.carry()
-    world.pass_time(MINUTE)
-    await world.services.reaper.step(world.now_ms)
-
-    loop = await world.loop(armed.loop_id)
-    assert (loop["status"], loop["end_reason"]) == ("ended", "converted")
-    assert (await world.books()).outcomes == {"completed": 1}
-
-
-async def test_two_reapers_write_off_once(open_world: OpenWorld) -> None:
-    """F28 I6: both find the attempt overdue."""
-    one, other = await open_world(), await open_world()
-    armed = await one.an_armed_attempt()
-    at_ms = TUESDAY_2PM + 900 * SECOND
-    for world in (one, other):
-        await world.services.reaper.step(at_ms - MINUTE)
-
-    await one.services.reaper.step(at_ms)
-    await other.services.reaper.step(at_ms)
-
-    assert (await one.loop(armed.loop_id))["attempts"] == 1
-    assert (await one.books()).outcomes == {"unknown": 1}
+    assert await freezing.dial() == 1
+    assert await freezing.calls_on_wheel() == 1

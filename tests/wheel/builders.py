@@ -92,10 +92,17 @@ class Stand:
         ends = [CallEnd(claim.shard, claim.lane_id, claim.loop_id) for claim in claims]
         await self.wheel.settle(ends=ends, now_ms=self.now_ms, wall_ms=self.wall_ms)
 
-    async def reap(self, **options: Any) -> list[Claim]:
-        return await self.wheel.reap(
-            self.shard, now_ms=self.now_ms, wall_ms=self.wall_ms, limit=100, **options
+    async def reap(self, *, sent: bool = False) -> list[Claim]:
+        """Take away what has expired; those that were taken."""
+        over = await self.expired(100)
+        stale = await self.wheel.reap(
+            [Release(claim, sent) for claim in over], now_ms=self.now_ms, wall_ms=self.wall_ms
         )
+        return [claim for claim in over if claim not in stale]
+
+    async def expired(self, limit: int = 10) -> list[Claim]:
+        """What is held by claims that have ended."""
+        return await self.wheel.expired(self.shard, wall_ms=self.wall_ms, limit=limit)
 
     async def waiting(self) -> int:
         return (await self.wheel.counts(self.shard, self.now_ms)).waiting

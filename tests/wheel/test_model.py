@@ -180,7 +180,9 @@ class WheelMachine(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         gone = self.model.reap(self.wall_ms)
-        answer = self.run(self.wheel.reap(self.shard, now_ms=self.now_ms, wall_ms=self.wall_ms, limit=500))
+        answer = self.run(self.wheel.expired(self.shard, wall_ms=self.wall_ms, limit=500))
+        over = [Release(claim, sent=False) for claim in answer]
+        assert self.run(self.wheel.reap(over, now_ms=self.now_ms, wall_ms=self.wall_ms)) == []
         assert {key_of(claim) for claim in answer} == gone
 
     @rule(data=st.data())
