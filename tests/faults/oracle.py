@@ -42,7 +42,9 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     no answer for `slow_s`. `garbage`: rings, then a 200 that cannot be read. `edge`: rings nobody, a 502 of
     something in between. `busy`: rings nobody, 429. `linger`: rings, answers rightly after `linger_s`.
     `again`: an event is told once more, under another id; `late`: only after `late_s`; `forged`: an event of
-    an attempt that never was. Counted besides: `early`, events told before the answer to their request.
+    an attempt that never was. `blind`: a look-up is answered 503; one sees nothing of a call for `lag_s`.
+    Counted besides: `early`, events told before the answer to their request; `found`, `absent`, `unclear`,
+    what look-ups were told.
     """
 
     drop: float = 0.0
@@ -58,6 +60,8 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     late: float = 0.0
     late_s: float = 5.0
     forged: float = 0.0
+    blind: float = 0.0
+    lag_s: float = 0.0
 
 
 class OracleConfig(msgspec.Struct):
@@ -159,6 +163,8 @@ class Spoiler:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "POST" and request.path == "/sim/calls":
             return await self._calls(request, handler)
+        if request.method == "POST" and request.path == "/sim/lookups":
+            return await self._lookups(request, handler)
         if request.method == "GET" and request.path == "/sim/events":
             return await self._events(request, handler)
         return await handler(request)
@@ -190,6 +196,16 @@ class Spoiler:
             await asyncio.sleep(self.faults.linger_s)
         elif fate == "garbage":
             return web.Response(status=200, body=b"\xff{not json", content_type="application/json")
+        return response
+
+    async def _lookups(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._draw("blind"):
+            return web.Response(status=503, text="upstream gone")
+        self._provider.see_after(self.faults.lag_s)
+        response = await handler(request)
+        assert isinstance(response, web.Response) and isinstance(response.body, bytes)
+        for found in msgspec.json.decode(response.body)["found"]:
+            self.hits[{"call": "found", "none": "absent", "unclear": "unclear"}[found["found"]]] += 1
         return response
 
     async def _events(self, request: web.Request, handler: Handler) -> web.StreamResponse:

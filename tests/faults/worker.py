@@ -73,7 +73,9 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
         if config.role == "dialer":
             tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
         else:
-            tasks = service_tasks(stores, make_services(stores, SimulatedHttpProvider.name), stop)
+            tasks = service_tasks(
+                stores, make_services(stores, SimulatedHttpProvider.name, provider.find), stop
+            )
         pipe.send("READY")
         if config.no_more_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (1, 1))
