@@ -15,6 +15,7 @@ import structlog
 
 from scheduler.domain.time import MINUTE, Ms
 from scheduler.errors import DialwheelError
+from scheduler.flow.reach import Reach
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_ms, to_ms_or_none
@@ -60,20 +61,20 @@ class ToppedUp(msgspec.Struct, frozen=True):
 
 
 class Stock:
-    """What batches have on the wheel. `reach_ms`: how long their pace is to last on what is there;
-    `horizon_ms`: nothing that is due later is released."""
+    """What batches have on the wheel. `horizons`: for how many reaches their pace is to last on what is
+    there; nothing that is due beyond the reach is released."""
 
-    def __init__(self, database: Database, wheel: TimingWheel, *, horizon_ms: Ms, reach_ms: Ms) -> None:
+    def __init__(self, database: Database, wheel: TimingWheel, reach: Reach, *, horizons: float) -> None:
         self._database = database
         self._wheel = wheel
-        self._horizon_ms = horizon_ms
-        self._reach_ms = reach_ms
+        self._reach = reach
+        self._horizons = horizons
         self._rooms: dict[int, tuple[int, Ms]] = {}
         self._counting = asyncio.Lock()
 
     def most(self, max_per_min: float) -> int:
         """Loops that a batch of this pace has on the wheel at most."""
-        return max(1, ceil(max_per_min * self._reach_ms / MINUTE))
+        return max(1, ceil(max_per_min * round(self._horizons * self._reach.ms) / MINUTE))
 
     def forget(self, batch_id: int) -> None:
         """Count anew at the next `take`: the batch's pace has changed."""
@@ -140,7 +141,7 @@ class Stock:
         return self.most(max_per_min) - sum(waiting for waiting, _ in looked.values())
 
     async def _release(self, lane_ids: Sequence[int], each: int, now_ms: Ms) -> list[Row]:
-        until = to_datetime(now_ms + self._horizon_ms)
+        until = to_datetime(now_ms + self._reach.ms)
 
         async def work(on: Connection) -> list[Row]:
             locked = await self._database.fetch("held_lock", lane_ids, until, each, on=on)

@@ -32,7 +32,10 @@ class Feeder:
         self._opens_ms: dict[int, Ms] = {}
 
     async def step(self, now_ms: Ms) -> None:
-        until_ms = now_ms + self._flow.horizon_ms
+        until_ms = now_ms + self._flow.reach.ms
+        gap_ms = self._flow.reach.take_gap()
+        if gap_ms is not None:
+            self._fed_until_ms = min(self._fed_until_ms, gap_ms)
         if until_ms > self._fed_until_ms:
             await feed(self._flow, self._fed_until_ms, until_ms, now_ms)
             self._fed_until_ms = until_ms

@@ -63,7 +63,7 @@ async def rebuild_shard(
     await begin_epoch(flow.database, shard, epoch)
     await flow.lanes.shape_all(now_ms, shard=shard)
     calls = await _restore_calls(flow, shard, call_ms)
-    placed = await feed(flow, 0, now_ms + flow.horizon_ms, now_ms, shard=shard)
+    placed = await feed(flow, 0, now_ms + flow.reach.ms, now_ms, shard=shard)
     await flow.wheel.open_epoch(shard, epoch)
     log.info("wheel_rebuilt", shard=shard, loops=placed, calls=calls, epoch=epoch)
     return placed

@@ -53,7 +53,7 @@ class Sweeper:
         if len(apart.away) < self._shards:
             overdue_ms = now_ms - self._overdue_ms
             self._overdue_cursor = await self._compare(apart, self._overdue_cursor, 0, overdue_ms, now_ms)
-            until_ms = now_ms + self._flow.horizon_ms
+            until_ms = now_ms + self._flow.reach.ms
             self._rest_cursor = await self._compare(apart, self._rest_cursor, overdue_ms, until_ms, now_ms)
         apart.raise_first()
 
