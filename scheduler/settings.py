@@ -51,6 +51,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sim_host: str = "127.0.0.1"
     sim_port: Port = 8090
     postgres_connections: Annotated[int, Meta(ge=2, le=200)] = 12  # a process; the private server takes 60
+    postgres_connect_s: Seconds = 3.0  # a server that is there answers in milliseconds
+    postgres_wait_s: Seconds = 5.0  # for a free connection; then the caller is told to come again
+    postgres_statement_s: Seconds = 15.0  # the longest is a chunk of a file on a slow disk: 2 s
+    redis_answer_s: Seconds = 5.0  # the longest script takes 10 ms; a server that is loading takes seconds
 
     # the wheel
     shards: Annotated[int, Meta(ge=1, le=1024)] = 1  # an account lives on one; `wheel reshard` changes it
@@ -63,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     bulk_floor: Annotated[float, Meta(ge=0, le=0.5)] = 0.1  # share of a minute that live work cannot take
     call_ms: Millis = 3_600_000  # hard end of a call slot whose end was never reported
+    wheel_memory_share: Annotated[float, Meta(gt=0, le=0.85)] = (
+        0.7  # of maxmemory: from here on less is put on the wheel; the rest is for a burst until that shows
+    )
 
     # dialing
     lease_ms: Millis = 30_000  # how long a claim outlives its dialer; one that runs out early is only wasted
@@ -81,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     write_off_s: Seconds = 900  # longer than any ring with its callback's retries
     caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 1  # bulk may catch up this much of its rate at once
+    spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # an outage of 10 min at 500 events a second
+    spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead dialer's spool: as call slots do
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
 
@@ -101,6 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_max_fields: Annotated[int, Meta(ge=1, le=10_000)] = 200
     import_batch_rows: Annotated[int, Meta(ge=1, le=50_000)] = 5000  # rows a transaction
     import_workers: Annotated[int, Meta(ge=0, le=64)] = 1  # processes beside the API; 0 works inside it
+    imports_at_once: Count = 4  # files; each has two chunks of rows in the ledger's hands
+    intake_queue: Count = 200  # requests that bring leads, under way in a process: a second of a slow ledger
+    ledger_disk: str = ""  # a folder on the disk that the ledger fills, where this machine sees it
+    import_disk_share: Annotated[float, Meta(gt=0, le=1)] = 0.85  # imports stop here, dialing much later
+    import_disk_gb: Annotated[float, Meta(ge=0)] = 10  # and only where less than this is free, on big disks
 
     # the rest
     log_level: Literal["debug", "info", "warning", "error"] = "info"
