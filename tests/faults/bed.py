@@ -46,6 +46,7 @@ SCALED: dict[str, Any] = {
 }  # fmt: skip
 """Deadlines as in production, but shorter; the rules between them still hold."""
 
+STARTS = 10
 TEMPLATE = "faults_template"
 DUE = "next_at <= to_timestamp($1) AND open_until - interval '60 s' > to_timestamp($1)"
 """Due at $1 and held back by no hours: permits end a minute before they do."""
@@ -168,10 +169,19 @@ class Trial:
     async def _start(self, role: str, **how: Any) -> Child:
         config = worker.WorkerConfig(role, self.settings, self.clock.offset_ms, str(self.logs), **how)
         self.skews.append(config.skew_ms)
-        child = Child(worker.run, msgspec.json.encode(config))
-        self.children.append(child)
-        await child.says("READY")
-        return child
+        for _ in range(
+            STARTS
+        ):  # what cannot start while a server is away is started again, as supervisors do
+            child = Child(worker.run, msgspec.json.encode(config))
+            self.children.append(child)
+            try:
+                await child.says("READY")
+            except ChildProcessError:
+                await asyncio.sleep(0.5)
+            else:
+                return child
+        last = self.logs.read_text().splitlines()[-1:] if self.logs.exists() else []
+        raise ChildProcessError(f"no {role} can be started: {' '.join(last)[:300]}")
 
     async def provider_faults(self, **shares: float) -> None:
         async with aiohttp.ClientSession() as session:

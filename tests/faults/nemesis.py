@@ -16,6 +16,7 @@ import msgspec
 from tests.faults import (
     combined_faults,
     import_faults,
+    ledger_faults,
     process_faults,
     provider_faults,
     race_faults,
@@ -28,7 +29,9 @@ from tests.faults.kinds import KINDS
 TRIES = 6
 """How often a fault is tried before its window counts as never met."""
 
-SCRIPTS = (process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults)
+SCRIPTS = (
+    process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults, ledger_faults,
+)  # fmt: skip
 """Importing them registers their kinds."""
 
 
@@ -52,9 +55,9 @@ async def run_trial(bed: Bed, name: str, seed: int) -> Outcome:
     async with a_trial(bed, seed, **kind.world) as trial:
         try:
             await kind.script(trial)
+            await _recover(trial)
         except (TimeoutError, ChildProcessError) as error:
             trial.complain("I16", f"the trial came to no end: {type(error).__name__} {error}")
-        await _recover(trial)
         violations = trial.complaints + await check(trial)
         await _count(trial)
         return Outcome(
