@@ -56,7 +56,7 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
     ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
         dialing = make_dialing(stores, provider, aside)
-        services = make_services(stores, provider.name, provider.find)
+        services = make_services(stores, provider.name, provider.find, spools=True)
         tasks = [
             *service_tasks(stores, services, stop),
             *dialing_tasks(stores, dialing, stop),
@@ -96,7 +96,7 @@ async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.
     async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         find = None if provider is None else provider.find
-        services = make_services(stores, SimulatedHttpProvider.name, find)
+        services = make_services(stores, SimulatedHttpProvider.name, find, spools=True)
         tasks = [*service_tasks(stores, services, stop), memory_task(stores, stop, decides=True)]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port

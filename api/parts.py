@@ -41,6 +41,7 @@ from scheduler.services.service import Service, run_service
 from scheduler.services.sweeper import Sweeper
 from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
+from scheduler.wheel.spools import marked_spools
 
 DIALER_CONNECTIONS = 6
 """One a line that arms, one for the recorder, some for what waits meanwhile."""
@@ -227,9 +228,11 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
     return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider)
 
 
-def make_services(stores: Stores, provider_name: str, find: Find | None = None) -> Services:
-    """`find` asks the provider what became of attempts. On a fast clock a deadline is the Clock's time and,
-    on top, what our own work takes in real time."""
+def make_services(
+    stores: Stores, provider_name: str, find: Find | None = None, *, spools: bool = False
+) -> Services:
+    """`find` asks the provider what became of attempts; `spools`: dialers have some. On a fast clock a
+    deadline is the Clock's time and, on top, what our own work takes in real time."""
     settings = stores.settings
     slack_s = 30 * max(0.0, stores.clock.speed - 1)
     return Services(
@@ -260,6 +263,8 @@ def make_services(stores: Stores, provider_name: str, find: Find | None = None) 
             provider=provider_name,
             installation_id=stores.installation.installation_id,
             find=find,
+            spools=partial(marked_spools, stores.wheel) if spools else None,
+            spool_wait_s=settings.spool_wait_s,
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
     )

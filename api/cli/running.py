@@ -45,6 +45,7 @@ def foreground(session: Session) -> int:
             settings,
             postgres_url=servers.get("postgres", settings.postgres_url),
             redis_url=servers.get("redis", settings.redis_url),
+            ledger_disk=settings.ledger_disk or (str(data) if private.postgres is not None else ""),
         )
 
         def on_ready(ready: Ready) -> None:

@@ -6,7 +6,8 @@ proves it never had was not sent, and its loop waits again; of the rest nobody k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 from uuid import UUID, uuid5
 
 import structlog
@@ -23,6 +24,9 @@ from scheduler.ledger.instants import to_datetime, to_ms
 
 log = structlog.get_logger()
 
+Spools: TypeAlias = Callable[[Ms], Awaitable[Sequence[str]]]
+"""Names the dialers that held news back at that instant or later."""
+
 MOST = 500
 """Attempts in one step."""
 
@@ -34,7 +38,8 @@ class Reconciler:
     the loop goes on.
 
     Nothing is written off in the first `unknown_after_s` after a start or an outage: news that waited
-    meanwhile, at the provider or in a recorder, comes first.
+    meanwhile, at the provider or in a recorder, comes first. Nor while a dialer's spool holds some: one that
+    says nothing more is waited for `spool_wait_s`.
     """
 
     name = "reconciler"
@@ -52,6 +57,8 @@ class Reconciler:
         provider: str,
         installation_id: UUID,
         find: Find | None = None,
+        spools: Spools | None = None,
+        spool_wait_s: float = 0.0,
     ) -> None:
         """`send_s`: how long after its arm a request may still arrive. `find`: None where nobody can be
         asked."""
@@ -65,6 +72,8 @@ class Reconciler:
         self._provider = provider
         self._installation_id = installation_id
         self._find = find
+        self._spools = spools
+        self._spool_wait_ms = int(spool_wait_s * SECOND)
         self._whole_since_ms: Ms | None = None
         self._asked: dict[int, tuple[Ms, Ms]] = {}  # attempt: when it may be asked for again, the pause then
 
@@ -85,6 +94,8 @@ class Reconciler:
         if self._whole_since_ms is None:
             self._whole_since_ms = now_ms
         heard_all = now_ms - self._whole_since_ms >= self._unknown_after_ms
+        if rows and heard_all:
+            heard_all = not await self._spooled(now_ms)
         reports = await self._look_up([row for row in rows if self._to_be_asked(row, now_ms)], now_ms)
         known = {report.attempt_id for report in reports}
         for row in rows:
@@ -98,6 +109,13 @@ class Reconciler:
         self._asked = {attempt: asked for attempt, asked in self._asked.items() if attempt in live}
         if reports:
             await self._settle_apart(reports, now_ms)
+
+    async def _spooled(self, now_ms: Ms) -> bool:
+        """Whether a dialer holds news that the ledger has not heard. Raises ServerUnavailable when nobody knows."""
+        holders = [] if self._spools is None else await self._spools(now_ms - self._spool_wait_ms)
+        if holders:
+            log.info("write_offs_wait", spools=len(holders))
+        return bool(holders)
 
     def _to_be_asked(self, row: Row, now_ms: Ms) -> bool:
         age_ms = now_ms - to_ms(row["armed_at"])

@@ -15,17 +15,18 @@ from uuid import uuid4
 
 import pytest
 
+from api.parts import make_services
 from dialer.aside import Aside
 from dialer.news import Group
 from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
 from dialer.recorder import Recorder, Sent
 from dialer.spool import Spool, open_spool
-from scheduler.domain.time import MINUTE, SECOND
+from scheduler.domain.time import HOUR, MINUTE, SECOND
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.arm import Armed
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
-from scheduler.wheel.spools import marked_spools
+from scheduler.wheel.spools import mark_spool, marked_spools
 from tests.builders import TUESDAY_2PM, ScriptedProvider, World, an_event, phones
 from tests.dialer.builders import until
 from tests.faults.proxy import Line, Proxy, a_proxy
@@ -221,6 +222,43 @@ async def test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk(
             await until(lambda: world.provider.acknowledged != [], "acknowledged")
 
     assert await world.value("SELECT count(*) FROM provider_event") == 1
+
+
+async def test_nothing_is_written_off_while_a_spool_holds_news(outpost: Outpost) -> None:
+    """I15 DESIGN 5.5: the reconciler has its ledger, the dialer is cut off from it with the call's end."""
+    world = outpost.world
+    armed = await world.an_armed_attempt()
+    reconciler = make_services(world.stores, "scripted", spools=True).reconciler
+    await reconciler.step(world.now_ms)  # it runs, and hears what there is
+    async with outpost.running():
+        outpost.cut_off()
+        await pump(outpost, end_of(armed))
+        await until(lambda: world.provider.acknowledged != [], "acknowledged")
+        world.pass_time(16 * MINUTE)
+        await reconciler.step(world.now_ms)
+        assert await world.value("SELECT state FROM attempt") == "unknown"
+
+        outpost.proxy.heal()
+        await until(lambda: outpost.spool.empty, "drained")
+
+    assert await world.value("SELECT outcome FROM attempt") == "completed"
+
+
+async def test_a_spool_that_nobody_takes_over_is_waited_for_an_hour(outpost: Outpost) -> None:
+    """I15: every armed attempt resolves, also when the machine with the spool is gone for good."""
+    world = outpost.world
+    await world.an_armed_attempt()
+    await mark_spool(world.flow.wheel, "gone", world.now_ms)
+    reconciler = make_services(world.stores, "scripted", spools=True).reconciler
+    await reconciler.step(world.now_ms)
+
+    world.pass_time(HOUR)
+    await reconciler.step(world.now_ms)
+    assert await world.value("SELECT outcome FROM attempt") is None
+    world.pass_time(SECOND)
+    await reconciler.step(world.now_ms)
+
+    assert await world.value("SELECT outcome FROM attempt") == "unknown"
 
 
 async def test_every_kind_of_news_comes_back_as_it_was(tmp_path: Path, world: World) -> None:
