@@ -176,3 +176,27 @@ async def test_a_pause_without_a_reason_is_refused_and_pauses_nothing(site: Site
 
     assert reply.status == 422
     assert (await (await site.get("/v1/account")).json())["paused"] is False
+
+
+@pytest.mark.parametrize("change", ["trunk", "caller id", "pool", "agent", "cancel"])
+async def test_a_change_is_answered_only_when_every_older_permit_is_void(site: Site, change: str):
+    """I9 I10, RELIABILITY 3.3.1: so that nothing under the old settings leaves after the answer."""
+    trunk = await (await site.post("/v1/trunks", {"name": "East"})).json()
+    number = await (await site.post("/v1/caller-ids", {"phone": "+12125550190"})).json()
+    pool = await (
+        await site.post("/v1/caller-id-pools", {"name": "East", "caller_ids": [number["id"]]})
+    ).json()
+    batch = await (await site.post("/v1/batches", {"name": "June", "agent_id": site.agent})).json()
+    method, path, body = {
+        "trunk": ("PATCH", f"/v1/trunks/{trunk['id']}", {"paused": True}),
+        "caller id": ("PATCH", f"/v1/caller-ids/{number['id']}", {"status": "paused"}),
+        "pool": ("PATCH", f"/v1/caller-id-pools/{pool['id']}", {"caller_ids": []}),
+        "agent": ("PATCH", f"/v1/agents/{site.agent}", {"trunk_id": trunk["id"]}),
+        "cancel": ("POST", f"/v1/batches/{batch['id']}/cancel", None),
+    }[change]
+    began_s = site.clock.monotonic_s()
+
+    answer = await site.send(method, path, json=body, headers={"If-Match": "*"})
+
+    assert answer.status == 200, await answer.text()
+    assert site.clock.monotonic_s() - began_s >= PERMIT_S

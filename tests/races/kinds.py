@@ -34,7 +34,8 @@ CLOSE_MARGIN_MS = MINUTE
 class Racer:
     """One dial against what forbids it. Instants are monotonic seconds; `acked_ms` is on the Clock.
 
-    From `acked_s` to `until_s` no call may arrive that `forbids` names.
+    From `acked_s` to `until_s` no call may arrive that `forbids` names. `asked` is False where nobody was
+    asked and `acked_s` is an instant that was known before.
     """
 
     loop_id: int
@@ -44,6 +45,7 @@ class Racer:
     acked_ms: Ms
     until_s: float = math.inf
     forbids: Callable[[Arrival], bool] = lambda arrival: True
+    asked: bool = True
 
 
 class Kind(Protocol):
@@ -260,15 +262,24 @@ class WindowEnd:
             asked_s = time.monotonic()
             await wheel.place([places[loop_id]], clock.now_ms())
             ends_s = time.monotonic() + clock.seconds_until(end_ms + 1)
-            return Racer(loop_id, offset_ms, asked_s, ends_s, end_ms)
+            return Racer(loop_id, offset_ms, asked_s, ends_s, end_ms, asked=False)
 
         racers = await asyncio.gather(
             *(one(loop_id, offset) for loop_id, offset in zip(loops, offsets, strict=True))
         )
         await stage.until(end_ms + 100)
         await stage.nothing_under_way()
+        await self._nothing_armed(loops)
         await self._end(loops)
+        for racer in racers:
+            racer.until_s = time.monotonic()  # the next day begins
         return list(racers)
+
+    async def _nothing_armed(self, loops: list[int]) -> None:
+        """What was held back at the gate is written down."""
+        armed = "SELECT FROM attempt WHERE loop_id = ANY($1) AND state = 'armed'"
+        while await self._stage.rows(armed, loops):  # noqa: ASYNC110 - the ledger is asked
+            await asyncio.sleep(0.01)
 
     async def _places(self, loops: list[int], due_ms: Ms) -> dict[int, Placing]:
         rows = await self._stage.rows("SELECT loop_id, lane_id FROM loop WHERE loop_id = ANY($1)", loops)

@@ -77,9 +77,10 @@ async def _judge(stage: Stage, racers: Sequence[Racer]) -> Verdict:
         violations += [found for arrival in arrivals for found in _wrong(racer, arrival)]
         if len(arrivals) > 1:
             violations.append({"invariant": "I1", "loop": racer.loop_id, "dials": len(arrivals)})
-        every.append(1000 * (racer.acked_s - racer.asked_s))
-        if not own & stage.provider.stalled:
-            quick.append(every[-1])
+        if racer.asked:
+            every.append(1000 * (racer.acked_s - racer.asked_s))
+            if not own & stage.provider.stalled:
+                quick.append(every[-1])
     return Verdict(
         races=len(racers),
         dials=dict(dials),
