@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from dialer.providers.base import Accepted, NotDialled, PlaceResult, ProviderEvent
+from scheduler.domain.model import Outcome
 from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.settle import STOPPED, Report
 from scheduler.wheel import Claim
@@ -76,6 +77,10 @@ def _fold_sent(report: Report, answer: Sent) -> None:
     if result is None:
         report.not_sent = True
         report.error = "the permit was too old, or the hours were about to close"
+    elif isinstance(result, NotDialled) and result.scope == "number":
+        report.outcome = result.outcome or Outcome.ERROR  # it is the number's own: to ask again changes nothing
+        report.ended_at_ms = answer.at_ms
+        report.error = result.reason
     elif isinstance(result, NotDialled):
         report.not_sent = True
         report.error = result.reason

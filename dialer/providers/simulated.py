@@ -240,6 +240,10 @@ class SimulatedProvider:
             if (known := self._memory.of(event.key)) is not None and known.ref == event.ref:
                 known.ended = event
 
+    def see_after(self, lag_s: float) -> None:
+        """From now on look-ups see a call only so long after it was placed."""
+        self._memory.lag_ms = int(lag_s * SECOND)
+
     async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
         self._memory.begin(now_ms)
         return [self._memory.find(lookup, now_ms) for lookup in attempts]

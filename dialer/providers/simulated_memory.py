@@ -30,7 +30,7 @@ class Memory:
     def __init__(self, *, whole: bool, lag_ms: Ms) -> None:
         self._calls: dict[UUID, PlacedCall] = {}
         self._blind_until_ms: Ms | None = 0 if whole else None
-        self._lag_ms = lag_ms
+        self.lag_ms = lag_ms
 
     def begin(self, now_ms: Ms) -> None:
         """What was placed before now by another process is not known here."""
@@ -49,10 +49,10 @@ class Memory:
     def find(self, lookup: Lookup, now_ms: Ms) -> Found:
         """A request that comes after `arrive_by_ms` is refused: so what is not here by then never will be."""
         call = self._calls.get(lookup.key)
-        if call is not None and call.placed_ms + self._lag_ms <= now_ms:
+        if call is not None and call.placed_ms + self.lag_ms <= now_ms:
             return _told(call, now_ms)
         seen_all = self._blind_until_ms is not None and self._blind_until_ms < lookup.armed_at_ms
-        if call is None and seen_all and now_ms > lookup.arrive_by_ms + self._lag_ms:
+        if call is None and seen_all and now_ms > lookup.arrive_by_ms + self.lag_ms:
             return NoCall()
         return CannotSay()
 

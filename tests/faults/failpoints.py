@@ -4,6 +4,7 @@ C1   the wheel has executed a claim, its answer is not read
 C2   claimed, not armed
 C3   the arm's COMMIT has gone out, its answer is not read
 C4   armed, not sent
+Z    the gate was asked for the last time, the bytes are about to leave
 C5   a part of the request sent
 C6   the request sent, its answer not read
 C7   the provider's answer is read, not recorded
@@ -142,6 +143,7 @@ class FailingProvider(SimulatedHttpProvider):
         self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
     ) -> list[PlaceResult]:
         self._failpoint.passed("c4")
+        may_leave = self._then_passes("z", may_leave)
         if self._failpoint.is_next("c5"):
             await self._send_a_part()
         self._failpoint.passed("c5")
@@ -154,6 +156,15 @@ class FailingProvider(SimulatedHttpProvider):
         results = await super().place(actions, now_ms, may_leave)
         self._failpoint.passed("c7")
         return results
+
+    def _then_passes(self, point: str, may_leave: MayLeave) -> MayLeave:
+        def leaves() -> bool:
+            said = may_leave()
+            if said:
+                self._failpoint.passed(point)
+            return said
+
+        return leaves
 
     async def _send_a_part(self) -> None:
         host, _, port = self._url.removeprefix("http://").partition(":")

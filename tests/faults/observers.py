@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import NoScriptError, OutOfMemoryError
 
-from dialer import recorder
+from dialer import news
 from scheduler.errors import EpochNotReady
 from scheduler.wheel import TimingWheel
 from scheduler.wheel.client import Servers
@@ -77,11 +77,11 @@ def _around_commands(saw: Callable[[str], None]) -> None:
 
 
 def _around_news(saw: Callable[[str], None]) -> None:
-    fold = recorder._fold_sent
+    fold = news._fold_sent
 
-    def folded(reports: dict[int, Any], answer: Any) -> None:
+    def folded(report: Any, answer: Any) -> None:
         if answer.result is None:
             saw("gate shut")
-        fold(reports, answer)
+        fold(report, answer)
 
-    recorder._fold_sent = folded
+    news._fold_sent = folded

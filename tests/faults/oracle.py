@@ -203,7 +203,8 @@ class Spoiler:
             return web.Response(status=503, text="upstream gone")
         self._provider.see_after(self.faults.lag_s)
         response = await handler(request)
-        assert isinstance(response, web.Response) and isinstance(response.body, bytes)
+        assert isinstance(response, web.Response)
+        assert isinstance(response.body, bytes)
         for found in msgspec.json.decode(response.body)["found"]:
             self.hits[{"call": "found", "none": "absent", "unclear": "unclear"}[found["found"]]] += 1
         return response

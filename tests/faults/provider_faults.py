@@ -31,7 +31,7 @@ async def events_come_again_and_out_of_order(t: Trial) -> None:
 
 @fault("F21", "late", needs=("provider: late", "late report amended an unknown"))
 async def events_come_after_the_write_off(t: Trial) -> None:
-    await t.provider_faults(late=0.3, late_s=5.0)
+    await t.provider_faults(late=0.3, late_s=5.0, blind=1.0)
     await t.scheduler()
     await t.dialer()
     await t.quiet()
@@ -41,6 +41,7 @@ async def events_come_after_the_write_off(t: Trial) -> None:
 
 @fault("F21", "never", needs=("unknown written off",), model={"lost": 0.3})
 async def some_calls_are_never_reported_on(t: Trial) -> None:
+    await t.provider_faults(blind=1.0)
     await t.scheduler()
     await t.dialer()
     await t.quiet()

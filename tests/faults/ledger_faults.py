@@ -1,0 +1,42 @@
+"""C4, C6 and F20 with look-ups; F26: what nobody heard of, and clocks that are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tests.faults.bed import Trial
+from tests.faults.failpoints import Failure
+from tests.faults.kinds import fault
+
+
+@fault("F20", "looked up", needs=("provider: drop", "provider: found"), model={"lost": 0.5})
+async def a_look_up_finds_the_calls_whose_answer_was_lost(t: Trial) -> None:
+    await t.provider_faults(drop=0.4, lag_s=0.3)
+    await t.scheduler()
+    await t.dialer()
+    await t.quiet()
+
+
+@fault("F2", "c4 looked up", needs=("killed at c4", "provider: absent"))
+async def a_look_up_proves_that_a_dead_dialer_sent_nothing(t: Trial) -> None:
+    await t.scheduler()
+    dialer = await t.dialer(Failure("c4", "kill", 2))
+    await dialer.gone()
+    t.hit("killed at c4")
+    await t.dialer()
+    await t.quiet()
+
+
+@fault("F3", "z looked up", needs=("stopped behind the gate", "provider: absent"))
+async def a_send_that_stood_still_behind_the_gate_rings_nobody(t: Trial) -> None:
+    """The worst case of a look-up: everybody is told that there was no call, and calls again. What then
+    leaves arrives too late and is refused: not one late dial is allowed for."""
+    await t.scheduler()
+    dialer = await t.dialer(Failure("z", "stop", 2))
+    await t.dialer()
+    await dialer.says("HIT")
+    await asyncio.sleep(3.5)  # looked up, and called again
+    dialer.signal(signal.SIGCONT)
+    t.hit("stopped behind the gate")
+    await t.quiet()
