@@ -348,3 +348,22 @@ async def test_a_carrier_that_blocks_twice_ends_the_loop_as_an_invalid_number(wo
             [armed] = (await world.arm([await world.claim_of(armed.loop_id)])).armed
 
     assert (loop["end_reason"], loop["attempts"]) == ("invalid_number", 3)
+
+
+async def test_two_settles_that_wait_for_one_lead_count_its_end_once(open_world: OpenWorld) -> None:
+    """I5 I11: each reads what it closes after it has the lead, so the second finds it closed."""
+    one, other = await open_world(), await open_world()
+    armed = await one.an_armed_attempt()
+    async with one.stores.database.transaction() as on:
+        await on.execute("SELECT FROM lead FOR NO KEY UPDATE")
+        end = an_end(armed.attempt_id, one.now_ms)
+        settling = [asyncio.create_task(world.settle(end)) for world in (one, other)]
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while await one.value(waiting) < 2:
+            assert not any(task.done() for task in settling)
+
+    ends = [settled.outcomes for settled in await asyncio.gather(*settling)]
+
+    assert sorted(ends) == [[], ["not_reached"]]
+    lead = await one.row("SELECT attempts_count, cardinality(contacts) AS contacts FROM lead")
+    assert (lead["attempts_count"], lead["contacts"]) == (1, 1)

@@ -1,0 +1,131 @@
+"""Guards on the way out: the gate, the one send, what is believed of its answer, and what is written when."""
+
+from __future__ import annotations
+
+from tests.teeth.guard import Guard, Patch, cut
+
+GATE = "dialer/gate.py"
+SENDER = "dialer/sender.py"
+IN_GATE = "tests/dialer/test_gate.py::"
+IN_WORKER = "tests/dialer/test_worker.py::"
+IN_SENDER = "tests/dialer/test_sender.py::"
+IN_CLAIMER = "tests/dialer/test_claimer.py::"
+IN_HTTP = "tests/providers/test_http.py::"
+
+GUARDS: dict[str, Guard] = {
+    "gate-monotonic": Guard(
+        "a permit is void two seconds after it was asked for, by monotonic time",
+        cut(GATE, "age_ms <= self._permit_ms\n            and ", ""),
+        (f"{IN_GATE}test_a_permit_is_young_by_monotonic_and_by_wall_time",),
+    ),
+    "gate-wall": Guard(
+        "a permit is void two seconds after it was asked for, by wall time: a machine was paused",
+        cut(GATE, "and -self._slack_ms <= wall_ms <= self._permit_ms + self._slack_ms\n", ""),
+        (f"{IN_GATE}test_a_permit_is_young_by_monotonic_and_by_wall_time",),
+    ),
+    "gate-step": Guard(
+        "after a step of wall time every permit asked for before is void",
+        cut(GATE, "and abs(wall_ms - age_ms) <= self._step_ms\n", ""),
+        (f"{IN_GATE}test_a_permit_is_young_by_monotonic_and_by_wall_time",),
+    ),
+    "gate-early": Guard(
+        "nothing is sent before its instant",
+        cut(GATE, "due_at_ms <= self._clock.now_ms() <=", "self._clock.now_ms() <="),
+        (f"{IN_GATE}test_nothing_is_sent_before_its_instant",),
+    ),
+    "gate-closing": Guard(
+        "nothing is sent after the permit's end, even if the arm gave it in time",
+        cut(GATE, "self._clock.now_ms() <= not_after_ms", "self._clock.now_ms()"),
+        (
+            f"{IN_GATE}test_a_permit_is_young_and_within_its_hours",
+            f"{IN_WORKER}test_a_clock_that_passed_the_closing_during_the_arm_does_not_send",
+        ),
+    ),
+    "gate-asked": Guard(
+        "a dialer that was frozen after its arm does not send",
+        (
+            Patch(
+                SENDER,
+                "if self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)",
+                "",
+            ),
+        ),
+        (f"{IN_WORKER}test_a_dialer_frozen_after_its_arm_does_not_send",),
+    ),
+    "gate-before-the-arm": Guard(
+        "a permit's life begins before the arm waits for a connection, not after it answered",
+        cut(SENDER, "await self._send(armed, asked)", "await self._send(armed, self._gate.asked())"),
+        (f"{IN_WORKER}test_a_dialer_frozen_after_its_arm_does_not_send",),
+    ),
+    "gate-last-moment": Guard(
+        "the gate is asked again when there is a connection and nothing is left to do but to write",
+        cut("dialer/http.py", "if self._may_leave is not None and not self._may_leave():", "if False:"),
+        (f"{IN_HTTP}test_what_may_not_leave_any_more_sends_not_one_byte",),
+    ),
+    "arm-has-an-end": Guard(
+        "an arm that takes as long as a permit lasts is given up",
+        cut(SENDER, "async with asyncio.timeout(self._permit_s):", "async with asyncio.timeout(None):"),
+        (f"{IN_SENDER}test_an_arm_that_waits_longer_than_its_permit_lasts_is_given_up",),
+    ),
+    "arm-in-doubt": Guard(
+        "an arm whose answer was lost is not sent, and is said not to have been",
+        cut(
+            SENDER,
+            "self._recorder.sent([Sent(d.claim, d.attempt_id, d.permit, now_ms, None) for d in doubts])",
+            "doubts = []",
+        ),
+        (f"{IN_SENDER}test_a_permit_whose_answer_was_lost_is_not_used_and_said_so",),
+    ),
+    "unknown-is-not-unsent": Guard(
+        "what cannot be told to have rung or not is never placed again",
+        cut(
+            "dialer/http.py",
+            "return Unknown(exchange.reason) if exchange.began else",
+            'return NotDialled(exchange.reason, "route") if exchange.began else',
+        ),
+        (f"{IN_HTTP}test_an_exchange_proves",),
+    ),
+    "adapters-fault-is-unknown": Guard(
+        "an adapter that fails may have sent: its calls are unknown, not free to be placed again",
+        cut(
+            SENDER,
+            'return [Unknown("the provider\'s adapter failed")] * len(actions)',
+            "return [HELD] * len(actions)",
+        ),
+        (f"{IN_WORKER}test_what_is_unknown_is_never_placed_again",),
+    ),
+    "proxy-error-proves-nothing": Guard(
+        "a refusal counts only in the provider's own words: a proxy's 404 proves nothing",
+        cut("dialer/http.py", "status in _REFUSALS and is_own_error(exchange.body)", "status in _REFUSALS"),
+        (f"{IN_HTTP}test_an_exchange_proves",),
+    ),
+    "own-key": Guard(
+        "an attempt has one key for the provider, the same in every process",
+        cut(SENDER, "key=uuid5(self._installation_id, str(item.attempt_id))", "key=self._new_id()"),
+        (f"{IN_WORKER}test_a_due_loop_is_sent_once_with_the_attempts_own_key",),
+    ),
+    "lease-renewed": Guard(
+        "a held loop is leased anew when a third of its lease is over",
+        cut("dialer/claimer.py", "            stale = await self._extend(self._hold.all())\n",
+            "            stale: list[Claim] = []\n"),
+        (f"{IN_CLAIMER}test_a_held_loop_is_leased_anew_when_a_third_of_its_lease_is_over",),
+    ),
+    "lost-lease-dropped": Guard(
+        "a lease that was lost is never armed by who lost it",
+        cut("dialer/claimer.py", "self._hold.renewed(stale, began_s)", "self._hold.renewed([], began_s)"),
+        (f"{IN_CLAIMER}test_a_lease_that_was_lost_is_never_armed_by_who_lost_it",),
+    ),
+    "hold-never-early": Guard(
+        "what is held waits for its instant",
+        cut("dialer/hold.py", " and self._heap[0][0] <= now_ms:", ":"),
+        (
+            f"{IN_CLAIMER}test_a_loop_is_claimed_ahead_and_sent_at_its_instant",
+            f"{IN_CLAIMER}test_what_comes_due_together_is_armed_together",
+        ),
+    ),
+    "deadlines-in-order": Guard(
+        "settings under which a call could be forgotten while it may still be sent are refused at start",
+        cut("scheduler/settings.py", "s.permit_s + s.provider_total_s < s.unknown_after_s", "True"),
+        ("tests/test_settings.py::test_contradictions_that_could_ring_a_phone_twice_are_refused_at_start",),
+    ),
+}  # fmt: skip
