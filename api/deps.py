@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from api.intake import Intake
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
@@ -38,6 +39,10 @@ class Deps:
     @cached_property
     def ids(self) -> PublicIds:
         return PublicIds(self.id_key)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(self.settings)
 
     @cached_property
     def wheel_viewer(self) -> WheelViewer:

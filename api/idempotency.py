@@ -22,6 +22,11 @@ from scheduler.ledger.idempotency import Begin, StoredReply
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+FORGET_S = 0.5
+"""A caller whose request failed waits so long for its key to be free again; with the ledger away it becomes
+free by itself a minute later."""
+
+_forgetting: set[asyncio.Task[None]] = set()
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 
@@ -83,8 +88,15 @@ async def _act_and_keep(
     finally:
         alive.cancel()
         if not kept:
-            with contextlib.suppress(DialwheelError):
-                await asyncio.shield(ledger.forget(database, account_id, key))
+            forgetting = asyncio.create_task(_forget(database, account_id, key))
+            _forgetting.add(forgetting)
+            forgetting.add_done_callback(_forgetting.discard)
+            await asyncio.wait({forgetting}, timeout=FORGET_S)
+
+
+async def _forget(database: Database, account_id: int, key: str) -> None:
+    with contextlib.suppress(DialwheelError):
+        await ledger.forget(database, account_id, key)
 
 
 async def _stay_alive(database: Database, clock: Clock, account_id: int, key: str) -> None:

@@ -17,6 +17,7 @@ from scheduler.errors import (
     EpochNotReady,
     LedgerRefused,
     NotFound,
+    Overloaded,
     Refused,
     ServerUnavailable,
 )
@@ -78,6 +79,11 @@ KINDS: dict[str, Kind] = {
         "Choose a new key for a new request; keys are kept for 72 hours.",
     ),
     "internal": Kind(500, "We failed", "The fault is ours; the request id is in our logs."),
+    "backpressure": Kind(
+        503,
+        "More comes in than gets done",
+        "Nothing of this request was kept that was not answered; wait for `Retry-After` and send it again.",
+    ),
     "dependency-down": Kind(
         503,
         "A part that this needs is away",
@@ -152,6 +158,8 @@ def problem_of(error: DialwheelError) -> Problem | None:
         return Problem("validation-failed", error.what)
     if isinstance(error, EpochNotReady):
         return Problem("starting", error.what, headers=_retry_after())
+    if isinstance(error, Overloaded):
+        return Problem("backpressure", f"{error.what}: {error.why}", hint=error.do, headers=_retry_after())
     if isinstance(error, ServerUnavailable):
         return Problem("dependency-down", error.what, headers=_retry_after())
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,7 @@ from api.auth import Caller, KeyRing
 from api.decoding import decode_body, decode_query
 from api.deps import Deps
 from api.idempotency import once
+from api.intake import SCOPE as INTAKE
 from api.preconditions import names, tag_of
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
@@ -140,15 +142,16 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
 
         if one.method != "POST":
             return await act()
-        return await once(
-            deps.flow.database,
-            deps.clock,
-            request,
-            account_id=caller.account_id,
-            request_id=call.request_id,
-            raw=raw,
-            act=act,
-        )
+        with deps.intake.request() if one.scope == INTAKE and not one.streams else nullcontext():
+            return await once(
+                deps.flow.database,
+                deps.clock,
+                request,
+                account_id=caller.account_id,
+                request_id=call.request_id,
+                raw=raw,
+                act=act,
+            )
 
     return handle
 

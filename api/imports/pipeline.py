@@ -21,6 +21,7 @@ from api.imports.reporting import ImportTotals, Report, Reporter
 from api.imports.rows import NDJSON_COLUMN, Reading
 from api.imports.workers import ImportWorkers, ReadBlock, Recipe, pack
 from api.imports.writing import Chunk, ChunkWriter
+from api.intake import refuse_full_disk
 from scheduler.clock import Clock
 from scheduler.domain.model import Priority
 from scheduler.errors import DialwheelError, ImportRefused
@@ -35,6 +36,12 @@ from scheduler.settings import Settings
 __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
 
 log = structlog.get_logger()
+
+CLOSE_AGAIN_S = 5.0
+CLOSE_TRIES = 720
+"""An import that the ledger's outage broke off is closed in it so often again: for an hour."""
+
+_closing: set[asyncio.Task[None]] = set()
 
 SLOW_DRIP_S = 1.0
 """Rows of a slow upload wait so long for company."""
@@ -67,10 +74,11 @@ async def run_import(
     state none. `size_bytes`: of the whole file where it is known, for the time of arrival. Without `workers`
     it starts its own, for this file.
 
-    Raises ImportRefused, and NotFound for the agent, before anything is written. Later trouble (the sender
-    gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is the line
-    from which to send again.
+    Raises ImportRefused, NotFound for the agent, and Overloaded, before anything is written. Later trouble
+    (the sender gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is
+    the line from which to send again.
     """
+    refuse_full_disk(settings)
     layout = layout or Layout()
     target = Target(account_id, agent_id, 0, on_duplicate)
     await agent_of(flow, target)
@@ -148,6 +156,7 @@ class _Run:
         self._framer = opening.framer
         self._bytes = opening.size
         self._clock = clock
+        self._settings = settings
         self._rows = settings.import_batch_rows
         self._reporter = reporter
         self._workers = workers
@@ -222,6 +231,7 @@ class _Run:
 
     async def _submit(self) -> None:
         """Hand the next block to the workers, under the policy and the pace of now; first make room."""
+        refuse_full_disk(self._settings)
         while len(self._reading_now) >= self._workers.ahead:
             await self._pass_on_oldest()
         agent = await agent_of(self._flow, self._target)
@@ -262,14 +272,8 @@ class _Run:
             return block.lines[0]
         return self._framer.lines[0] if self._framer.lines else self._framer.next_line
 
-    async def _clean_up(self, status: str) -> int | None:
-        """Close the import; answers the line to send again from, if it is not done."""
-        for *_, reading in self._reading_now:
-            reading.cancel()
-        await asyncio.gather(*(reading for *_, reading in self._reading_now), return_exceptions=True)
-        written = await asyncio.gather(*(task for _, task in self._writing_now), return_exceptions=True)
-        while written and written.pop(0) is None:
-            self._writing_now.popleft()
+    async def _close(self, status: str) -> bool:
+        """Whether the ledger knows that the file is over."""
         try:
             await end_import(
                 self._flow.database,
@@ -280,4 +284,26 @@ class _Run:
             )
         except DialwheelError as error:
             log.warning("import_not_closed", import_id=self._import_id, why=error.what)
+            return False
+        return True
+
+    async def _close_later(self, status: str) -> None:
+        """The ledger was away: say it when it is back."""
+        for _ in range(CLOSE_TRIES):
+            await asyncio.sleep(CLOSE_AGAIN_S)
+            if await self._close(status):
+                return
+
+    async def _clean_up(self, status: str) -> int | None:
+        """Close the import; answers the line to send again from, if it is not done."""
+        for *_, reading in self._reading_now:
+            reading.cancel()
+        await asyncio.gather(*(reading for *_, reading in self._reading_now), return_exceptions=True)
+        written = await asyncio.gather(*(task for _, task in self._writing_now), return_exceptions=True)
+        while written and written.pop(0) is None:
+            self._writing_now.popleft()
+        if not await self._close(status):
+            closing = asyncio.create_task(self._close_later(status))
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
         return None if status == "done" else self._first_unwritten()

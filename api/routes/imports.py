@@ -21,7 +21,7 @@ from api.routes.batches import check_start, start_bounds
 from api.routing import Call, Reply, query_values, route
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
-from scheduler.errors import NotFound
+from scheduler.errors import NotFound, ServerUnavailable
 from scheduler.flow.throttle import Throttle
 from scheduler.ledger import reads
 from scheduler.ledger.database import Row
@@ -80,23 +80,24 @@ async def receive(call: Call) -> web.StreamResponse:
             await live.write(live.kept)
 
     try:
-        totals = await run_import(
-            call.deps.flow,
-            account_id=call.account_id,
-            agent_id=agent_id,
-            batch=batch,
-            chunks=_chunks(call.request),
-            clock=call.deps.clock,
-            settings=call.deps.settings,
-            report=report,
-            priority=Priority(query.priority),
-            consent=query.consent,
-            throttle=throttle,
-            on_duplicate=query.on_duplicate,
-            layout=Layout(format_, query.delimiter, mapping, query.region),
-            size_bytes=call.request.content_length,
-            workers=call.request.app[WORKERS],
-        )
+        with call.deps.intake.file():
+            totals = await run_import(
+                call.deps.flow,
+                account_id=call.account_id,
+                agent_id=agent_id,
+                batch=batch,
+                chunks=_chunks(call.request),
+                clock=call.deps.clock,
+                settings=call.deps.settings,
+                report=report,
+                priority=Priority(query.priority),
+                consent=query.consent,
+                throttle=throttle,
+                on_duplicate=query.on_duplicate,
+                layout=Layout(format_, query.delimiter, mapping, query.region),
+                size_bytes=call.request.content_length,
+                workers=call.request.app[WORKERS],
+            )
     except NotFound:
         raise _bad("agent_id", "not-found", "no such agent in this account") from None
     call.deps.metrics.ingested(totals.rows)
@@ -206,7 +207,16 @@ def _public(line: dict[str, Any], call: Call) -> dict[str, Any]:
 
 
 async def _accepted(call: Call, totals: ImportTotals) -> web.StreamResponse:
-    row = await reads.import_(call.deps.flow.database, call.account_id, totals.import_id)
+    try:
+        row = await reads.import_(call.deps.flow.database, call.account_id, totals.import_id)
+    except ServerUnavailable as error:
+        if totals.resume_row is None:
+            raise
+        raise Problem(
+            "dependency-down",
+            f"{error.what}; the rows before line {totals.resume_row} are in",
+            hint=f"send the file again from line {totals.resume_row}, or whole: rows that are in add nothing",
+        ) from error
     shown = views.import_(row, call.ids)
     return web.Response(
         status=202,

@@ -111,7 +111,7 @@ class Reconciler:
             await self._settle_apart(reports, now_ms)
 
     async def _spooled(self, now_ms: Ms) -> bool:
-        """Whether a dialer holds news that the ledger has not heard. Raises ServerUnavailable when nobody knows."""
+        """Whether a dialer holds news back. Raises ServerUnavailable when nobody can say."""
         holders = [] if self._spools is None else await self._spools(now_ms - self._spool_wait_ms)
         if holders:
             log.info("write_offs_wait", spools=len(holders))
