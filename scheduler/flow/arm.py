@@ -21,6 +21,7 @@ from scheduler.errors import DialwheelError
 from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
 from scheduler.flow.context import Flow
 from scheduler.flow.replan import replan_loops
+from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.epochs import lock_leads_of
 from scheduler.ledger.instants import to_date, to_datetime, to_ms
@@ -78,22 +79,9 @@ async def arm(
     """Give permits to what may be called now. What is refused gets a later time, an end, or waits on a lane
     that is held: it never comes straight back."""
     by_loop = {claim.loop_id: claim for claim in claims}
-    placings: list[Placing] = []
-    spent: list[Row] = []
-    async with ledger.transaction() as on:
-        await lock_leads_of(ledger, list(by_loop), {claim.shard for claim in claims}, on)
-        due = {claim.loop_id: claim.due_at_ms for claim in claims}
-        rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, claims=by_loop)
-        reasons = _count(rows)
-        anew = [row for row in rows if row["refusal"] in PLANNED_ANEW]
-        if anew:
-            placings, rows = await _plan_again(flow, ledger, anew, rows, worker, permit, now_ms, on)
-        wanting = [row for row in rows if row["refusal"] == WANTS_CALLER_ID]
-        if wanting:
-            moved, got, spent = await _with_caller_ids(flow, ledger, wanting, worker, permit, now_ms, on)
-            placings += moved
-            rows = [row for row in rows if row["refusal"] != WANTS_CALLER_ID] + got
-            reasons = _count_spent(reasons, spent)
+    rows, placings, spent, reasons = await once_free(
+        ledger, lambda on: _permit(flow, ledger, by_loop, worker, permit, now_ms, on), seed=permit.int
+    )
     armed = [_armed(row, by_loop[row["loop_id"]], permit) for row in rows if row["refusal"] is None]
     held = [row for row in rows if row["refusal"] in HELD]
     placings += [_same_place(row, by_loop[row["loop_id"]]) for row in held]
@@ -107,6 +95,35 @@ async def arm(
         if claim.loop_id in in_call or (claim.loop_id in armed_loops and by_loop[claim.loop_id] is not claim)
     ]
     return ArmResult(armed, refused, under_way, placings, reasons)
+
+
+async def _permit(
+    flow: Flow,
+    ledger: Database,
+    by_loop: Mapping[int, Claim],
+    worker: str,
+    permit: UUID,
+    now_ms: Ms,
+    on: Connection,
+) -> tuple[list[Row], list[Placing], list[Row], dict[str, int]]:
+    """In one transaction, which may have to be done again. Answers the rows of those that were armed or are
+    refused, where the others belong, those whose pool of caller ids is spent, and the reasons counted."""
+    placings: list[Placing] = []
+    spent: list[Row] = []
+    await lock_leads_of(ledger, list(by_loop), {claim.shard for claim in by_loop.values()}, on)
+    due = {claim.loop_id: claim.due_at_ms for claim in by_loop.values()}
+    rows = await _arm_rows(flow, ledger, due, worker, permit, now_ms, on, claims=by_loop)
+    reasons = _count(rows)
+    anew = [row for row in rows if row["refusal"] in PLANNED_ANEW]
+    if anew:
+        placings, rows = await _plan_again(flow, ledger, anew, rows, worker, permit, now_ms, on)
+    wanting = [row for row in rows if row["refusal"] == WANTS_CALLER_ID]
+    if wanting:
+        moved, got, spent = await _with_caller_ids(flow, ledger, wanting, worker, permit, now_ms, on)
+        placings += moved
+        rows = [row for row in rows if row["refusal"] != WANTS_CALLER_ID] + got
+        reasons = _count_spent(reasons, spent)
+    return rows, placings, spent, reasons
 
 
 async def _arm_rows(

@@ -19,6 +19,7 @@ from scheduler.flow.context import Flow
 from scheduler.flow.facts import NextRow, lead_facts, loop_facts, next_row
 from scheduler.flow.policies import AgentPolicy
 from scheduler.ledger.columns import numbers, words
+from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
 from scheduler.wheel import CallEnd, Placing
@@ -99,23 +100,39 @@ async def settle(
 ) -> Settled:
     """Commit this group of news. Reports of attempts that are already over change nothing but two things: the
     result of one that was written off as unknown is put right, and who said "stop" is not called again."""
-    async with ledger.transaction() as on:
-        attempt_ids = [report.attempt_id for report in reports]
-        await ledger.fetch("settle_lock", attempt_ids, on=on)
-        if events:
-            await _store(ledger, events, provider, now_ms, on)
-        rows = {r["attempt_id"]: r for r in await ledger.fetch("settle_read", attempt_ids, on=on)}
-        live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
-        over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
-        unsent = [r for r in live if _never_left(r)]
-        placings, back = await _take_back(flow, ledger, unsent, rows, on)
-        await _progress(ledger, [r for r in live if r.outcome is None and not _never_left(r)], provider, on)
-        ended = [r for r in live if r.outcome is not None]
-        closings = await _plan_next(flow, ended, rows, now_ms, on)
-        placings += await _close(flow, ledger, closings, provider, now_ms, on)
-        await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
-        await _amend(ledger, [r for r in over if r.outcome is not None], on)
-        await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
+    return await once_free(
+        ledger,
+        lambda on: _settle(flow, ledger, reports, events, provider, now_ms, on),
+        seed=min((report.attempt_id for report in reports), default=0),
+    )
+
+
+async def _settle(
+    flow: Flow,
+    ledger: Database,
+    reports: Sequence[Report],
+    events: Sequence[StoredEvent],
+    provider: str,
+    now_ms: Ms,
+    on: Connection,
+) -> Settled:
+    """In one transaction, which may have to be done again."""
+    attempt_ids = [report.attempt_id for report in reports]
+    await ledger.fetch("settle_lock", attempt_ids, on=on)
+    if events:
+        await _store(ledger, events, provider, now_ms, on)
+    rows = {r["attempt_id"]: r for r in await ledger.fetch("settle_read", attempt_ids, on=on)}
+    live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
+    over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
+    unsent = [r for r in live if _never_left(r)]
+    placings, back = await _take_back(flow, ledger, unsent, rows, on)
+    await _progress(ledger, [r for r in live if r.outcome is None and not _never_left(r)], provider, on)
+    ended = [r for r in live if r.outcome is not None]
+    closings = await _plan_next(flow, ended, rows, now_ms, on)
+    placings += await _close(flow, ledger, closings, provider, now_ms, on)
+    await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
+    await _amend(ledger, [r for r in over if r.outcome is not None], on)
+    await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
     gone = back + [r.attempt_id for r in ended]
     lanes = [rows[attempt_id]["lane_id"] for attempt_id in gone]
     shards = await flow.lanes.shards_of(lanes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,12 +13,12 @@ from scheduler.ledger.database import Connection, Database
 
 T = TypeVar("T")
 
-COLLISIONS = (
+IN_THE_WAY = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.UniqueViolationError,
     asyncpg.LockNotAvailableError,
 )
+COLLISIONS = (*IN_THE_WAY, asyncpg.UniqueViolationError)
 
 
 async def in_transaction(
@@ -38,6 +39,27 @@ async def in_transaction(
             raise LedgerRefused(
                 "the ledger refused a value", type(error).__name__, "see which row it was"
             ) from None
-    raise ServerUnavailable(
+    raise _busy()
+
+
+async def once_free(
+    database: Database, work: Callable[[Connection], Awaitable[T]], *, seed: int, tries: int = 5
+) -> T:
+    """Run `work` in a transaction, again from the start when it lost against another that held its rows:
+    after a few milliseconds, more each time, that `seed` makes different from the other's.
+
+    Raises ServerUnavailable when that happens each time; any other error as it comes.
+    """
+    for turn in range(tries):
+        try:
+            async with database.transaction() as on:
+                return await work(on)
+        except IN_THE_WAY:
+            await asyncio.sleep((1 + seed % 7) * 2**turn / 1000)
+    raise _busy()
+
+
+def _busy() -> ServerUnavailable:
+    return ServerUnavailable(
         "the ledger is busy", "other writers of the same rows were first, again and again", "try again"
     )
