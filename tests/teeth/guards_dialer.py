@@ -11,6 +11,10 @@ IN_WORKER = "tests/dialer/test_worker.py::"
 IN_SENDER = "tests/dialer/test_sender.py::"
 IN_CLAIMER = "tests/dialer/test_claimer.py::"
 IN_HTTP = "tests/providers/test_http.py::"
+IN_SPOOL = "tests/dialer/test_spool.py::"
+IN_RECONCILER = "tests/services/test_reconciler.py::"
+ASIDE = "dialer/aside.py"
+RECONCILER = "scheduler/services/reconciler.py"
 
 GUARDS: dict[str, Guard] = {
     "gate-monotonic": Guard(
@@ -121,6 +125,46 @@ GUARDS: dict[str, Guard] = {
         (
             f"{IN_CLAIMER}test_a_loop_is_claimed_ahead_and_sent_at_its_instant",
             f"{IN_CLAIMER}test_what_comes_due_together_is_armed_together",
+        ),
+    ),
+    "acknowledged-after-commit": Guard(
+        "a provider's event is acknowledged when it is committed, not before",
+        cut(
+            "dialer/recorder.py",
+            "await self._keeping(group, self._commit(group))",
+            "await self._acknowledge(group), await self._keeping(group, self._commit(group))",
+        ),
+        ("tests/dialer/test_recorder.py::test_nothing_is_acknowledged_before_it_is_committed",),
+    ),
+    "spool": Guard(
+        "with the ledger away news is on disk before it is acknowledged",
+        cut(ASIDE, "if not await self._spool.put(group):", "if False:"),
+        (f"{IN_SPOOL}test_an_outage_loses_no_news_and_keeps_none_from_being_acknowledged",),
+    ),
+    "stop-is-not-put-aside": Guard(
+        "what forbids a call is acknowledged when the ledger has it, never from disk",
+        cut(ASIDE, "[event for event in group.events if not forbids(event)]", "list(group.events)"),
+        (f"{IN_SPOOL}test_who_said_stop_is_told_to_nobody_but_the_ledger",),
+    ),
+    "write-off-waits-for-spools": Guard(
+        "nothing is written off while a dialer's spool holds news",
+        cut(RECONCILER, "heard_all = not await self._spooled(now_ms)", "heard_all = True"),
+        (f"{IN_SPOOL}test_nothing_is_written_off_while_a_spool_holds_news",),
+    ),
+    "write-off-waits-for-news": Guard(
+        "after a start or an outage news that waited comes before any writing off",
+        cut(
+            RECONCILER,
+            "heard_all = now_ms - self._whole_since_ms >= self._unknown_after_ms",
+            "heard_all = True",
+        ),
+        (f"{IN_RECONCILER}test_news_that_waited_comes_before_any_writing_off",),
+    ),
+    "unknown-first": Guard(
+        "an armed attempt without news is unknown until its time is over; then it ends and counts as a call",
+        cut(RECONCILER, "reports.append(_written_off(row[\"attempt_id\"], now_ms))", "pass"),
+        (
+            f"{IN_RECONCILER}test_an_armed_attempt_that_nobody_reports_on_becomes_unknown_then_is_written_off",
         ),
     ),
     "deadlines-in-order": Guard(

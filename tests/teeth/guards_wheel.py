@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.teeth.guard import Guard, cut
+from tests.teeth.guard import Guard, Patch, cut
 
 CLAIM = "lua/claim.lua"
 GATES = "lua/fragments/gates.lua"
@@ -36,9 +36,8 @@ GUARDS: dict[str, Guard] = {
     ),
     "claim-never-early": Guard(
         "a claim takes nothing that is due later than it may reach",
-        cut(CLAIM, "local loops, count, slots = take(lane.id, bound, most)", "local loops, count, slots = "
-            "take(lane.id, bound + 3600000, most)"),
-        (f"{IN_CLAIM}test_nothing_is_handed_out_early",),
+        cut(CLAIM, "= take(lane.id, bound, most)", "= take(lane.id, bound + 3600000, most)"),
+        (f"{IN_CLAIM}test_a_claim_ahead_takes_what_is_due_within_it_and_no_more",),
     ),
     "claim-pace-ahead": Guard(
         "what is behind a pace is not claimed ahead: two seconds' tokens would leave in one",
@@ -52,13 +51,15 @@ GUARDS: dict[str, Guard] = {
     ),
     "live-first": Guard(
         "live leads go before everything else",
-        cut(CLAIM, "serve_all({'live'}, limit, 24)\nserve_all({'callback', 'follow-up', 'bulk'}, limit, 0)",
-            "serve_all({'callback', 'follow-up', 'bulk'}, limit, 24)\nserve_all({'live'}, limit, 0)"),
+        (
+            Patch(CLAIM, "serve_all({'live'}, 24)", "serve_all({'callback', 'follow-up', 'bulk'}, 24)"),
+            Patch(CLAIM, "serve_all({'callback', 'follow-up', 'bulk'}, 0)", "serve_all({'live'}, 0)"),
+        ),
         (f"{IN_CLAIM}test_live_lanes_go_first",),
     ),
     "bulk-floor": Guard(
         "bulk gets its share beside any live load",
-        cut(CLAIM, "if owed >= 1 then serve_all", "if false then serve_all"),
+        cut(CLAIM, "if most >= 1 and taken < limit then", "if false then"),
         (f"{IN_CLAIM}test_bulk_keeps_its_floor_beside_a_live_backlog",),
     ),
     "gate-unknown": Guard(
@@ -156,9 +157,12 @@ GUARDS: dict[str, Guard] = {
         ("tests/lua/test_reap.py"
          "::test_what_was_leased_anew_or_let_go_since_it_was_looked_at_stays_as_it_is",),
     ),
-    "reap-by-wall-time": Guard(
-        "leases run on wall time, whatever the Clock does",
-        cut("scheduler/wheel/wheel.py", '"expired", shard, [wall_ms', '"expired", shard, [wall_ms + 10**10'),
+    "reap-after-the-end": Guard(
+        "a lease is taken away only when it has ended, by wall time",
+        (
+            Patch("scheduler/wheel/wheel.py", '"expired", shard, [wall_ms,', '"expired", shard, [10**15,'),
+            Patch("lua/reap.lua", "return ends[claim] <= wall", "return true"),
+        ),
         ("tests/lua/test_reap.py::test_leases_run_on_wall_time_whatever_the_clock_does",),
     ),
 }  # fmt: skip
