@@ -16,10 +16,12 @@ from api.parts import (
     Stores,
     dialing_tasks,
     make_dialing,
+    make_probe,
     make_services,
     memory_task,
     open_aside,
     open_stores,
+    probe_tasks,
     run_until,
     service_tasks,
 )
@@ -33,6 +35,7 @@ from dialer.providers.simulated_http import SimulatedHttpProvider
 from dialer.providers.simulated_state import load_state, save_state
 from scheduler.clock import RealClock
 from scheduler.errors import StartError
+from scheduler.services.clock_probe import ClockProbe
 from scheduler.settings import Settings
 
 OnReady = Callable[["Ready"], None]
@@ -63,7 +66,7 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
             memory_task(stores, stop, decides=True),
         ]
         async with (
-            serving(api_app(stores, provider), settings.http_host, settings.http_port) as url,
+            serving(api_app(stores, provider, dialing.probe), settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
         ):
             lines = [
@@ -81,12 +84,14 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
     async with open_stores(settings, RealClock(), apply_migrations=True) as stores:
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
+        probe = make_probe(stores)
+        tasks = [memory_task(stores, stop, decides=False), *probe_tasks(stores, probe, stop)]
         async with (
-            serving(api_app(stores, provider), settings.http_host, settings.http_port) as url,
+            serving(api_app(stores, provider, probe), settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
         ):
             on_ready(Ready(url, metrics_url, [("api", "ready", url)], key))
-            await run_until([memory_task(stores, stop, decides=False)], stop)
+            await run_until(tasks, stop)
         if provider is not None:
             await provider.close()
 
@@ -140,8 +145,8 @@ async def run_sim(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         await stop.wait()
 
 
-def api_app(stores: Stores, provider: Provider | None) -> web.Application:
-    """The HTTP API over these stores; `provider` ends calls for opt-outs."""
+def api_app(stores: Stores, provider: Provider | None, probe: ClockProbe | None = None) -> web.Application:
+    """The HTTP API over these stores; `provider` ends calls for opt-outs, `probe` says how the clocks are."""
 
     async def hang_up(refs: list[str]) -> None:
         if provider is not None and refs:
@@ -155,6 +160,7 @@ def api_app(stores: Stores, provider: Provider | None) -> web.Application:
             id_key=stores.installation.id_key,
             hang_up=hang_up,
             metrics=stores.metrics,
+            probe=probe,
         )
     )
 

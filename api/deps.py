@@ -13,6 +13,7 @@ from scheduler.flow.opt_out import HangUp
 from scheduler.insight.wheel_view import WheelViewer
 from scheduler.metrics import Metrics
 from scheduler.public_ids import PublicIds
+from scheduler.services.clock_probe import ClockProbe
 from scheduler.settings import Settings
 
 
@@ -25,7 +26,7 @@ class Deps:
     """Stores, clock and ports of one app.
 
     `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
-    parts of this process are up, for `/readyz`.
+    parts of this process are up, `probe`: how the clocks are, for `/readyz`.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Deps:
     hang_up: HangUp
     metrics: Metrics = field(default_factory=Metrics)
     started: Callable[[], bool] = _always
+    probe: ClockProbe | None = None
 
     @cached_property
     def ids(self) -> PublicIds:

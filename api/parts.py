@@ -15,12 +15,12 @@ import msgspec
 from dialer.aside import Aside
 from dialer.claimer import Limits
 from dialer.gate import Gate
-from dialer.providers.base import Provider
+from dialer.providers.base import Provider, always
 from dialer.pump import Pump
 from dialer.recorder import Recorder
 from dialer.spool import open_spool
 from dialer.worker import Worker
-from scheduler.clock import Clock
+from scheduler.clock import Clock, RealClock
 from scheduler.domain.time import SECOND
 from scheduler.errors import MigrationError
 from scheduler.flow.context import Flow
@@ -33,6 +33,7 @@ from scheduler.ledger.database import Database
 from scheduler.ledger.migrate import migrate, pending
 from scheduler.metrics import Metrics
 from scheduler.services.calendars import Calendars
+from scheduler.services.clock_probe import ClockProbe
 from scheduler.services.feeder import Feeder
 from scheduler.services.memory import MemoryWatch
 from scheduler.services.reaper import Reaper
@@ -75,6 +76,7 @@ class Dialing:
     recorder: Recorder
     pump: Pump
     provider: Provider
+    probe: ClockProbe | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
 def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None) -> Dialing:
     """`aside`: where news waits while the ledger is away; without it, in memory and with the provider."""
     settings = stores.settings
+    probe = make_probe(stores)
     recorder = Recorder(
         stores.flow,
         stores.ledger,
@@ -224,8 +227,29 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
         new_id=stores.new_id,
         permit_s=settings.permit_s,
         send_s=send_s(settings),
+        may_arm=always if probe is None else probe.may_arm,
     )
-    return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider)
+    return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider, probe)
+
+
+def make_probe(stores: Stores) -> ClockProbe | None:
+    """Only where the Clock is the real one, leases and hours hang on the machine's."""
+    if stores.clock.speed != 1.0 or not isinstance(stores.clock, RealClock):
+        return None
+    return ClockProbe(
+        stores.flow,
+        stores.clock,
+        stores.metrics,
+        period_s=stores.settings.clock_probe_s,
+        alarm_ms=stores.settings.clock_alarm_ms,
+        stop_ms=stores.settings.clock_stop_ms,
+    )
+
+
+def probe_tasks(stores: Stores, probe: ClockProbe | None, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    if probe is None:
+        return []
+    return [asyncio.create_task(run_service(probe, stores.clock, stop), name=probe.name)]
 
 
 def make_services(
@@ -290,9 +314,14 @@ def memory_task(stores: Stores, stop: asyncio.Event, *, decides: bool) -> asynci
 
 def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list[asyncio.Task[None]]:
     """The recorder stops last: what the claimers have sent by then is written down."""
+
+    async def dial(shard: int) -> None:
+        if dialing.probe is not None:  # before the first permit, not five seconds after it
+            await dialing.probe.step(stores.clock.now_ms())
+        await dialing.worker.run(shard, stop)
+
     claimers = [
-        asyncio.create_task(dialing.worker.run(shard, stop), name=f"dialer-{shard}")
-        for shard in range(stores.settings.shards)
+        asyncio.create_task(dial(shard), name=f"dialer-{shard}") for shard in range(stores.settings.shards)
     ]
     sent_all = asyncio.Event()
 
@@ -302,6 +331,7 @@ def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list
 
     return [
         *claimers,
+        *probe_tasks(stores, dialing.probe, stop),
         asyncio.create_task(claimers_over(), name="claimers"),
         asyncio.create_task(dialing.recorder.run(sent_all), name="recorder"),
         asyncio.create_task(dialing.pump.run(stop), name="pump"),

@@ -69,6 +69,7 @@ class Claimer:
         shard: int,
         name: str,
         new_id: Callable[[], UUID],
+        may_arm: Callable[[], bool],
     ) -> None:
         self._wheel = flow.wheel
         self._sender = sender
@@ -79,6 +80,7 @@ class Claimer:
         self._shard = shard
         self._name = name
         self._new_id = new_id
+        self._may_arm = may_arm
         self._renew_after_s = flow.wheel.lease_ms / SECOND / 3
         self._hold = Hold()
         self._lines: set[asyncio.Task[int]] = set()
@@ -112,6 +114,8 @@ class Claimer:
 
         Raises EpochNotReady while the wheel is being rebuilt.
         """
+        if not self._may_arm():
+            return Pass(0, 0, None)
         claims, wake_at_ms = await self._claim(self._limits.claim_batch, ahead_ms=0)
         sent = await self._sender.arm_and_send(claims, self._name) if claims else 0
         return Pass(len(claims), sent, wake_at_ms)
@@ -146,6 +150,10 @@ class Claimer:
         errors = [error for line in done if (error := line.exception()) is not None]
         if errors:
             raise errors[0]
+        if not self._may_arm():
+            await self._sender.give_back(self._hold.clear())
+            await self._rest.wait(TROUBLE_REST_S)
+            return True
         if self._recorder.waiting > self._limits.news_most:  # the ledger is slower than the wheel
             await asyncio.sleep(0.005)
             return bool(done)

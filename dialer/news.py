@@ -78,7 +78,7 @@ def _fold_sent(report: Report, answer: Sent) -> None:
         report.not_sent = True
         report.error = "the permit was too old, or the hours were about to close"
     elif isinstance(result, NotDialled) and result.scope == "number":
-        report.outcome = result.outcome or Outcome.ERROR  # it is the number's own: to ask again changes nothing
+        report.outcome = result.outcome or Outcome.ERROR  # asked again it would say the same
         report.ended_at_ms = answer.at_ms
         report.error = result.reason
     elif isinstance(result, NotDialled):

@@ -18,7 +18,8 @@ from scheduler.metrics import Metrics
 
 
 class Worker:
-    """One dialer. `name` is unique among all dialers; `new_id` gives the ids of claims and permits."""
+    """One dialer. `name` is unique among all dialers; `new_id` gives the ids of claims and permits. While
+    `may_arm` says no, nothing is claimed and what is held is given back."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Worker:
         new_id: Callable[[], UUID],
         permit_s: float,
         send_s: float,
+        may_arm: Callable[[], bool],
     ) -> None:
         self._flow = flow
         self._recorder = recorder
@@ -44,6 +46,7 @@ class Worker:
         self._limits = limits
         self._name = name
         self._new_id = new_id
+        self._may_arm = may_arm
         self._sender = Sender(
             flow,
             ledger,
@@ -85,4 +88,5 @@ class Worker:
             shard=shard,
             name=f"{self._name}-{name}",
             new_id=self._new_id,
+            may_arm=self._may_arm,
         )

@@ -56,6 +56,9 @@ class Metrics:
             buckets=_GAP_S,
             registry=on,
         )
+        self._clock_skew = Gauge(
+            "dialwheel_clock_skew_seconds", "How far apart two clocks are at least", registry=on
+        )
         self._ingested = Counter("dialwheel_ingest_rows", "Rows received by imports", registry=on)
         self._http = Histogram(
             "dialwheel_http_request_seconds",
@@ -78,6 +81,10 @@ class Metrics:
     def gate_gap(self, seconds: float) -> None:
         """In which a freeze of the process could make a call late, for all that was checked."""
         self._gate_gap.observe(seconds)
+
+    def clock_skew(self, seconds: float) -> None:
+        """The largest difference of two of the clocks that are in play."""
+        self._clock_skew.set(seconds)
 
     def dispatched(self, *lags_s: float) -> None:
         """Attempts left, each so long after it was due."""

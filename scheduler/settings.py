@@ -76,6 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     permit_s: Seconds = 2.0  # W: the longest from before the arm to the bytes leaving
     wall_slack_ms: Millis = 250  # wall time may drift from a permit's life so much: NTP slews less
     wall_step_ms: Millis = 1000  # a step of wall time beyond this voids permits: the machine was paused
+    clock_probe_s: Seconds = 5  # our clock against those of the servers
+    clock_alarm_ms: Millis = 250  # clocks further apart than NTP leaves them
+    clock_stop_ms: Millis = 1000  # beyond it nothing is armed: hours and leases are judged by these clocks
     close_margin_s: Annotated[float, Meta(ge=60)] = 60  # a permit ends this long before the hours do
     claim_batch: Annotated[int, Meta(ge=1, le=500)] = 100  # 1.3 ms of script at 100; larger ones block others
     claim_ahead_ms: Annotated[int, Meta(ge=0, le=5000)] = 250  # held on local timers, to be on time
@@ -87,15 +90,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unknown_after_s: Seconds = 20  # armed and unheard of: permit and provider's time are surely over
     write_off_s: Seconds = 900  # longer than any ring with its callback's retries
     caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
-    throttle_burst_s: Annotated[float, Meta(ge=0)] = 1  # bulk may catch up this much of its rate at once
+    throttle_burst_s: Annotated[float, Meta(ge=0)] = 0.05  # caught up at once; above 0.1 seconds get uneven
     spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # an outage of 10 min at 500 events a second
     spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead dialer's spool: as call slots do
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
-
     batch_spread_s: Annotated[int, Meta(ge=0, le=604_800)] = (
         14_400  # open time for a batch without a pace: half a day, so who is not reached is tried again on it
     )
+
     # services
     sweep_s: Seconds = 5  # ledger against wheel: what is overdue
     overdue_s: Seconds = 60  # later than this is missing from the wheel, not busy

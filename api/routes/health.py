@@ -39,6 +39,7 @@ def add_health(app: web.Application, deps: Deps) -> None:
         checks = [
             await _check("postgres", lambda: _postgres(deps)),
             await _check("wheel", lambda: _wheel(deps)),
+            *_clocks(deps),
             Check("parts", deps.started(), "up" if deps.started() else "starting"),
         ]
         failed = [check for check in checks if not check.ok]
@@ -78,6 +79,10 @@ async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:
         return Check(name, True, await look())
     except DialwheelError as error:
         return Check(name, False, error.what)
+
+
+def _clocks(deps: Deps) -> list[Check]:
+    return [] if deps.probe is None else [Check("clocks", deps.probe.may_arm(), deps.probe.said)]
 
 
 async def _postgres(deps: Deps) -> str:

@@ -40,3 +40,28 @@ async def a_send_that_stood_still_behind_the_gate_rings_nobody(t: Trial) -> None
     dialer.signal(signal.SIGCONT)
     t.hit("stopped behind the gate")
     await t.quiet()
+
+
+@fault("F26", "a dialer's clock", needs=("a wrong clock armed nothing",))
+async def a_dialer_whose_clock_is_wrong_calls_nobody(t: Trial) -> None:
+    """Wrong by two seconds to a day, either way: it is found before the first permit."""
+    skew_ms = t.dice.choice([2, 60, 3_600, 86_400]) * t.dice.choice([1_000, -1_000])
+    await t.scheduler()
+    await t.dialer(skew_ms=skew_ms)
+    await asyncio.sleep(1.0)
+    if t.dials() == 0:
+        t.hit("a wrong clock armed nothing")
+    else:
+        t.complain("I26", f"a dialer that was {skew_ms} ms off called")
+    await t.dialer()
+    await t.quiet()
+
+
+@fault("F26", "drift", needs=("clocks drifted",))
+async def clocks_that_differ_by_less_than_a_second_forbid_nothing(t: Trial) -> None:
+    """I7 holds for what is not stopped."""
+    await t.scheduler(skew_ms=t.dice.randrange(-400, 400))
+    for _ in range(2):
+        await t.dialer(skew_ms=t.dice.randrange(-400, 400))
+    await t.quiet()
+    t.hit("clocks drifted")
