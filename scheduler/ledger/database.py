@@ -63,7 +63,7 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 url,
-                min_size=1,
+                min_size=0,  # else the pool tries without a pause while the server is away, and logs it all
                 max_size=max_connections,
                 timeout=connect_s,
                 command_timeout=statement_s,
@@ -72,6 +72,12 @@ class Database:
                 reset=_keep_session,
                 server_settings=settings,
             )
+            try:
+                async with pool.acquire():
+                    pass
+            except BaseException:
+                pool.terminate()
+                raise
         except asyncpg.PostgresError as error:
             raise ServerUnavailable(
                 "Postgres refused the connection",

@@ -90,6 +90,7 @@ class Proxy:
             with suppress(OSError):
                 await self._join(reader, writer)
         finally:
+            _close(writer)  # still open where the server itself could not be reached
             self._carrying.discard(task)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
