@@ -15,6 +15,7 @@ from api.routing import Call, Reply, route
 from scheduler.domain.time import DAY, HOUR, Ms
 from scheduler.errors import NotFound
 from scheduler.flow.batches import cancel_batch, change_batch, create_batch
+from scheduler.flow.pause import until_permits_are_void
 from scheduler.flow.throttle import Throttle
 from scheduler.ledger import reads
 from scheduler.ledger.instants import to_ms
@@ -75,19 +76,24 @@ async def change(call: Call, body: requests.BatchChange) -> Reply[schemas.Batch]
     """Another name or another pace; a part of `throttle` that is left out stays, null lifts it.
 
     The pace holds from the next claim on. Where it changes when first touches are, those still to come have
-    moved by the time of the answer.
+    moved by the time of the answer. From the answer to a new start on, some two seconds later, nothing of the
+    batch is dialled before that.
     """
     now_ms = call.deps.clock.now_ms()
     batch_id = call.id("bat")
+    throttle = read_throttle(body.throttle, now_ms, "/throttle/start_at")
     await change_batch(
         call.deps.flow,
         account_id=call.account_id,
         batch_id=batch_id,
         name=body.name,
-        throttle=read_throttle(body.throttle, now_ms, "/throttle/start_at"),
+        throttle=throttle,
         actor=call.actor,
         now_ms=now_ms,
     )
+    if "start_at" in throttle:
+        clock = call.deps.clock
+        await until_permits_are_void(clock, clock.monotonic_s(), call.deps.settings.permit_s)
     return Reply(await _batch(call, batch_id))
 
 

@@ -11,7 +11,8 @@ import msgspec
 
 from scheduler.ledger.instants import to_ms
 from tests.faults.hours import is_lawful
-from tests.races.kinds import OFFSETS_MS, RACERS, Kind, Racer
+from tests.races.kinds import OFFSETS_MS, RACERS
+from tests.races.racer import Kind, Racer
 from tests.races.stage import Arrival, Stage
 
 
