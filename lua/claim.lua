@@ -53,6 +53,7 @@ local function give(lane, bound, most)
   if count == 0 then return 0 end
   local marks, held = charge(lane.gates, count, loops, hard_end), {}
   for k = 1, count do held[2 * k - 1], held[2 * k] = loops[k], holding end
+  held[2] = holding .. PAD
   call('HSET', held_key(lane.id), unpack(held))
   for _, slot in ipairs(slots) do
     answer[#answer + 1] = lane.id .. ' ' .. marks .. ' ' .. int(slot[1]) .. ' ' .. slot[2] .. ' ' .. slot[3]
@@ -96,22 +97,30 @@ end
 
 -- A gate with room left must not keep lanes waiting: whoever was let through may not have used it up.
 local function ask(ids)
+  if not any_parked(ids) then return end
   for _, id in ipairs(ids) do
     if brought > 0 then
       brought = brought - admit(id, min(AT_ONCE, brought))
-    elseif has_parked(id) then
+    else
       shut_until(id, now) -- for the next claim
     end
   end
 end
 
--- The oldest lanes of some classes that have work now and were not looked at yet, in turn: the lowest virtual time, then
--- age. Lanes that were idle stand at the shard's virtual time.
-local function due_lanes(classes)
+-- Of each class the oldest lanes that have work now, as they were last read.
+local due, MANY = {}, math.ceil(LOOKS / 3)
+local function read_due()
+  for _, class in ipairs(CLASSES) do
+    due[class] = call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, MANY, 'WITHSCORES')
+  end
+end
+
+-- Those of some classes that were not done with yet, in turn: the lowest virtual time, then age. Lanes that were idle
+-- stand at the shard's virtual time.
+local function in_turn(classes)
   local found, ids = {}, {}
   for _, class in ipairs(classes) do
-    local most = math.ceil(looks / #classes)
-    local r = call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+    local r = due[class]
     for k = 1, #r, 2 do
       if not done[r[k]] then
         found[#found + 1] = {id = r[k], at = tonumber(r[k + 1]), class = class}
@@ -133,34 +142,26 @@ local function due_lanes(classes)
   return found
 end
 
--- Serves lanes of these classes until the claim is full, none has work, or `fewest` looks are left.
+-- Looks at lanes of these classes until the claim is full or `fewest` looks are left.
 local function serve_all(classes, fewest)
-  while taken < limit and looks > fewest do
-    local some = due_lanes(classes)
-    if #some == 0 then return end
-    local asked = {}
-    for _, entry in ipairs(some) do
-      if taken >= limit or looks <= fewest then break end
-      looks = looks - 1
-      local lane = lane_of(entry.id)
-      lane.at = entry.at
-      serve(lane, limit - taken)
-      asked[#asked + 1] = lane
-    end
-    for _, lane in ipairs(asked) do ask(lane.gates) end
+  local asked = {}
+  for _, entry in ipairs(in_turn(classes)) do
+    if taken >= limit or looks <= fewest then break end
+    looks = looks - 1
+    local lane = lane_of(entry.id)
+    lane.at = lane.at or entry.at
+    serve(lane, limit - taken)
+    asked[#asked + 1] = lane
   end
-end
-
-local function any_due(class)
-  return #call('ZRANGE', lanes_key(class), '-inf', int(horizon), 'BYSCORE', 'LIMIT', 0, 1) > 0
+  for _, lane in ipairs(asked) do ask(lane.gates) end
 end
 
 -- Gives bulk what it is owed where it waits.
 local function pay_floor()
-  local some = due_lanes({'bulk'})
+  local some = in_turn({'bulk'})
   for k = 1, min(#some, 16) do
     local lane = lane_of(some[k].id)
-    lane.at = some[k].at
+    lane.at = lane.at or some[k].at
     bulk_waits.anywhere = true
     local most = whole.owed_now
     for _, id in ipairs(lane.gates) do
@@ -178,18 +179,27 @@ for _, id in ipairs(call('ZRANGE', SHUT, '-inf', int(now), 'BYSCORE', 'LIMIT', 0
   call('ZREM', SHUT, id)
   ask({id})
 end
-if not any_due('bulk') then
+read_due()
+if #due.bulk == 0 then
   whole.owed_now = 0 -- a quiet hour of bulk leaves no debt that live leads would pay
-elseif any_due('live') or any_due('callback') or any_due('follow-up') then
+elseif #due.live + #due.callback + #due['follow-up'] > 0 then
   pay_floor()
 end
-serve_all({'live'}, 24)
-serve_all({'callback', 'follow-up', 'bulk'}, 0)
+while true do
+  local looks_before, brought_before = looks, brought
+  serve_all({'live'}, 24)
+  serve_all({'callback', 'follow-up', 'bulk'}, 0)
+  -- on to lanes that were not read yet, or that gates have brought back meanwhile
+  local more = brought < brought_before
+  for _, class in ipairs(CLASSES) do more = more or #due[class] == 2 * MANY end
+  if taken >= limit or looks == 0 or looks == looks_before or not more then break end
+  read_due()
+end
 
 if taken > 0 then
   call('ZADD', LEASES, lease_end, claim_id)
   call('HSET', LEFT, claim_id, taken)
-  call('HSET', FLOOR, 'owed', string.format('%.17g', whole.owed_now), 'live', string.format('%.17g', vtime.live),
+  call('HSET', FLOOR, 'asked', lease_end, 'owed', string.format('%.17g', whole.owed_now), 'live', string.format('%.17g', vtime.live),
     'rest', string.format('%.17g', vtime.rest))
   local words = {}
   for id, turn in pairs(new_turns) do words[#words + 1], words[#words + 2] = id, string.format('%.17g', turn) end
@@ -201,6 +211,5 @@ local wake = earliest()
 if wake <= now and taken > 0 then ring() end -- more is ready: let another dialer share it
 answer[3] = wake < INF and int(wake) or '-'
 local text = table.concat(answer, ' ')
-call('SET', ASKED, lease_end)
-if taken > 0 then call('SET', claim_key(claim_id), text) end
+if taken > 0 then call('SET', claim_key(claim_id), text) else call('HSET', FLOOR, 'asked', lease_end) end
 return text

@@ -14,7 +14,7 @@ local budget = tonumber(ARGV[3])
 local groups, i = {}, 4
 while i <= #ARGV do groups[#groups + 1], i = read_placings(i) end
 
-local before, due_now, done, added = earliest(), false, 0, 0
+local touched, due_now, done, added = {}, false, 0, 0
 for _, group in ipairs(groups) do
   local lane = lane_of(group.lane)
   local part
@@ -28,11 +28,12 @@ for _, group in ipairs(groups) do
   if part > 0 then
     added = added + place(lane, group, part, {})
     file(lane)
+    touched[lane.id] = lane
   end
   done = done + part
   if part < group.count then break end
 end
 
-local after = earliest()
-if after < before or (due_now and after <= now) then ring() end
+local first = earliest()
+if due_now and first <= now or any_first(touched, first) then ring() end
 return {done, added}

@@ -4,4 +4,4 @@
 -- KEYS[1]  the shard's tag, {dw:<n>}; every key below it is listed in README.md
 -- ARGV[1]  none
 -- Returns  the lease end, in wall ms, that the latest claim would have given, '' where there was none
-return call('GET', ASKED) or ''
+return call('HGET', FLOOR, 'asked') or ''

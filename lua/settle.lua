@@ -26,7 +26,6 @@ for k = 1, tonumber(ARGV[5]) do
 end
 for k = 1, tonumber(ARGV[6]) do placings[k], at = read_placings(at) end
 
-local before = earliest()
 local stale, freed, pending, touched, opened, gone_of = {}, {}, {}, {}, {}, {}
 local position = 0
 
@@ -38,14 +37,15 @@ local function frees(lane, loops)
 end
 
 for _, group in ipairs(releases) do
-  local gone, plain, mine, claim = freed[group.lane] or {}, holder(group.claim, '-'), {}, group.claim
+  local gone, mine, claim = freed[group.lane] or {}, {}, group.claim
+  local plain, first = holder(claim, '-'), holder(claim, '-') .. PAD -- nearly all values are one of these
   freed[group.lane] = gone
   local values = call('HMGET', held_key(group.lane), unpack(ARGV, group.first, group.last))
   for k, value in ipairs(values) do
     local loop = ARGV[group.first + k - 1]
     position = position + 1
     local known, planned
-    if value == plain then
+    if value == plain or value == first then
       known = claim
     elseif value then
       known, planned = parse_holder(value)
@@ -101,8 +101,8 @@ for _, plan in ipairs(pending) do
 end
 for _, lane in pairs(touched) do file(lane) end
 
-local back = 0
-for id in pairs(opened) do back = back + admit(id, AT_ONCE) end
-local after = earliest()
-if back > 0 or after < before or (after <= now and next(touched)) then ring() end
+local gate_ids = {}
+for id in pairs(opened) do gate_ids[#gate_ids + 1] = id end
+local back, first = admit_all(gate_ids), earliest()
+if back > 0 or next(touched) and first <= now or any_first(touched, first) then ring() end
 return {placed, unpack(stale)}

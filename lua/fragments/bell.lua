@@ -11,6 +11,14 @@ local function earliest()
   return gate_at and min(best, tonumber(gate_at)) or best
 end
 
+-- Whether one of these lanes was filed anew and has the earliest instant of all.
+local function any_first(some, first)
+  for _, lane in pairs(some) do
+    if lane.moved and lane.at == first then return true end
+  end
+  return false
+end
+
 local function ring()
   if call('EXISTS', BELL) == 0 then call('RPUSH', BELL, '1') end
 end

@@ -122,16 +122,14 @@ end
 
 -- Frees the call slots of these loops at a lane's gates, those it has left included.
 local function free_calls(lane, loops)
-  local held = false
-  for _, ids in ipairs({lane.gates, lane.left}) do
-    for _, id in ipairs(ids) do
-      local key, g = calls_key(id), gates[id]
-      if call('EXISTS', key) == 1 then
-        held = true
-        local freed = call('ZREM', key, unpack(loops))
-        if g then g.used = max(0, g.used - freed) end
-      end
-    end
+  local ids, names = {}, {}
+  for _, some in ipairs({lane.gates, lane.left}) do
+    for _, id in ipairs(some) do ids[#ids + 1], names[#names + 1] = id, calls_key(id) end
   end
-  if held then call('ZREM', CALLS, unpack(loops)) end
+  if #ids == 0 or call('EXISTS', unpack(names)) == 0 then return end
+  for k, id in ipairs(ids) do
+    local freed, g = call('ZREM', names[k], unpack(loops)), gates[id]
+    if g then g.used = max(0, g.used - freed) end
+  end
+  call('ZREM', CALLS, unpack(loops))
 end

@@ -7,7 +7,6 @@ local function keys_of(generation) return KEYS[1] .. ':' .. generation .. ':' en
 local TAG = keys_of(call('GET', GENERATION) or '0')
 local LEASES, LEFT, FLOOR = TAG .. 'leases', TAG .. 'left', TAG .. 'floor'
 local TURNS, SHUT, CALLS = TAG .. 'turns', TAG .. 'shut', TAG .. 'calls:shard'
-local ASKED = TAG .. 'asked' -- the lease end that the latest claim would give: when a dialer was last here
 local CLASSES = {'live', 'callback', 'follow-up', 'bulk'}
 local INF = math.huge
 

@@ -55,7 +55,8 @@ local function unpark(lane)
 end
 
 local function set_at(lane, at)
-  if lane.at ~= at then call('ZADD', lanes_key(lane.class), int(at), lane.id) end
+  if lane.at == at then return end
+  lane.moved = call('ZADD', lanes_key(lane.class), 'CH', int(at), lane.id) == 1 or lane.moved
   lane.at = at
 end
 
@@ -98,15 +99,20 @@ local function park(lane, gate_id, at, turn)
   shut_until(gate_id, at)
 end
 
-local function has_parked(gate_id)
-  return call('EXISTS', parked_key(gate_id, 'live'), parked_key(gate_id, 'rest'), parked_key(gate_id, 'bulk')) > 0
+-- Whether lanes wait at any of these gates.
+local function any_parked(gate_ids)
+  local names = {}
+  for _, id in ipairs(gate_ids) do
+    for _, line in ipairs(LINES) do names[#names + 1] = parked_key(id, line) end
+  end
+  return #names > 0 and call('EXISTS', unpack(names)) > 0
 end
 
 -- Brings lanes back that wait at a gate, if it has room: of each line those whose turn is next, `most` at most, for each
 -- may use up all the room, and the claim chooses between lines. Whoever looks at one of them asks here again, so that none
 -- waits in vain. Answers how many came back.
 local function admit(gate_id, most)
-  if not has_parked(gate_id) then return 0 end
+  if not any_parked({gate_id}) then return 0 end
   local free, at = room(gate(gate_id))
   if free < 1 then
     shut_until(gate_id, at)
@@ -129,6 +135,7 @@ end
 local AT_ONCE = 8 -- lanes of a line that come back together
 
 local function admit_all(ids)
+  if not any_parked(ids) then return 0 end
   local back = 0
   for _, id in ipairs(ids) do back = back + admit(id, AT_ONCE) end
   return back

@@ -1,12 +1,12 @@
 -- leases: who holds a loop. A claim leases all its loops at once, until one instant: `leases` has its end, `left` how many
 -- of its loops are held still, claim:<id> its answer (what it got, lane by lane, with the marks that a refund needs).
--- held:<lane> has loop -> "claim_id next pad": `next` is the due instant of a plan that came while the loop was held, '-'
--- none, 'x' withdrawn.
+-- held:<lane> has loop -> "claim_id next": `next` is the due instant of a plan that came while the loop was held, '-' none,
+-- 'x' withdrawn.
+local function holder(claim, next) return claim .. ' ' .. next end
 
--- A value longer than 64 bytes keeps the server from packing the hash into a list, in which a few hundred short-lived
--- entries are looked up one after the other.
-local PAD = string.rep('.', 64)
-local function holder(claim, next) return claim .. ' ' .. next .. ' ' .. PAD end
+-- The first value that a claim writes is longer than 64 bytes: it keeps the server from packing the hash into a list,
+-- in which a few hundred short-lived entries are looked up one after the other.
+local PAD = ' ' .. string.rep('.', 64)
 
 -- What the claims hold that gave an answer: lane -> marks, and loop -> due instant.
 local records = {}

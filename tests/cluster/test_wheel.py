@@ -72,10 +72,9 @@ async def test_the_shards_spread_over_the_primaries_and_every_operation_finds_it
     assert stale == []
     assert await wheel.settle(releases=[Release(half[0], sent=True)], now_ms=NOW, wall_ms=NOW) == [half[0]]
     late = NOW + 2 * wheel.lease_ms
-    reaped = [
-        each for shard in range(SHARDS)
-        for each in await wheel.reap(shard, now_ms=NOW, wall_ms=late, limit=500)
-    ]  # fmt: skip
+    reaped = [each for shard in range(SHARDS) for each in await wheel.expired(shard, wall_ms=late, limit=500)]
+    releases = [Release(each, sent=False) for each in reaped]
+    assert await wheel.reap(releases, now_ms=NOW, wall_ms=late) == []
     assert {each.loop_id for each in reaped} == {each.loop_id for each in claims} - {e.loop_id for e in half}
     assert await wheel.withdraw([(each.shard, each.lane_id, each.loop_id) for each in reaped], NOW) == len(
         reaped

@@ -296,13 +296,13 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.fixture(params=[128, 2])
+@pytest.fixture(params=[256, 2])
 def split_at(request: pytest.FixtureRequest) -> Iterator[int]:
     """How many loops a slot holds before it is split; few, so that a short sequence splits some."""
     text = scripts.script_text
 
     def with_small_slots(name: str) -> str:
-        return text(name).replace("SPLIT_AT, PARTS = 128,", f"SPLIT_AT, PARTS = {request.param},")
+        return text(name).replace("SPLIT_AT, PARTS = 256,", f"SPLIT_AT, PARTS = {request.param},")
 
     assert f"SPLIT_AT, PARTS = {request.param}," in with_small_slots("place")
     with pytest.MonkeyPatch.context() as patched:
