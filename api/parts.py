@@ -23,6 +23,7 @@ from dialer.worker import Worker
 from scheduler.clock import Clock, RealClock
 from scheduler.domain.time import SECOND
 from scheduler.errors import MigrationError
+from scheduler.flow.breaker import Breakers
 from scheduler.flow.context import Flow
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.lookup import Find
@@ -77,6 +78,7 @@ class Dialing:
     pump: Pump
     provider: Provider
     probe: ClockProbe | None = None
+    breakers: Breakers | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
 def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None) -> Dialing:
     """`aside`: where news waits while the ledger is away; without it, in memory and with the provider."""
     settings = stores.settings
-    probe = make_probe(stores)
+    probe, breakers = make_probe(stores), make_breakers(stores)
     recorder = Recorder(
         stores.flow,
         stores.ledger,
@@ -228,8 +230,25 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
         permit_s=settings.permit_s,
         send_s=send_s(settings),
         may_arm=always if probe is None else probe.may_arm,
+        breakers=breakers,
     )
-    return Dialing(worker, recorder, Pump(provider, recorder, worker.dialled, stores.clock), provider, probe)
+    pump = Pump(provider, recorder, worker.dialled, stores.clock)
+    return Dialing(worker, recorder, pump, provider, probe, breakers)
+
+
+def make_breakers(stores: Stores) -> Breakers | None:
+    """None where settings say so, and on a stepped clock: its network fails as its model says."""
+    settings = stores.settings
+    if not (settings.breaker_failures and stores.clock.speed):
+        return None
+    return Breakers(
+        stores.flow,
+        stores.clock,
+        stores.metrics,
+        failures=settings.breaker_failures,
+        window_s=settings.breaker_window_s,
+        probe_s=settings.breaker_probe_s,
+    )
 
 
 def make_probe(stores: Stores) -> ClockProbe | None:
@@ -244,6 +263,12 @@ def make_probe(stores: Stores) -> ClockProbe | None:
         alarm_ms=stores.settings.clock_alarm_ms,
         stop_ms=stores.settings.clock_stop_ms,
     )
+
+
+def breaker_tasks(breakers: Breakers | None, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    if breakers is None:
+        return []
+    return [asyncio.create_task(breakers.run(stop), name="breakers")]
 
 
 def probe_tasks(stores: Stores, probe: ClockProbe | None, stop: asyncio.Event) -> list[asyncio.Task[None]]:
@@ -332,6 +357,7 @@ def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list
     return [
         *claimers,
         *probe_tasks(stores, dialing.probe, stop),
+        *breaker_tasks(dialing.breakers, stop),
         asyncio.create_task(claimers_over(), name="claimers"),
         asyncio.create_task(dialing.recorder.run(sent_all), name="recorder"),
         asyncio.create_task(dialing.pump.run(stop), name="pump"),

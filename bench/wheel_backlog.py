@@ -15,6 +15,7 @@ from api.parts import Stores, make_dialing
 from bench.figures import quantiles_ms
 from bench.wheel_bed import NOON_MS, PLACE_BATCH, Bed, waiting
 from dialer.claimer import Claimer, Limits
+from dialer.providers.base import always
 from dialer.providers.rings import RingLedger
 from dialer.providers.simulated import SimulatedProvider
 from dialer.providers.simulated_model import instant
@@ -144,6 +145,7 @@ class Backlog:
             shard=0,
             name="bench",
             new_id=stores.new_id,
+            may_arm=always,
         )
 
     async def _add_live(self, book: Notebook, per_s: float, until_s: float) -> None:

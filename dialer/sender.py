@@ -10,13 +10,14 @@ from uuid import UUID, uuid5
 import structlog
 
 from dialer.gate import Asked, Gate
-from dialer.providers.base import HELD, Action, MayLeave, PlaceResult, Provider, Unknown
+from dialer.providers.base import HELD, Accepted, Action, MayLeave, PlaceResult, Provider, Unknown
 from dialer.recorder import Recorder, Sent
 from dialer.rest import TROUBLE_REST_S
 from scheduler.clock import Clock
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import DialwheelError
 from scheduler.flow.arm import Armed, ArmResult, arm
+from scheduler.flow.breaker import Breakers
 from scheduler.flow.context import Flow
 from scheduler.flow.doubt import armed_in_doubt
 from scheduler.ledger.database import Database
@@ -45,6 +46,7 @@ class Sender:
         new_id: Callable[[], UUID],
         permit_s: float,
         send_s: float,
+        breakers: Breakers | None = None,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -57,6 +59,7 @@ class Sender:
         self._new_id = new_id
         self._permit_s = permit_s
         self._send_s = send_s
+        self._breakers = breakers
         self.dialled = asyncio.Event()
         """Set whenever something was sent: the provider may have news soon."""
 
@@ -162,6 +165,7 @@ class Sender:
                 for item, answer in zip(armed, results, strict=True)
             ]
         )
+        self._tell_breakers(armed, results)
         left = [item for item, answer in zip(armed, results, strict=True) if answer is not None]
         self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in left])
         self.dialled.set()
@@ -177,6 +181,15 @@ class Sender:
             log.error("provider_failed", provider=self._provider.name, error="another number of answers")
             return [Unknown("the provider's adapter answered another number of calls")] * len(actions)
         return results
+
+    def _tell_breakers(self, armed: list[Armed], results: list[PlaceResult | None]) -> None:
+        if self._breakers is None:
+            return
+        for item, answer in zip(armed, results, strict=True):
+            if isinstance(answer, Accepted):
+                self._breakers.got_through(item.lane_id)
+            elif isinstance(answer, Unknown) or (answer is not None and answer.scope in ("route", "account")):
+                self._breakers.failed(item.lane_id, answer.reason)
 
     def _arrive_by_ms(self, asked: Asked) -> Ms:
         """On the Clock; never later than `send_s` after the ledger's instant of these arms."""

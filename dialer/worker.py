@@ -12,6 +12,7 @@ from dialer.providers.base import Provider
 from dialer.recorder import Recorder
 from dialer.sender import Sender
 from scheduler.clock import Clock
+from scheduler.flow.breaker import Breakers
 from scheduler.flow.context import Flow
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
@@ -38,6 +39,7 @@ class Worker:
         permit_s: float,
         send_s: float,
         may_arm: Callable[[], bool],
+        breakers: Breakers | None = None,
     ) -> None:
         self._flow = flow
         self._recorder = recorder
@@ -59,6 +61,7 @@ class Worker:
             new_id=new_id,
             permit_s=permit_s,
             send_s=send_s,
+            breakers=breakers,
         )
         self._by_hand: dict[int, Claimer] = {}
 

@@ -59,6 +59,9 @@ class Metrics:
         self._clock_skew = Gauge(
             "dialwheel_clock_skew_seconds", "How far apart two clocks are at least", registry=on
         )
+        self._breakers = Gauge(
+            "dialwheel_breakers_open", "Trunks and agents through which nothing gets", registry=on
+        )
         self._ingested = Counter("dialwheel_ingest_rows", "Rows received by imports", registry=on)
         self._http = Histogram(
             "dialwheel_http_request_seconds",
@@ -85,6 +88,9 @@ class Metrics:
     def clock_skew(self, seconds: float) -> None:
         """The largest difference of two of the clocks that are in play."""
         self._clock_skew.set(seconds)
+
+    def breakers_open(self, breakers: int) -> None:
+        self._breakers.set(breakers)
 
     def dispatched(self, *lags_s: float) -> None:
         """Attempts left, each so long after it was due."""

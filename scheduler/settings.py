@@ -89,6 +89,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     provider_total_s: Seconds = 10.0
     unknown_after_s: Seconds = 20  # armed and unheard of: permit and provider's time are surely over
     write_off_s: Seconds = 900  # longer than any ring with its callback's retries
+    breaker_failures: Annotated[int, Meta(ge=0)] = (
+        20  # of a trunk's calls, and half of them, shut it: by chance that is rare; 0: never
+    )
+    breaker_window_s: Seconds = 60  # in which they are counted
+    breaker_probe_s: Seconds = 30  # one call in so long tries whether it is mended
     caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 0.05  # caught up at once; above 0.1 seconds get uneven
     spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # an outage of 10 min at 500 events a second

@@ -65,3 +65,24 @@ async def clocks_that_differ_by_less_than_a_second_forbid_nothing(t: Trial) -> N
         await t.dialer(skew_ms=t.dice.randrange(-400, 400))
     await t.quiet()
     t.hit("clocks drifted")
+
+
+@fault("F20", "storm", needs=("a breaker opened", "a breaker closed"), leads=40, breaker_failures=5)
+async def a_trunk_that_refuses_everything_is_left_alone(t: Trial) -> None:
+    """Nobody's errors are counted, everybody is called once it is mended."""
+    await t.provider_faults(busy=1.0)
+    await t.scheduler()
+    await t.dialer()
+    async with asyncio.timeout(10):
+        while not await t.value("SELECT count(*) FROM breaker"):  # noqa: ASYNC110 - another process opens it
+            await asyncio.sleep(0.05)
+    t.hit("a breaker opened")
+    if await t.value("SELECT count(*) FROM loop WHERE consecutive_errors > 0"):
+        t.complain("I15", "errors of ours are counted as the leads'")
+    await asyncio.sleep(1.0)
+    await t.provider_faults()
+    async with asyncio.timeout(10):
+        while await t.value("SELECT count(*) FROM breaker"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    t.hit("a breaker closed")
+    await t.quiet()
