@@ -64,8 +64,9 @@ class Load:
         """Sweep once, as the sweeper compares with the ledger; take back what nobody settles; claim all."""
         late = NOW + 2 * self.wheel.lease_ms
         for shard in range(self.wheel.shards):
-            while await self.wheel.reap(shard, now_ms=NOW, wall_ms=late, limit=500):
-                pass
+            while over := await self.wheel.expired(shard, wall_ms=late, limit=500):
+                releases = [Release(claim, sent=False) for claim in over]
+                await self.wheel.reap(releases, now_ms=NOW, wall_ms=late)
         self._held.clear()
         await self.wheel.place(await self.wheel.missing(self._owed()), NOW)
         for shard in range(self.wheel.shards):
