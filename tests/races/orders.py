@@ -26,9 +26,10 @@ class OptOut:
             request = ("POST", "/v1/dnc/entries", {"phone": phone, **REASON})
             return await ask(stage, site, loop_id, due_ms, offset_ms, request)
 
-        return list(
-            await asyncio.gather(*(one(*lead, offset) for lead, offset in zip(leads, offsets, strict=True)))
-        )
+        racers = [
+            one(phone, loop_id, offset) for (phone, loop_id), offset in zip(leads, offsets, strict=True)
+        ]
+        return list(await asyncio.gather(*racers))
 
 
 class Pause:

@@ -167,6 +167,14 @@ GUARDS: dict[str, Guard] = {
             f"{IN_RECONCILER}test_an_armed_attempt_that_nobody_reports_on_becomes_unknown_then_is_written_off",
         ),
     ),
+    "clocks-apart": Guard(
+        "while two clocks are more than a second apart nothing is armed",
+        cut("scheduler/services/clock_probe.py", "return self._apart_ms <= self._stop_ms", "return True"),
+        (
+            "tests/services/test_clock_probe.py"
+            "::test_a_dialer_whose_clock_is_wrong_arms_nothing_until_it_is_right_again",
+        ),
+    ),
     "deadlines-in-order": Guard(
         "settings under which a call could be forgotten while it may still be sent are refused at start",
         cut("scheduler/settings.py", "s.permit_s + s.provider_total_s < s.unknown_after_s", "True"),
