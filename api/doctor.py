@@ -112,6 +112,10 @@ async def _postgres(url: str) -> list[Finding]:
         findings.append(Finding("FAIL", "postgres", "fsync or full_page_writes is off",
                                 "a permit could be forgotten in a crash, and a phone rung twice",
                                 "turn both on, and restart that server"))  # fmt: skip
+    if not facts.waits:
+        findings.append(Finding("FAIL", "postgres", "synchronous_commit is off, though we ask for it",
+                                "a permit could be forgotten in a crash, and a phone rung twice",
+                                "take the pooler away that drops it, or set it for this user"))  # fmt: skip
     if missing:
         findings.append(Finding("FAIL", "schema", f"{len(missing)} migrations are missing",
                                 f"the first is {missing[0]}", "dialwheel migrate"))  # fmt: skip

@@ -30,6 +30,7 @@ from scheduler.flow.lookup import Find
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
 from scheduler.ledger.accounts import Installation, ensure_installation, refuse_other_shards
+from scheduler.ledger.checks import refuse_forgetful
 from scheduler.ledger.database import Database
 from scheduler.ledger.migrate import migrate, pending
 from scheduler.metrics import Metrics
@@ -106,9 +107,13 @@ async def open_stores(
     keys: tuple[bytes, bytes] | None = None,
     any_shards: bool = False,
 ) -> AsyncIterator[Stores]:
-    """Connect to both servers. Raises ServerUnavailable, MigrationError when the schema is behind and
-    `apply_migrations` is off, SettingsError when the ledger has another number of shards: `any_shards` takes
-    the ledger's instead."""
+    """Connect to both servers, and refuse what could forget a permit or lose what is due. Settings that
+    contradict each other were refused before (`check_settings`); clocks are compared before the first permit.
+
+    Raises ServerUnavailable; MigrationError when the schema is behind and `apply_migrations` is off;
+    StartError when commits do not wait for the disk, or when the wheel's server evicts keys; SettingsError
+    when the ledger has another number of shards: `any_shards` takes the ledger's instead.
+    """
     async with AsyncExitStack() as stack:
         connect = partial(
             Database.connect,
@@ -127,6 +132,8 @@ async def open_stores(
             point_reads=True,
         )
         stack.push_async_callback(ledger.close)
+        for each in (database, ledger):
+            await refuse_forgetful(each)
         installation = await ensure_installation(
             database,
             now_ms=clock.now_ms(),

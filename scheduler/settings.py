@@ -161,8 +161,9 @@ def load_settings(
 def check_settings(settings: Settings, origins: Mapping[str, str] | None = None) -> None:
     """Raise SettingsError where two settings contradict each other.
 
-    Each line is a condition of never dialing twice, or of losing nothing: nothing is called
-    unknown while it may still be sent, and nothing is written off before it is called unknown.
+    Each line is a condition of never dialing twice, or of losing nothing: nothing is called unknown while it
+    may still be sent, nothing is written off before it is called unknown, a call slot outlives whatever is
+    not written off, and hours end later than clocks that are allowed to differ may take a call.
     """
     s = settings
     rules = (
@@ -185,6 +186,21 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
             2 * s.claim_ahead_ms < s.lease_ms,
             ("claim_ahead_ms", "lease_ms"),
             "claim_ahead_ms must be below half of lease_ms",
+        ),
+        (
+            s.permit_s + 2 * s.clock_stop_ms / 1000 < s.close_margin_s,
+            ("permit_s", "clock_stop_ms", "close_margin_s"),
+            "permit_s and twice clock_stop_ms must be below close_margin_s",
+        ),
+        (
+            s.clock_alarm_ms <= s.clock_stop_ms,
+            ("clock_alarm_ms", "clock_stop_ms"),
+            "clock_alarm_ms must not exceed clock_stop_ms",
+        ),
+        (
+            s.write_off_s * 1000 < s.call_ms,
+            ("write_off_s", "call_ms"),
+            "write_off_s must be below call_ms",
         ),
         (s.feed_s < s.horizon_s, ("feed_s", "horizon_s"), "feed_s must be below horizon_s"),
         (s.import_max_cell <= s.import_max_line, ("import_max_cell", "import_max_line"),

@@ -93,6 +93,9 @@ def test_names_of_the_client_are_not_settings(places: tuple[Path, Path]) -> None
     [
         {"unknown_after_s": 12.0},
         {"write_off_s": 20.0},
+        {"call_ms": 900_000},
+        {"clock_stop_ms": 29_000},
+        {"clock_alarm_ms": 1001},
         {"provider_connect_s": 11.0},
         {"feed_s": 3600.0},
         {"import_max_cell": 65_537},
