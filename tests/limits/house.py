@@ -56,6 +56,11 @@ BOUND_S = 4.0
 RATE = 10
 """Dials a second that the account allows."""
 
+EVERY_PHONE_RINGS = instant(
+    human=0.0, voicemail=0.0, busy=0.0, fax=0.0, dead=0.0, refused=0.0, blocked=0.0
+)  # fmt: skip
+"""And nobody answers; the next attempt is hours away."""
+
 PROBLEMS = {"dependency-down", "backpressure", "starting"}
 
 
@@ -229,7 +234,7 @@ async def a_house(
             open_aside(stores) as aside,
         ):
             rings = RingLedger()
-            provider = SimulatedProvider(1, instant(), rings)
+            provider = SimulatedProvider(1, EVERY_PHONE_RINGS, rings)
             app = api_app(stores, provider)
             account_id = await create_account(
                 stores.database, name="Acme", now_ms=clock.now_ms(), max_dials_per_s=RATE
