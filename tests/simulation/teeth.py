@@ -1,0 +1,157 @@
+"""Guards taken out, one at a time: the simulation has to notice each.
+
+A guard that another one backs up is named with it: neither alone would let anything through.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from dialer import news
+from dialer.gate import Gate
+from dialer.providers.base import NotDialled, Unknown
+from scheduler.flow import opt_out as opting_out
+from scheduler.flow import pause as pausing
+from scheduler.services import rebuild as rebuilding
+from scheduler.services.reconciler import Reconciler
+from scheduler.services.sweeper import Sweeper
+from tests.simulation import ledger, schema, statements_arm, statements_settle, wheel
+from tests.simulation.runner import parts_until
+from tests.simulation.tables import Row, Schema, Statement
+
+MOST = 2000
+
+
+class Guard(NamedTuple):
+    """What it keeps, how it is taken out, and in which mode its absence shows."""
+
+    keeps: str
+    removed: Callable[[], AbstractContextManager[Any]]
+    mode: str = "safety"
+
+
+def _instead(owner: Any, name: str, value: Any) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: patch.object(owner, name, value)
+
+
+@contextmanager
+def _models(**by_name: Callable[..., list[Row]]) -> Iterator[None]:
+    with patch.dict(ledger.MODELS, by_name):
+        yield
+
+
+def _no_lock(s: Statement, *_: Any) -> list[Row]:
+    return []
+
+
+def _arm_of_one_snapshot(s: Statement, *arguments: Any) -> list[Row]:
+    s.as_of_first()
+    return statements_arm.arm_attempts(s, *arguments)
+
+
+def _arm_without(reason: str) -> Callable[..., AbstractContextManager[Any]]:
+    """The arm without one of its checks."""
+    ask = statements_arm.refusal
+
+    def refusal(*arguments: Any) -> str | None:
+        found = ask(*arguments)
+        return None if found == reason else found
+
+    return lambda: patch.object(statements_arm, "refusal", refusal)
+
+
+@contextmanager
+def _no_unique_attempt() -> Iterator[None]:
+    """The arm's look at state and instant, and the unique keys behind it."""
+    attempt = schema.SCHEMAS["attempt"]
+    ask = statements_arm.refusal
+
+    def refusal(*arguments: Any) -> str | None:
+        found = ask(*arguments)
+        return None if found in ("stale", "in_call", "lead_busy") else found
+
+    loose = Schema(attempt.key, (), attempt.checks, attempt.identity)
+    with patch.dict(schema.SCHEMAS, {"attempt": loose}), patch.object(statements_arm, "refusal", refusal):
+        yield
+
+
+@contextmanager
+def _unknown_is_sent_again() -> Iterator[None]:
+    fold = news._fold_sent
+
+    def folded(report: Any, answer: Any) -> None:
+        if isinstance(answer.result, Unknown):
+            answer = news.Sent(
+                answer.claim, answer.attempt_id, answer.permit, answer.at_ms, NotDialled("surely not")
+            )
+        fold(report, answer)
+
+    with patch.object(news, "_fold_sent", folded):
+        yield
+
+
+async def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+async def _none(*_: Any, **__: Any) -> int:
+    return 0
+
+
+async def _nobody(*_: Any, **__: Any) -> list[Row]:
+    return []
+
+
+GUARDS: dict[str, Guard] = {
+    "gate": Guard("I3 I8 I9", _instead(Gate, "may_send", lambda *_, **__: True)),
+    "two statements": Guard("I8", lambda: _models(arm_attempts=_arm_of_one_snapshot)),
+    "lead lock": Guard("I8", lambda: _models(arm_lock=_no_lock)),
+    "cas on next_at": Guard("I4 I6", _arm_without("stale")),
+    "unique attempt": Guard("I1 I4 I6", _no_unique_attempt),
+    "permit check": Guard(
+        "I1 I2",
+        _instead(statements_settle, "takes_back", lambda row, _: row["state"] in ("armed", "unknown")),
+    ),
+    "suppression check": Guard("I8", _arm_without("dnc")),
+    "settings version": Guard("I10 I11", _arm_without("outdated")),
+    "pause check": Guard("I9", _arm_without("account_paused")),
+    "epoch of a claim": Guard("I12", _instead(wheel, "CHECKS_EPOCH", False)),
+    "epoch in the arm": Guard("I12", _arm_without("lost")),
+    "call slots of a rebuild": Guard("I12", _instead(rebuilding, "_restore_calls", _none)),
+    "unknown is never sent again": Guard("I1", _unknown_is_sent_again),
+    "rank of states": Guard("I5", _instead(statements_settle, "further", lambda _, told: told)),
+    "opt-out waits for permits": Guard("I8", _instead(opting_out, "_live", _nobody)),
+    "pause waits for permits": Guard("I9", _instead(pausing, "until_permits_are_void", _nothing)),
+    "sweeper": Guard("I14 I22", _instead(Sweeper, "_put_back", _nothing), "liveness"),
+    "reconciler": Guard("I15", _instead(Reconciler, "_step", _nothing), "liveness"),
+}
+
+
+def bite(only: str = "", most: int = MOST, path: Path | None = None) -> bool:
+    """Print which guard was missed after how many seeds; whether all were."""
+    found: dict[str, Any] = {}
+    for name in [each for each in GUARDS if only in each]:
+        found[name] = missed(name, most)
+        told = found[name]
+        how = f"{told['invariant']} at seed {told['seed']}" if told else f"NOT within {most} seeds"
+        print(f"{name:30} {how}", flush=True)
+    caught = sum(told is not None for told in found.values())
+    print(f"{caught} of {len(found)} guards were missed when they were gone")
+    if path is not None:
+        path.write_text(json.dumps({"caught": caught, "of": len(found), "guards": found}, indent=1) + "\n")
+    return caught == len(found)
+
+
+def missed(name: str, most: int = MOST) -> dict[str, Any] | None:
+    """The first seed that goes wrong without this guard, and what it breaks."""
+    guard = GUARDS[name]
+    for total in parts_until(most, guard.mode, name):
+        for seed, _, violation in total.violations:
+            if violation.invariant in guard.keeps.split():
+                return {"seed": seed, "invariant": violation.invariant, "what": violation.what[:200]}
+    return None
