@@ -125,7 +125,7 @@ async def _settle(
     live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
     over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
     unsent = [r for r in live if _never_left(r)]
-    placings, back = await _take_back(flow, ledger, unsent, rows, on)
+    placings, back = await _take_back(flow, ledger, unsent, rows, now_ms, on)
     await _progress(ledger, [r for r in live if r.outcome is None and not _never_left(r)], provider, on)
     ended = [r for r in live if r.outcome is not None]
     closings = await _plan_next(flow, ended, rows, now_ms, on)
@@ -236,7 +236,7 @@ def _never_left(report: Report) -> bool:
 
 
 async def _take_back(
-    flow: Flow, ledger: Database, unsent: Sequence[Report], rows: dict[int, Row], on: Connection
+    flow: Flow, ledger: Database, unsent: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
 ) -> tuple[list[Placing], list[int]]:
     """Permits that were not used: the attempt counts for nothing, the loop waits again. Answers where, and
     the attempts that were taken back."""
@@ -246,7 +246,7 @@ async def _take_back(
         "attempt_not_sent",
         [r.attempt_id for r in unsent],
         [r.permit for r in unsent],
-        [to_datetime(max(r.retry_at_ms or 0, to_ms(rows[r.attempt_id]["due_at"]))) for r in unsent],
+        [to_datetime(_again_at(r, to_ms(rows[r.attempt_id]["due_at"]), now_ms)) for r in unsent],
         [r.error for r in unsent],
         on=on,
     )
@@ -257,6 +257,13 @@ async def _take_back(
         for row in waiting
     ]
     return placings, [row["attempt_id"] for row in back]
+
+
+def _again_at(report: Report, due_ms: Ms, now_ms: Ms) -> Ms:
+    """When it waits again, never at the very instant that was claimed: who has found that on the wheel after a
+    lease ran out is refused, until the wheel has heard that the call's slots are free. A call that began in
+    between would lose its slots to the one that never was."""
+    return max(report.retry_at_ms or 0, due_ms, min(due_ms + 1, now_ms))
 
 
 async def _progress(ledger: Database, reports: Sequence[Report], provider: str, on: Connection) -> None:

@@ -32,7 +32,7 @@ async def refuse_forgetful(database: Database) -> None:
     if not (await ledger_facts(database)).waits:
         raise StartError(
             "Postgres answers before it has written",
-            "synchronous_commit is off though we ask for it (a pooler in between may drop that): a permit could "
-            "be forgotten in a crash, and a phone rung twice",
+            "synchronous_commit is off though we ask for it (a pooler in between may drop that): a permit "
+            "could be forgotten in a crash, and a phone rung twice",
             "set it on for this user: ALTER ROLE … SET synchronous_commit = on",
         )

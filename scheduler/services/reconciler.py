@@ -140,7 +140,7 @@ class Reconciler:
             log.warning("attempts_not_looked_up", attempts=len(found_rows), why=error.what)
             return []
         reports = [
-            _report(row, found)
+            _report(row, found, now_ms + int(self.period_s * SECOND))
             for row, found in zip(found_rows, answers, strict=True)
             if not isinstance(found, CannotSay)
         ]
@@ -199,12 +199,17 @@ def _written_off(attempt_id: int, now_ms: Ms) -> Report:
     )
 
 
-def _report(row: Row, found: Found) -> Report:
+def _report(row: Row, found: Found, retry_at_ms: Ms) -> Report:
     """A finding as news. What was never sent is taken back under the permit that was read before the look-up:
-    should another have been given meanwhile, nothing changes."""
+    should another have been given meanwhile, nothing changes. It waits until `retry_at_ms`: by then the wheel
+    has heard that its slots are free."""
     if isinstance(found, NoCall):
         return Report(
-            row["attempt_id"], permit=row["permit"], not_sent=True, error="the provider never had it"
+            row["attempt_id"],
+            permit=row["permit"],
+            not_sent=True,
+            retry_at_ms=retry_at_ms,
+            error="the provider never had it",
         )
     assert isinstance(found, FoundCall)
     return Report(

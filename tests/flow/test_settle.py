@@ -367,3 +367,16 @@ async def test_two_settles_that_wait_for_one_lead_count_its_end_once(open_world:
     assert sorted(ends) == [[], ["not_reached"]]
     lead = await one.row("SELECT attempts_count, cardinality(contacts) AS contacts FROM lead")
     assert (lead["attempts_count"], lead["contacts"]) == (1, 1)
+
+
+async def test_what_was_never_sent_is_not_armed_by_who_found_it_at_its_old_instant(world: World) -> None:
+    """I12: a zombie's slots are freed after its commit; a call that began in between would lose them."""
+    armed = await world.an_armed_attempt()
+    found = msgspec.structs.replace(armed.claim, claim_id="another")
+    world.pass_time(SECOND)
+    settled = await world.settle(Report(armed.attempt_id, permit=armed.permit, not_sent=True))
+
+    assert (await world.arm([found])).reasons == {"stale": 1}
+    [placing] = settled.placings
+    again = msgspec.structs.replace(armed.claim, claim_id="third", due_at_ms=placing.due_at_ms)
+    assert len((await world.arm([again])).armed) == 1
