@@ -223,6 +223,7 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
             permit_s=settings.permit_s,
             slack_ms=settings.wall_slack_ms,
             step_ms=settings.wall_step_ms,
+            lease_s=settings.lease_ms / SECOND,
         ),
         Limits(
             claim_batch=settings.claim_batch,

@@ -71,7 +71,7 @@ class Notebook(Sender):
         while self.asked_s:  # noqa: ASYNC110 - a condition to notify would be part of what is measured
             await asyncio.sleep(0.01)
 
-    async def arm_and_send(self, claims: Sequence[Claim], worker: str) -> int:
+    async def arm_and_send(self, claims: Sequence[Claim], worker: str, leased_s: float) -> int:
         claimed_s = time.monotonic()
         live = [claim for claim in claims if claim.lane_id == LIVE_LANE]
         self.live_s += [claimed_s - self.asked_s.pop(claim.loop_id) for claim in live]

@@ -117,7 +117,7 @@ class Claimer:
         if not self._may_arm():
             return Pass(0, 0, None)
         claims, wake_at_ms = await self._claim(self._limits.claim_batch, ahead_ms=0)
-        sent = await self._sender.arm_and_send(claims, self._name) if claims else 0
+        sent = await self._sender.arm_and_send(claims, self._name, self._leased_s) if claims else 0
         return Pass(len(claims), sent, wake_at_ms)
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -159,10 +159,10 @@ class Claimer:
             return bool(done)
         if self._is_free():
             await self._renew()
-            self._send(self._hold.take(self._clock.now_ms(), self._limits.claim_batch))
+            self._send(self._hold.take(self._clock.now_ms(), self._limits.claim_batch), self._hold.leased_s)
         room = min(self._limits.claim_batch, self._limits.claims_held - len(self._hold))
         if self._is_free() and room > 0 and self._claims_now():
-            self._send(await self._claim_ahead(room))
+            self._send(await self._claim_ahead(room), self._leased_s)
         else:
             await self._rest.wait(self._rest_s(room))
         return bool(done) or not self._lines
@@ -170,9 +170,9 @@ class Claimer:
     def _is_free(self) -> bool:
         return len(self._lines) < self._limits.dial_lines
 
-    def _send(self, due: list[Claim]) -> None:
+    def _send(self, due: list[Claim], leased_s: float) -> None:
         if due:
-            line = asyncio.create_task(self._sender.arm_and_send(due, self._name))
+            line = asyncio.create_task(self._sender.arm_and_send(due, self._name, leased_s))
             line.add_done_callback(lambda _: self._rest.wake())
             self._lines.add(line)
 

@@ -63,13 +63,14 @@ class Sender:
         self.dialled = asyncio.Event()
         """Set whenever something was sent: the provider may have news soon."""
 
-    async def arm_and_send(self, claims: Sequence[Claim], worker: str) -> int:
-        """Send what of these due claims gets a permit; answers how many calls went out.
+    async def arm_and_send(self, claims: Sequence[Claim], worker: str, leased_s: float) -> int:
+        """Send what of these due claims gets a permit; answers how many calls went out. `leased_s`: since
+        when, in monotonic seconds, the oldest of their leases runs.
 
         With the ledger away this returns when it has answered again, or the leases are over.
         Raises what was unforeseen, unless some of the claims could be armed without it.
         """
-        asked = self._gate.asked()
+        asked = self._gate.asked(leased_s)
         permits: list[UUID] = []
         self._metrics.claimed(*[-self._clock.seconds_until(claim.due_at_ms) for claim in claims])
         try:

@@ -25,11 +25,15 @@ class Told(FreezingClock):
         self.wall += round(wall_s * SECOND)
 
 
+def a_gate(clock: Told) -> Gate:
+    return Gate(clock, permit_s=2.0, slack_ms=250, step_ms=1000, lease_s=30.0)
+
+
 def sends(monotonic_s: float, wall_s: float, until_end_ms: int = 1000, since_due_ms: int = 1000) -> bool:
     """Whether a permit asked for so long ago by each clock, with so much of its hours left, may be used."""
     clock = Told(TUESDAY_2PM)
-    gate = Gate(clock, permit_s=2.0, slack_ms=250, step_ms=1000)
-    asked = gate.asked()
+    gate = a_gate(clock)
+    asked = gate.asked(clock.monotonic)
     clock.pass_by(monotonic_s, wall_s)
     return gate.may_send(asked, due_at_ms=TUESDAY_2PM - since_due_ms, not_after_ms=TUESDAY_2PM + until_end_ms)
 
@@ -77,3 +81,27 @@ def test_nothing_is_sent_before_its_instant() -> None:
     """DESIGN 4: timers of an event loop may end a little early; the gate does not."""
     assert sends(0.0, 0.0, since_due_ms=0)
     assert not sends(0.0, 0.0, since_due_ms=-1)
+
+
+@pytest.mark.parametrize(("leased_for_s", "allowed"), [(29.0, True), (29.95, False), (31.0, False)])
+def test_a_permit_is_void_when_the_lease_of_its_claim_is_over(leased_for_s: float, allowed: bool) -> None:
+    """I12: the loop and its call slots may be another dialer's by then; 0.1 s pass between arm and gate."""
+    clock = Told(TUESDAY_2PM)
+    gate = a_gate(clock)
+    leased_s = clock.monotonic
+    clock.pass_by(leased_for_s, leased_for_s)
+    asked = gate.asked(leased_s)
+    clock.pass_by(0.1, 0.1)
+    assert gate.may_send(asked, due_at_ms=TUESDAY_2PM, not_after_ms=TUESDAY_2PM + 1000) is allowed
+
+
+def test_leases_from_before_a_step_of_the_wall_count_for_nothing() -> None:
+    """I12, RELIABILITY 0.1 #20: a machine that was paused does not know how old its leases are."""
+    clock = Told(TUESDAY_2PM)
+    gate = a_gate(clock)
+    before_s = clock.monotonic
+    clock.pass_by(0.1, 60.0)
+    asked = gate.asked(before_s)
+    assert not gate.may_send(asked, due_at_ms=TUESDAY_2PM, not_after_ms=TUESDAY_2PM + 1000)
+    asked = gate.asked(clock.monotonic)
+    assert gate.may_send(asked, due_at_ms=TUESDAY_2PM, not_after_ms=TUESDAY_2PM + 1000)

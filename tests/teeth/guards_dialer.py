@@ -58,7 +58,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "gate-before-the-arm": Guard(
         "a permit's life begins before the arm waits for a connection, not after it answered",
-        cut(SENDER, "await self._send(armed, asked)", "await self._send(armed, self._gate.asked())"),
+        cut(SENDER, "await self._send(armed, asked)", "await self._send(armed, self._gate.asked(self._clock.monotonic_s()))"),
         (f"{IN_WORKER}test_a_dialer_frozen_after_its_arm_does_not_send",),
     ),
     "gate-last-moment": Guard(

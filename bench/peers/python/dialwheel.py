@@ -85,7 +85,7 @@ class _Handlers:
     def __init__(self, wheel: TimingWheel) -> None:
         self._wheel = wheel
 
-    async def arm_and_send(self, claims: Sequence[Claim], _: str) -> int:
+    async def arm_and_send(self, claims: Sequence[Claim], _: str, __: float) -> int:
         for claim in claims:
             await noop(claim.loop_id)
         await self._wheel.settle(
