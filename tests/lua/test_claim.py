@@ -46,6 +46,33 @@ async def test_the_same_claim_id_gets_the_same_answer(stand: Stand):
     assert (await stand.claimed(4, claim_id="twice")).claims != first.claims
 
 
+async def test_every_claim_of_a_worker_is_answered_again_while_it_holds_something(stand: Stand):
+    """C1 for a worker of several lines: a later claim does not push an earlier one's answer out."""
+    await stand.place(range(20))
+    first = await stand.claimed(5, claim_id="a")
+    second = await stand.claimed(5, claim_id="b")
+    assert (await stand.claimed(5, claim_id="a"), await stand.claimed(9, claim_id="b")) == (first, second)
+    await stand.release(first.claims[1:], sent=True)
+    assert await stand.claimed(5, claim_id="a") == first
+    await stand.release(first.claims, sent=True)
+    anew = await stand.claimed(5, claim_id="a")
+    taken = {claim.loop_id for claim in first.claims + second.claims}
+    assert len({claim.loop_id for claim in anew.claims} - taken) == 5
+    assert await stand.claimed(5, claim_id="b") == second
+
+
+async def test_a_claim_that_is_over_leaves_nothing_behind(stand: Stand):
+    """Claims are many: what is kept of them must end with them, not with a timer."""
+    await stand.place(range(20))
+    await stand.release(await stand.claim(), sent=True)
+    before = await stand.wheel._servers.client.keys(f"{{dw:{stand.shard}}}:*")
+    await stand.place(range(20, 40))
+    await stand.release(await stand.claim(), sent=True)
+    after = await stand.wheel._servers.client.keys(f"{{dw:{stand.shard}}}:*")
+    assert set(after) <= set(before)
+    assert not [key for key in after if b":claim:" in key or b":held:" in key or b":leases" in key]
+
+
 async def test_a_wheel_at_another_epoch_hands_out_nothing(stand: Stand):
     await stand.place([1])
     with pytest.raises(EpochNotReady):
