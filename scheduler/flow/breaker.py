@@ -81,19 +81,24 @@ class Breakers:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Step every second, and as soon as it matters, until `stop` is set."""
+        stopped = asyncio.create_task(stop.wait())
+        stopped.add_done_callback(lambda _: self._wake.set())
         failing = False
-        while not stop.is_set():
-            self._wake.clear()
-            try:
-                await self.step(self._clock.now_ms())
-                failing = False
-            except DialwheelError as error:
-                if not failing:
-                    log.warning("breakers_not_asked", why=error.what)
-                failing = True
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PERIOD_S):
-                    await (stop if failing else self._wake).wait()
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                try:
+                    await self.step(self._clock.now_ms())
+                    failing = False
+                except DialwheelError as error:
+                    if not failing:
+                        log.warning("breakers_not_asked", why=error.what)
+                    failing = True
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PERIOD_S):
+                        await (stop if failing else self._wake).wait()
+        finally:
+            stopped.cancel()
 
     async def step(self, now_ms: Ms) -> None:
         """Open, try, close. Raises ServerUnavailable; what was told meanwhile is not forgotten."""

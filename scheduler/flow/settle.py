@@ -260,8 +260,8 @@ async def _take_back(
 
 
 def _again_at(report: Report, due_ms: Ms, now_ms: Ms) -> Ms:
-    """When it waits again, never at the very instant that was claimed: who has found that on the wheel after a
-    lease ran out is refused, until the wheel has heard that the call's slots are free. A call that began in
+    """When it waits again, never at the very instant that was claimed: who has found that on the wheel after
+    a lease ran out is refused, until the wheel has heard that the call's slots are free. A call that began in
     between would lose its slots to the one that never was."""
     return max(report.retry_at_ms or 0, due_ms, min(due_ms + 1, now_ms))
 
