@@ -14,6 +14,8 @@ IN_HTTP = "tests/providers/test_http.py::"
 IN_SPOOL = "tests/dialer/test_spool.py::"
 IN_RECONCILER = "tests/services/test_reconciler.py::"
 ASIDE = "dialer/aside.py"
+BREAKER = "scheduler/flow/breaker.py"
+IN_BREAKER = "tests/flow/test_breaker.py::"
 RECONCILER = "scheduler/services/reconciler.py"
 
 GUARDS: dict[str, Guard] = {
@@ -29,8 +31,21 @@ GUARDS: dict[str, Guard] = {
     ),
     "gate-step": Guard(
         "after a step of wall time every permit asked for before is void",
-        cut(GATE, "and abs(wall_ms - age_ms) <= self._step_ms\n", ""),
+        (
+            Patch(GATE, "and abs(wall_ms - age_ms) <= self._step_ms\n", "\n"),
+            Patch(GATE, "and self._stepped_s <= asked.leased_s\n", "\n"),
+        ),
         (f"{IN_GATE}test_a_permit_is_young_by_monotonic_and_by_wall_time",),
+    ),
+    "gate-lease": Guard(
+        "a permit is void when the lease of its claim is over",
+        cut(GATE, "and self._clock.monotonic_s() < asked.leased_s + self._lease_s\n", "\n"),
+        (f"{IN_GATE}test_a_permit_is_void_when_the_lease_of_its_claim_is_over",),
+    ),
+    "gate-lease-step": Guard(
+        "a machine that was paused does not know how old its leases are: they count for nothing",
+        cut(GATE, "and self._stepped_s <= asked.leased_s\n", "\n"),
+        (f"{IN_GATE}test_leases_from_before_a_step_of_the_wall_count_for_nothing",),
     ),
     "gate-early": Guard(
         "nothing is sent before its instant",
@@ -58,7 +73,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "gate-before-the-arm": Guard(
         "a permit's life begins before the arm waits for a connection, not after it answered",
-        cut(SENDER, "await self._send(armed, asked)", "await self._send(armed, self._gate.asked(self._clock.monotonic_s()))"),
+        cut(SENDER, "await self._send(armed, asked)", "await self._send(armed, self._gate.asked(leased_s))"),
         (f"{IN_WORKER}test_a_dialer_frozen_after_its_arm_does_not_send",),
     ),
     "gate-last-moment": Guard(
@@ -174,6 +189,26 @@ GUARDS: dict[str, Guard] = {
             "tests/services/test_clock_probe.py"
             "::test_a_dialer_whose_clock_is_wrong_arms_nothing_until_it_is_right_again",
         ),
+    ),
+    "breaker": Guard(
+        "where nothing gets through, nothing is tried",
+        cut(BREAKER, "elif self._is_broken(gate, news, now_ms):", "elif False:"),
+        (f"{IN_BREAKER}test_failures_of_ours_shut_the_agents_gate",),
+    ),
+    "breaker-numbers-own": Guard(
+        "now and then a failure shuts nothing",
+        cut(BREAKER, "return failed >= self._failures and failed >=", "return failed >= 0 or failed >="),
+        (f"{IN_BREAKER}test_now_and_then_a_failure_or_one_of_the_number_shuts_nothing",),
+    ),
+    "breaker-one-tries": Guard(
+        "of several processes one lets one call through",
+        cut("scheduler/ledger/sql/breaker_probe.sql", " WHERE probe_at <= $1\n", " WHERE probe_at <= greatest($1, 'infinity')\n"),
+        (f"{IN_BREAKER}test_of_two_processes_only_one_lets_a_call_through",),
+    ),
+    "spool-marked": Guard(
+        "what is on disk is acknowledged when the wheel says that it is there",
+        cut(ASIDE, "        return self._marked", "        return True"),
+        (f"{IN_SPOOL}test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk",),
     ),
     "deadlines-in-order": Guard(
         "settings under which a call could be forgotten while it may still be sent are refused at start",

@@ -118,6 +118,11 @@ GUARDS: dict[str, Guard] = {
         cut("scheduler/ledger/sql/attempt_not_sent.sql", " AND a.permit = s.permit", ""),
         (f"{IN_SETTLE}test_another_permits_testimony_takes_nothing_back",),
     ),
+    "not-sent-at-another-instant": Guard(
+        "what was never sent waits at another instant: no call begins on slots about to be freed",
+        cut("scheduler/flow/settle.py", "due_ms, min(due_ms + 1, now_ms))", "due_ms)"),
+        (f"{IN_SETTLE}test_what_was_never_sent_is_not_armed_by_who_found_it_at_its_old_instant",),
+    ),
     "not-sent-of-a-ring": Guard(
         "an attempt that rang is not taken back, whatever the provider denies",
         (
@@ -255,5 +260,12 @@ GUARDS: dict[str, Guard] = {
         "a permit is on disk before anything leaves: synchronous_commit stays on",
         cut("scheduler/ledger/database.py", '"synchronous_commit": "on"', '"synchronous_commit": "off"'),
         (f"{IN_INDEXES}test_commits_are_durable_on_every_connection",),
+    ),
+    "durable-server": Guard(
+        "a Postgres that answers before it has written is refused at start",
+        cut("scheduler/ledger/checks.py", "if not (await ledger_facts(database)).waits:", "if False:"),
+        (
+            "tests/ledger/test_checks.py::test_a_connection_that_forgets_all_the_same_is_refused_with_what_to_do",
+        ),
     ),
 }
