@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from api.embedded.valkey import EmbeddedValkey
 def postgres(server_dir: Path) -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(server_dir / "lpg" / "data").start()
     yield server
+    if server.pid is not None:  # nobody needs its last checkpoint
+        os.kill(server.pid, signal.SIGKILL)
     server.stop()
 
 
