@@ -169,9 +169,7 @@ class Trial:
     async def _start(self, role: str, **how: Any) -> Child:
         config = worker.WorkerConfig(role, self.settings, self.clock.offset_ms, str(self.logs), **how)
         self.skews.append(config.skew_ms)
-        for _ in range(
-            STARTS
-        ):  # as supervisors do while a server is away
+        for _ in range(STARTS):  # as supervisors do while a server is away
             child = Child(worker.run, msgspec.json.encode(config))
             self.children.append(child)
             try:
