@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +17,11 @@ from tests.faults.kinds import KINDS
 from tests.faults.nemesis import Outcome, summed
 
 ROOT = Path(__file__).parents[2]
+
+
+def an_outcome(seed: int, **how: Any) -> Outcome:
+    usual: dict[str, Any] = {"kind": "F2 c4", "counts": True, "violations": [], "sometimes": {}, "dials": 5}
+    return Outcome(seed=seed, **{**usual, "recovery_s": None, "elapsed_s": 2.0, **how})
 
 
 @pytest.mark.parametrize(
@@ -31,9 +37,20 @@ def test_trials_of_the_fault_suite_violate_nothing(kinds: tuple[str, ...], tmp_p
     """I1 to I16, I23, I25: real dialers and servers, killed, stopped, wiped, cut off, answered badly."""
     only = [word for kind in kinds for word in ("--only", kind)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults", *only, "--minutes", "0", "--lanes", "2", "--json", tmp_path / "f"],
-        cwd=ROOT, env={**os.environ, "TMPDIR": "/tmp"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tests.faults",
+            *only,
+            *["--minutes", "0", "--lanes", "2", "--json"],
+            tmp_path / "f",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": "/tmp"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     sums = msgspec.json.decode((tmp_path / "f").read_bytes())
     assert sums["violations"] == []
@@ -43,12 +60,9 @@ def test_trials_of_the_fault_suite_violate_nothing(kinds: tuple[str, ...], tmp_p
 
 
 def test_the_sums_count_trials_that_met_their_window_and_every_violation() -> None:
-    outcomes = [
-        Outcome(kind="F2 c4", seed=1, counts=True, violations=[], sometimes={"killed at c4": 1}, dials=9,
-                recovery_s=1.0, elapsed_s=2.0),
-        Outcome(kind="F2 c4", seed=2, counts=False, violations=[Violation("I1", "twice")], sometimes={}, dials=3,
-                recovery_s=None, elapsed_s=2.0),
-    ]  # fmt: skip
+    met = an_outcome(1, counts=True, sometimes={"killed at c4": 1}, dials=9)
+    missed = an_outcome(2, counts=False, violations=[Violation("I1", "twice")], dials=3)
+    outcomes = [met, missed]
     sums = summed(outcomes, seed=7, elapsed_s=4.0)
     assert sums["trials"]["F2"] == 1
     assert sums["violations"] == [{"invariant": "I1", "detail": "twice", "fault": "F2 c4", "seed": 2}]
@@ -61,16 +75,7 @@ def test_results_add_up_and_the_next_run_begins_where_the_last_ended(tmp_path: P
     path = tmp_path / "long.ndjson"
     assert results.next_seed(path) == 1
     for count in range(3):
-        outcome = Outcome(
-            kind="F5",
-            seed=4_000_000 + count,
-            counts=True,
-            violations=[],
-            sometimes={},
-            dials=5,
-            recovery_s=float(count),
-            elapsed_s=2.0,
-        )
+        outcome = an_outcome(4_000_000 + count, kind="F5", recovery_s=float(count))
         results.append(path, results.Line(outcome, "abc", "2026-01-02", "a machine"))
     assert results.next_seed(path) == 5
     told = results.report(results.read(path))
