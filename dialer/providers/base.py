@@ -64,7 +64,7 @@ class Unknown(msgspec.Struct, frozen=True):
 PlaceResult: TypeAlias = Accepted | NotDialled | Unknown
 
 
-class ProviderEvent(msgspec.Struct, frozen=True):
+class ProviderEvent(msgspec.Struct, frozen=True, gc=False):
     """One report about a call. `kind` rises: queued < initiated < ringing < answered < ended.
 
     `at_ms` is the Clock's instant at the provider. With `ended`: `outcome` (ours), optional `disposition`,

@@ -10,11 +10,11 @@ from dialer.providers.base import ProviderEvent
 from scheduler.domain.time import Ms
 from scheduler.flow.lookup import CannotSay, Found, FoundCall, Lookup, NoCall
 
-MOST = 50_000
-"""Calls: some 20 MB. Of older ones it cannot say that they were none."""
+HALF = 25_000
+"""Calls of a generation; the latest two are remembered, some 20 MB. What is older is not denied."""
 
 
-class PlacedCall(msgspec.Struct):
+class PlacedCall(msgspec.Struct, gc=False):
     """A call as it was taken. `ended`: how it ends by itself; None while it waits for its turn."""
 
     ref: str
@@ -25,10 +25,12 @@ class PlacedCall(msgspec.Struct):
 
 
 class Memory:
-    """Calls by key, oldest first. `whole`: nothing was ever placed before."""
+    """Calls by key, in two generations: forgetting costs nothing. `whole`: nothing was ever placed before."""
 
     def __init__(self, *, whole: bool, lag_ms: Ms) -> None:
-        self._calls: dict[UUID, PlacedCall] = {}
+        self._young: dict[UUID, PlacedCall] = {}
+        self._old: dict[UUID, PlacedCall] = {}
+        self._old_until_ms: Ms = 0
         self._blind_until_ms: Ms | None = 0 if whole else None
         self.lag_ms = lag_ms
 
@@ -38,17 +40,19 @@ class Memory:
             self._blind_until_ms = now_ms
 
     def keep(self, key: UUID, call: PlacedCall) -> None:
-        self._calls[key] = call
-        if len(self._calls) > MOST:
-            forgotten = self._calls.pop(next(iter(self._calls)))
-            self._blind_until_ms = max(self._blind_until_ms or 0, forgotten.placed_ms)
+        self._young[key] = call
+        if len(self._young) >= HALF:
+            if self._old:
+                self._blind_until_ms = max(self._blind_until_ms or 0, self._old_until_ms)
+            self._old, self._young = self._young, {}
+            self._old_until_ms = max(self._old_until_ms, call.placed_ms)
 
     def of(self, key: UUID) -> PlacedCall | None:
-        return self._calls.get(key)
+        return self._young.get(key) or self._old.get(key)
 
     def find(self, lookup: Lookup, now_ms: Ms) -> Found:
         """A request that comes after `arrive_by_ms` is refused: so what is not here by then never will be."""
-        call = self._calls.get(lookup.key)
+        call = self.of(lookup.key)
         if call is not None and call.placed_ms + self.lag_ms <= now_ms:
             return _told(call, now_ms)
         seen_all = self._blind_until_ms is not None and self._blind_until_ms < lookup.armed_at_ms

@@ -99,14 +99,18 @@ async def test_what_was_forgotten_or_placed_before_a_start_is_never_denied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """I1: a simulator that has been started anew does not know what went before."""
-    monkeypatch.setattr(simulated_memory, "MOST", 2)
+    monkeypatch.setattr(simulated_memory, "HALF", 2)
     one = a_simulator()
-    for n, phone in enumerate(phones(3)):
+    for n, phone in enumerate(phones(5)):
         await one.place([an_action(n, to=phone)], TUESDAY_2PM + n)
     later_ms = TUESDAY_2PM + HOUR
 
-    assert await one.find([a_lookup(0)], later_ms) == [CannotSay()]
-    assert await one.find([a_lookup(7, TUESDAY_2PM + 1)], later_ms) == [NoCall()]
+    assert await one.find([a_lookup(n) for n in (0, 1)], later_ms) == [CannotSay()] * 2
+    assert all(
+        isinstance(found, FoundCall) for found in await one.find(list(map(a_lookup, (2, 3, 4))), later_ms)
+    )
+    assert await one.find([a_lookup(7, TUESDAY_2PM + 1)], later_ms) == [CannotSay()]
+    assert await one.find([a_lookup(7, TUESDAY_2PM + 2)], later_ms) == [NoCall()]
 
     other = a_simulator(rings=RingLedger())
     other.restore(one.state())
