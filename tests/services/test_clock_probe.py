@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import generate_latest
 
+from api.assembly import api_app
 from scheduler.domain.time import HOUR, SECOND, Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.services.clock_probe import ClockProbe
@@ -114,3 +116,20 @@ async def test_what_a_dialer_holds_is_given_back_when_its_clock_is_found_wrong(w
 
     assert await leased(wrong) == 0
     assert await wrong.waiting_on_wheel() == 1
+
+
+async def test_readyz_says_which_clocks_are_apart(wrong: World) -> None:
+    """I26: 503 while nothing is armed, with what to do about it."""
+    app = api_app(wrong.stores, None, probe_of(wrong))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get("/readyz")).status == 200
+        wrong.clock.wrong_ms = 5 * SECOND  # type: ignore[attr-defined]
+        await probe_of(wrong).step(wrong.now_ms)
+
+        said = await client.get("/readyz?verbose")
+
+        assert said.status == 503
+        [clocks] = [check for check in (await said.json())["checks"] if check["name"] == "clocks"]
+        assert not clocks["ok"]
+        assert "NTP" in clocks["detail"]
+        assert (await client.get("/readyz")).status == 503
