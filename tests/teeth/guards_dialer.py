@@ -202,7 +202,10 @@ GUARDS: dict[str, Guard] = {
     ),
     "breaker-one-tries": Guard(
         "of several processes one lets one call through",
-        cut("scheduler/ledger/sql/breaker_probe.sql", "<= $1\n", "<= $1::timestamptz + interval '1 day'\n"),
+        (
+            Patch(BREAKER, 'if any(to_ms(row["probe_at"]) <= now_ms for row in rows):', "if rows:"),
+            Patch("scheduler/ledger/sql/breaker_probe.sql", "<= $1\n", "<= $1 + interval '1 day'\n"),
+        ),
         (f"{IN_BREAKER}test_of_two_processes_only_one_lets_a_call_through",),
     ),
     "spool-marked": Guard(
