@@ -4,6 +4,7 @@
     python -m tests.faults --tier long --minutes 60 the same without end, added to tests/faults/results/
     python -m tests.faults --only "F2 c4" --seed 7  one kind
     python -m tests.faults report                   all that the long tier has found so far
+    python -m tests.faults document                 the same, into docs/reliability.md
 
 Progress goes to standard error, one JSON object to standard output. It exits with 1 when anything was
 violated, or when a fault of the short tier never met its window.
@@ -20,7 +21,7 @@ from typing import Any
 import msgspec
 
 from bench.machine import machine
-from tests.faults import results
+from tests.faults import document, results
 from tests.faults.kinds import KINDS, SKIPPED
 from tests.faults.nemesis import Outcome, run_all
 
@@ -29,6 +30,9 @@ MINUTES = {"short": 10.0, "long": 60.0}
 
 def main() -> int:
     options = _options()
+    if options.what == "document":
+        document.PAGE.write_text(document.renewed(document.PAGE.read_text()))
+        return 0
     if options.what == "report":
         _write(results.report(results.read()), options.json)
         return 0
@@ -63,7 +67,7 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="?", choices=["run", "report"], default="run")
+    parser.add_argument("what", nargs="?", choices=["run", "report", "document"], default="run")
     parser.add_argument("--tier", choices=list(MINUTES), default="short")
     parser.add_argument("--minutes", type=float, help="10 for the short tier, 60 for the long one")
     parser.add_argument("--seed", type=int, help="1; the long tier goes on where it ended")

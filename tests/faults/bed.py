@@ -303,6 +303,7 @@ async def a_trial(
             "postgres_url": f"postgresql://dialwheel@127.0.0.1:{to_postgres.port}/{name}",
             "redis_url": f"redis://127.0.0.1:{to_valkey.port}",
             "sim_url": f"http://127.0.0.1:{to_provider.port}",
+            "data_dir": str(folder / "data"),
         }
         account_id = await create_account(stores.database, name="Acme", now_ms=clock.now_ms(), **account)
         agent_id = await create_agent(

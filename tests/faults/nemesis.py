@@ -17,6 +17,7 @@ from tests.faults import (
     combined_faults,
     import_faults,
     ledger_faults,
+    limit_faults,
     process_faults,
     provider_faults,
     race_faults,
@@ -31,6 +32,7 @@ TRIES = 6
 
 SCRIPTS = (
     process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults, ledger_faults,
+    limit_faults,
 )  # fmt: skip
 """Importing them registers their kinds."""
 

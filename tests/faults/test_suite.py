@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.faults import results
+from tests.faults import document, results
 from tests.faults.bed import Violation
 from tests.faults.kinds import KINDS
 from tests.faults.nemesis import Outcome, summed
@@ -89,3 +89,8 @@ def test_every_kind_says_which_fault_it_is_and_what_it_must_meet() -> None:
     told = {kind.number for kind in KINDS.values()}
     matrix = {*range(1, 8), 9, 10, 11, 14, 15, 16, 20, 21, 23, 24, 25, 28, 29, 32, 33, 35, 36, 37}
     assert {f"F{number}" for number in matrix} <= told
+
+
+def test_the_published_figures_are_those_of_the_result_files() -> None:
+    page = document.PAGE.read_text()
+    assert document.renewed(page) == page, "renew it: python -m tests.faults document"

@@ -10,13 +10,22 @@ import os
 import resource
 import signal
 import sys
+from contextlib import AsyncExitStack
 from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
 
 from api.assembly import api_app, serving
-from api.parts import dialing_tasks, make_dialing, make_services, open_stores, run_until, service_tasks
+from api.parts import (
+    dialing_tasks,
+    make_dialing,
+    make_services,
+    open_aside,
+    open_stores,
+    run_until,
+    service_tasks,
+)
 from dialer.http import HttpClient
 from dialer.providers.simulated_http import SimulatedHttpProvider
 from scheduler.domain.time import Ms
@@ -64,17 +73,18 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
         settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
     )
     provider = FailingProvider(settings.sim_url, http, failpoint)
-    async with open_stores(settings, clock, apply_migrations=False) as stores:
+    async with open_stores(settings, clock, apply_migrations=False) as stores, AsyncExitStack() as stack:
         if config.role == "api":
             async with serving(api_app(stores, provider), "127.0.0.1", 0) as url:
                 pipe.send(f"READY {url}")
                 await stop.wait()
             return
         if config.role == "dialer":
-            tasks = dialing_tasks(stores, make_dialing(stores, provider), stop)
+            aside = await stack.enter_async_context(open_aside(stores))
+            tasks = dialing_tasks(stores, make_dialing(stores, provider, aside), stop)
         else:
             tasks = service_tasks(
-                stores, make_services(stores, SimulatedHttpProvider.name, provider.find), stop
+                stores, make_services(stores, SimulatedHttpProvider.name, provider.find, spools=True), stop
             )
         pipe.send("READY")
         if config.no_more_files:

@@ -1,0 +1,95 @@
+"""The figures of docs/reliability.md, made from committed result files: `python -m tests.faults document`.
+
+A test holds the page to the files, so that nothing is published that no run gave.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.faults.results import read, report
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+RACES = ROOT / "tests" / "races" / "results"
+TEETH = ROOT / "tests" / "teeth" / "results.json"
+BEGIN, END = "<!-- figures: python -m tests.faults document -->", "<!-- end of figures -->"
+
+RACED = {
+    "opt-out": "opt-outs answered while a dial was due within 50 ms",
+    "pause": "pauses",
+    "settings": "changes of settings",
+    "cancel": "cancels of a batch",
+    "window-end": "closing times",
+}
+
+
+def renewed(page: str) -> str:
+    """The page with the figures of the files as they are now."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{figures()}{after}"
+
+
+def figures() -> str:
+    """The tables between the two marks, marks included."""
+    return "\n".join([BEGIN, "", *_faults(), "", *_races(), "", *_teeth(), "", END])
+
+
+def _faults() -> list[str]:
+    lines = read()
+    if not lines:
+        return ["The long tier of the fault suite has not been run yet."]
+    told = report(lines)
+    hours = told["elapsed_s"] / 3600
+    recovery = told["recovery_s"]
+    rows = [
+        f"**Faults.** {told['trials_in_all']:,} trials that met their window, {told['dials']:,} dials, "
+        f"{hours:.1f} hours of trials (several side by side): **{len(told['violations'])} violations**"
+        + (
+            f", so below {told['bound_95']:.2%} of trials with 95 % confidence. "
+            if told["bound_95"]
+            else ". "
+        )
+        + f"From the end of the faults until everything was at rest: {recovery['p50']} s in the median, "
+        f"{recovery['p99']} s in 99 of 100, {recovery['max']} s at most, with leases of 0.8 s.",
+        "",
+        "| fault | trials |",
+        "|---|---|",
+    ]
+    rows += [f"| {kind} | {count:,} |" for kind, count in told["by_kind"].items()]
+    rows += ["", f"Machine: {', '.join(told['machines'])}. Dates: {', '.join(told['dates'])}. "
+             f"Commits: {', '.join(told['commits'])}. Command: `make faults ARGS=\"--tier long\"`."]  # fmt: skip
+    return rows
+
+
+def _races() -> list[str]:
+    rows = [
+        "**Races.** Dials after the answer, in so many races of which so many overlapped; how long it took.",
+        "",
+        "| race | races | overlapped | dialled after the answer | below, 95 % | answer p50 / p99, ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    first: dict[str, Any] = {}
+    for kind, name in RACED.items():
+        told = msgspec.json.decode((RACES / f"{kind}.json").read_bytes())
+        first = first or told
+        ack = told["ack_ms"]
+        answer = f"{ack['p50']} / {ack['p99']}" if ack else "–"
+        rows.append(
+            f"| {name} | {told['races']:,} | {told['overlapped']:,} | {len(told['violations'])} | "
+            f"{told['bound_95']:.3%} | {answer} |"
+        )
+    return [*rows, "", f"Permits of {first['permit_s']} s; {first['cpu']}, {first['cores']} cores, {first['date']}. "
+            "Command: `make races`."]  # fmt: skip
+
+
+def _teeth() -> list[str]:
+    told = msgspec.json.decode(TEETH.read_bytes())
+    return [
+        f"**Teeth.** {told['caught']} of {told['guards']} guards, each taken out in turn, were missed by a test. "
+        "Command: `make teeth`."
+    ]
