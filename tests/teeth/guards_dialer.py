@@ -15,6 +15,7 @@ IN_SPOOL = "tests/dialer/test_spool.py::"
 IN_RECONCILER = "tests/services/test_reconciler.py::"
 ASIDE = "dialer/aside.py"
 BREAKER = "scheduler/flow/breaker.py"
+PROBE = "scheduler/ledger/sql/breaker_probe.sql"
 IN_BREAKER = "tests/flow/test_breaker.py::"
 RECONCILER = "scheduler/services/reconciler.py"
 
@@ -204,7 +205,7 @@ GUARDS: dict[str, Guard] = {
         "of several processes one lets one call through",
         (
             Patch(BREAKER, 'if any(to_ms(row["probe_at"]) <= now_ms for row in rows):', "if rows:"),
-            Patch("scheduler/ledger/sql/breaker_probe.sql", "<= $1\n", "<= $1 + interval '1 day'\n"),
+            Patch(PROBE, "<= $1\n", "<= $1::timestamptz + interval '1 day'\n"),
         ),
         (f"{IN_BREAKER}test_of_two_processes_only_one_lets_a_call_through",),
     ),
