@@ -61,8 +61,9 @@ def _faults() -> list[str]:
         "|---|---|",
     ]
     rows += [f"| {kind} | {count:,} |" for kind, count in told["by_kind"].items()]
-    rows += ["", f"Machine: {', '.join(told['machines'])}. Dates: {', '.join(told['dates'])}. "
-             f"Commits: {', '.join(told['commits'])}. Command: `make faults ARGS=\"--tier long\"`."]  # fmt: skip
+    machines, dates, commits = (", ".join(told[name]) for name in ("machines", "dates", "commits"))
+    rows += ["", f"Machine: {machines}. Dates: {dates}. Commits: {commits}."]
+    rows += ['Command: `make faults ARGS="--tier long"`.']
     return rows
 
 
@@ -83,13 +84,13 @@ def _races() -> list[str]:
             f"| {name} | {told['races']:,} | {told['overlapped']:,} | {len(told['violations'])} | "
             f"{told['bound_95']:.3%} | {answer} |"
         )
-    return [*rows, "", f"Permits of {first['permit_s']} s; {first['cpu']}, {first['cores']} cores, {first['date']}. "
-            "Command: `make races`."]  # fmt: skip
+    where = f"{first['cpu']}, {first['cores']} cores, {first['date']}"
+    return [*rows, "", f"Permits of {first['permit_s']} s; {where}. Command: `make races`."]
 
 
 def _teeth() -> list[str]:
     told = msgspec.json.decode(TEETH.read_bytes())
     return [
-        f"**Teeth.** {told['caught']} of {told['guards']} guards, each taken out in turn, were missed by a test. "
-        "Command: `make teeth`."
+        f"**Teeth.** {told['guards']} guards were taken out, each in its turn; the tests noticed "
+        f"{told['caught']}. Command: `make teeth`."
     ]
