@@ -8,71 +8,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
-from dialer.providers.base import (
-    HELD,
-    Accepted,
-    Action,
-    MayLeave,
-    NotDialled,
-    PlaceResult,
-    ProviderEvent,
-    Unknown,
-    always,
-)
+from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
 from scheduler.domain.time import Ms
-from scheduler.errors import ServerUnavailable
 from scheduler.flow.lookup import CannotSay, Found, FoundCall, Lookup, NoCall
+from tests.simulation.calls import GOOD_MANNERS, Call, draw_call
 from tests.simulation.history import History
 from tests.simulation.loop import Machine, SimulatedLoop
-from tests.simulation.network import Broken, Done, Network, Server
-
-TOTAL_S = 10.0
-"""As `provider_total_s`: how long an answer to a send is waited for."""
-
-SLOWEST_REQUEST_S = 0.08
-"""The longest from bytes leaving to the provider's ear: what a margin of 5 % on two seconds covers."""
-
-
-class Manners(NamedTuple):
-    """How the provider behaves, each a probability; drawn once for each seed.
-
-    Answers: `mute` (accepted, no answer), `denies` (5xx after accepting), `fails` (5xx, nothing was dialled),
-    `busy` (429), `resets`, `garbage`, `slow`. Reports: `silent` (never any), `late` (by up to minutes), `doubled`.
-    """
-
-    mute: float = 0.0
-    denies: float = 0.0
-    fails: float = 0.0
-    busy: float = 0.0
-    resets: float = 0.0
-    garbage: float = 0.0
-    slow: float = 0.0
-    silent: float = 0.0
-    late: float = 0.0
-    doubled: float = 0.0
-
-
-GOOD_MANNERS = Manners()
-
-
-class Call:
-    """A phone that rings from `began_s` on, for this attempt, and is silent from `ends_s` on."""
-
-    def __init__(self, action: Action, ref: str, began_s: float, rings_s: float, talks_s: float) -> None:
-        self.attempt_id = action.attempt_id
-        self.key = action.key
-        self.phone = action.to
-        self.ref = ref
-        self.began_s = began_s
-        self.answered_s = began_s + rings_s if talks_s else None
-        self.rang_until_s = began_s + rings_s
-        self.ends_s = began_s + rings_s + talks_s
-        self.talks_s = talks_s
-        self.outcome = ""
-        self.disposition: str | None = None
-        self.callback_s: float | None = None
+from tests.simulation.network import Broken, Done, Server
 
 
 class Carrier(Server):
@@ -154,20 +97,7 @@ class Carrier(Server):
 
     def _dial(self, action: Action) -> str:
         rng = self._rng
-        outcome = rng.choices(OUTCOMES, WEIGHTS)[0]
-        talks = outcome in ("completed", "answered", "voicemail")
-        call = Call(
-            action,
-            f"call-{len(self.calls) + 1}",
-            self.loop.now_s,
-            2.0 + 18.0 * rng.random(),
-            3.0 + 40.0 * rng.random() if talks else 0.0,
-        )
-        call.outcome = outcome
-        if outcome == "completed":
-            call.disposition = rng.choices(DISPOSITIONS, DISPOSITION_WEIGHTS)[0]
-        if call.disposition == "callback":
-            call.callback_s = call.ends_s + rng.uniform(30.0, 300.0)
+        call = draw_call(action, f"call-{len(self.calls) + 1}", self.loop.now_s, rng)
         self.calls.append(call)
         self._on_dial(call)
         if rng.random() >= self.manners.silent:
@@ -260,76 +190,3 @@ class Carrier(Server):
 
     def _ms(self, at_s: float) -> Ms:
         return self._base_ms + int(at_s * 1000)
-
-
-OUTCOMES = ("completed", "voicemail", "not_reached", "busy", "answered", "error", "number_blocked")
-WEIGHTS = (0.25, 0.15, 0.35, 0.12, 0.05, 0.06, 0.02)
-DISPOSITIONS = ("not_converted", "converted", "callback", "dnc", "appointment")
-DISPOSITION_WEIGHTS = (0.5, 0.12, 0.25, 0.08, 0.05)
-
-
-class SimulatedCarrier:
-    """The provider's face to one process."""
-
-    name = "carrier"
-    live = False
-
-    def __init__(
-        self, network: Network, carrier: Carrier, machine: Machine, on_my_clock: Callable[[float], Ms]
-    ) -> None:
-        self._network = network
-        self._carrier = carrier
-        self._machine = machine
-        self._on_my_clock = on_my_clock
-
-    async def place(
-        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
-    ) -> list[PlaceResult]:
-        """Opens a connection, which may take a while, asks the gate again, and lets the bytes go."""
-        carrier = self._carrier
-        await carrier.connect(self._machine)
-        if not may_leave():
-            carrier.history.count("the gate held back what was about to leave")
-            return [HELD] * len(actions)
-        try:
-            answers: list[PlaceResult] = await self._network.call(
-                self._machine,
-                carrier,
-                lambda done: carrier.place(actions, done),
-                patience_s=TOTAL_S,
-                slowest_s=SLOWEST_REQUEST_S,
-                what="place",
-            )
-        except Broken as broken:
-            return [Unknown(str(broken))] * len(actions)
-        if answers is None:
-            raise ValueError("what the provider answered cannot be read")
-        return answers
-
-    async def hang_up(self, refs: list[str], now_ms: Ms) -> None:
-        await self._ask(lambda done: self._carrier.hang_up(refs, done), "hang_up")
-
-    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
-        found: list[Found] = await self._ask(lambda done: self._carrier.find(attempts, done), "find")
-        self._carrier.history.count("an attempt was looked up", len(found))
-        return found
-
-    def next_event_at(self) -> Ms | None:
-        at_s = self._carrier.next_event_s()
-        return None if at_s is None else self._on_my_clock(at_s)
-
-    async def events(self, now_ms: Ms, limit: int) -> list[ProviderEvent]:
-        found: list[ProviderEvent] = await self._ask(lambda done: self._carrier.events(limit, done), "events")
-        return found
-
-    async def acknowledge(self, event_ids: list[str]) -> None:
-        if event_ids:
-            await self._ask(lambda done: self._carrier.acknowledge(event_ids, done), "acknowledge")
-
-    async def _ask(self, execute: Callable[[Done], None], what: str) -> Any:
-        try:
-            return await self._network.call(
-                self._machine, self._carrier, execute, patience_s=TOTAL_S, what=what
-            )
-        except Broken as broken:
-            raise ServerUnavailable("the provider does not answer", str(broken)) from None

@@ -24,6 +24,8 @@ COUNTED = {
     "claim_failed": "a claim got no answer",
     "claims_not_given_back": "claims were not given back",
     "provider_failed": "the adapter failed",
+    "spool_begun": "news went to disk",
+    "spool_drained": "news came back from disk",
 }
 
 
@@ -49,8 +51,8 @@ class Facts:
 
 
 TROUBLE_REST_S = 5.0
-"""A claimer that finds no wheel asks again after a fifth of this: ten times as seldom as it really does, which is
-half of all the work of a seed."""
+"""A claimer that finds no wheel asks again after a fifth of this: ten times as seldom as it really does,
+which is half of all the work of a seed."""
 
 
 @contextmanager

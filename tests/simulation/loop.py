@@ -1,8 +1,9 @@
 """An event loop of many processes in virtual time: what is ready runs in an order drawn from the seed.
 
-Time stands still while a callback runs and jumps to the next timer when nothing is ready. Each callback belongs
-to the process whose code scheduled it (or to the servers, None), so that one process can be killed or frozen at
-any await while the others go on. No clock, no socket, no thread: the same seed runs the same way.
+Time stands still while a callback runs and jumps to the next timer when nothing is ready. Each callback
+belongs to the process whose code scheduled it (or to the servers, None), so that one process can be killed
+or frozen at any await while the others go on. No clock, no socket, no thread: the same seed runs the same
+way.
 """
 
 from __future__ import annotations

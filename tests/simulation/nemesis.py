@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.simulation.carrier import Manners
+from tests.simulation.calls import GOOD_MANNERS, Manners
 from tests.simulation.loop import Machine
 from tests.simulation.network import NO_FAULTS, Faults
 from tests.simulation.process import Process
@@ -79,9 +79,7 @@ class Nemesis:
         world = self._world
         self._raging = False
         world.network.faults = NO_FAULTS
-        world.carrier.manners = world.carrier.manners._replace(
-            mute=0.0, denies=0.0, fails=0.0, busy=0.0, resets=0.0, garbage=0.0, slow=0.0
-        )
+        world.carrier.manners = GOOD_MANNERS
         world.history.said("calm")
         for process in world.processes:
             process.wrong_s = 0.0
@@ -112,7 +110,6 @@ class Nemesis:
         world.history.said(kind)
         world.history.count(kind)
         if kind == "wipe":
-            world.oracle.lost_wheel_s = world.loop.now_s
             world.wheel.wipe(restarts=rng.random() < 0.5 and not self.same_wheel)
         elif kind == "failover":
             then = world.wheel.remember()
@@ -122,9 +119,12 @@ class Nemesis:
         elif kind == "ledger_away":
             world.ledger.restart(rng.choice((0.1, 1.0, 20.0)) * rng.random())
 
+    def _lose(self, kind: str) -> None:
+        if self._raging:
+            self._act(kind)
+
     def _fail_over(self, then: object) -> None:
         if self._raging:
-            self._world.oracle.lost_wheel_s = self._world.loop.now_s
             self._world.wheel.fail_over(then)  # type: ignore[arg-type]
 
     def _hit(self, process: Process, kind: str) -> None:
@@ -142,6 +142,9 @@ class Nemesis:
             length_s = rng.choice((0.3, 1.5, 2.5, 5.0, 30.0)) * (0.5 + rng.random())
             world.loop.freeze(machine, whole_machine=kind == "pause")
             world.loop.post(length_s, self._thaw, machine, length_s if kind == "pause" else 0.0)
+            losses = [each for each in ("wipe", "failover") if each in world.trouble.kinds]
+            if losses and rng.random() < 0.5:  # what it holds is of a wheel that is gone when it goes on
+                world.loop.post(0.2 * length_s, self._lose, rng.choice(losses))
         elif kind == "step":
             by_s = rng.uniform(-CLOCK_STEP_S, CLOCK_STEP_S) / 2
             if world.trouble.skewed:

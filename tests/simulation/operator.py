@@ -15,6 +15,8 @@ from scheduler.flow.enrol import enrol
 from scheduler.flow.opt_out import MARGIN, opt_out
 from scheduler.flow.pause import Scope, pause, resume
 from scheduler.ledger.audit import Actor
+from tests.simulation.network import Done
+from tests.simulation.oracle import CLOSE_MARGIN_S
 from tests.simulation.process import Process
 from tests.simulation.setting import ENTRIES, SETTINGS
 
@@ -40,8 +42,12 @@ class Operator:
         world, rng = self._world, self._rng
         plans: list[tuple[float, str, Any]] = []
         leads = ENTRIES[: rng.randint(3, 6)]
+        last_s = world.oracle.limits.closes_s - CLOSE_MARGIN_S
         for entry in leads:
-            plans.append((seconds * 0.5 * rng.random() ** 2, "enrol", entry))
+            at_s = seconds * 0.5 * rng.random() ** 2
+            if last_s < seconds and rng.random() < 0.5:
+                at_s = last_s - 0.03 * rng.random()  # claimed within the hours, and then they are over
+            plans.append((at_s, "enrol", entry))
             if rng.random() < 0.4:
                 plans.append((seconds * rng.random(), rng.choice(("opt_out", "race")), entry))
         for _ in range(rng.choice((0, 0, 1, 2))):
@@ -67,13 +73,17 @@ class Operator:
         await works[what](about)
 
     async def _race(self, entry: Any) -> None:
-        """The opt-out just when the lead is due, and a file that names the lead as well: all want its row."""
+        """The opt-out just when the lead is due, while an import that names the lead has its row locked: so
+        the arm and the opt-out wait side by side."""
         await self._about_due(entry)
         world, rng = self._world, self._rng
-        again = world.loop.create_task(self._at(0.01 * rng.random(), "enrol", entry))
-        await asyncio.sleep(0.02 * rng.random())
+        ledger = world.ledger
+        session, ignored = ledger.connect(), Done(world.loop, None, 0.0)
+        ledger.begin(session, ignored)
+        ledger.run(session, "enrol_lock", (1, [entry.phone], []), ignored)
+        world.loop.post(rng.uniform(0.005, 0.06), ledger.end, session, True, ignored)
+        await asyncio.sleep(0.03 * rng.random())
         await self._opt_out(entry)
-        await again
 
     async def _about_due(self, entry: Any) -> None:
         """Return a moment before the lead's next attempt, if there is one soon."""
@@ -140,7 +150,7 @@ class Operator:
         async def go_on(process: Process) -> None:
             await resume(process.flow, process.clock, ACCOUNT, spread_over_s=30, actor=ACTOR)
 
-        while not await self._asked(go_on):
+        while not await self._asked(go_on):  # noqa: ASYNC110
             await asyncio.sleep(1.0)
         self._world.history.said("resumed")
 

@@ -1,6 +1,8 @@
-"""The judge: every promise that can be broken is looked at when it might be, from what happened and nothing else.
+"""The judge: every promise that can be broken is looked at when it might be, from what happened and nothing
+else.
 
-A dial counts when the provider hears of it, an acknowledgement when the answer leaves the process that was asked.
+A dial counts when the provider hears of it, an acknowledgement when the answer leaves the process that was
+asked.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from typing import NamedTuple
 
 from scheduler.domain.model import Cap
 from scheduler.domain.time import SECOND, Ms
-from tests.simulation.carrier import SLOWEST_REQUEST_S, Call
+from tests.simulation.calls import Call
 from tests.simulation.history import History
+from tests.simulation.provider import SLOWEST_REQUEST_S
 from tests.simulation.schema import LIVE, WAITING
 from tests.simulation.tables import Row, Store, Table, Transaction
 
@@ -64,14 +67,12 @@ class Oracle:
         self.dials: list[Call] = []
         self._of_attempt: Counter[int] = Counter()
         self._armed_s: dict[int, float] = {}
+        self._planned_under: dict[int, int] = {}
         self.opted_out: dict[str, float] = {}
         self.paused = False
         self.policy_version = 1
-        self.lost_wheel_s = -1e9
-        """When the wheel last lost something: soft limits may be passed for a moment then."""
         self.skewed = False
         """Some clock is wrong by more than what the promises about time allow for."""
-        self.slots_over = 0
         store.on_commit = self.on_commit
 
     def broken(self, invariant: str, what: str) -> None:
@@ -111,7 +112,7 @@ class Oracle:
             self.broken("I8", f"attempt {call.attempt_id} was dialled after the opt-out was acknowledged")
         if self.paused:
             self.broken("I9", f"attempt {call.attempt_id} was dialled after the pause was acknowledged")
-        if attempt["policy_version"] < self.policy_version:
+        if self._planned_under[call.attempt_id] < self.policy_version:
             self.broken("I10", f"attempt {call.attempt_id} was dialled under settings of before")
         if now_s >= limits.closes_s and not self.skewed:
             self.broken("I7", f"attempt {call.attempt_id} was dialled after hours")
@@ -131,14 +132,11 @@ class Oracle:
     def _check_concurrency(self, now_s: float) -> None:
         live = sum(call.began_s <= now_s < call.ends_s for call in self.dials)
         if live > self.limits.most_calls:
-            if now_s - self.lost_wheel_s < 60.0:
-                self.slots_over = max(self.slots_over, live - self.limits.most_calls)
-                self._history.count("cap passed for a moment after a loss of the wheel")
-            else:
-                self.broken("I12", f"{live} calls at once, {self.limits.most_calls} are allowed")
+            self.broken("I12", f"{live} calls at once, {self.limits.most_calls} are allowed")
 
     def _check_rate(self, now_s: float) -> None:
-        """What was claimed at the pace may leave up to a permit's life later, so that much may come together."""
+        """What was claimed at the pace may leave up to a permit's life later, so that much may come
+        together."""
         limits = self.limits
         most = limits.per_s * (1 + limits.permit_s) + limits.burst
         count = sum(call.began_s > now_s - 1.0 for call in self.dials)
@@ -172,6 +170,7 @@ class Oracle:
         if state == "armed" and (was is None or was["permit"] != attempt["permit"]):
             self._armed_s[number] = transaction.began_s
             loop = self._store.tables["loop"][attempt["loop_id"]]
+            self._planned_under[number] = loop["policy_version"]
             if loop["status"] != "dialing":
                 self.broken("I4", f"attempt {number} was armed, its loop is {loop['status']}")
         self._count(was, attempt)

@@ -29,12 +29,15 @@ from scheduler.ledger.accounts import Installation
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
 from scheduler.settings import Settings
-from tests.simulation.carrier import Carrier, SimulatedCarrier
-from tests.simulation.ledger import LedgerServer, Pool
+from tests.simulation.carrier import Carrier
+from tests.simulation.ledger import LedgerServer
 from tests.simulation.loop import OWNER, Machine, SimulatedLoop
 from tests.simulation.network import Network
+from tests.simulation.pool import Pool
+from tests.simulation.provider import SimulatedCarrier
 from tests.simulation.spool import Disk, SimulatedSpool
-from tests.simulation.wheel import SimulatedWheel, WheelServer
+from tests.simulation.wheel import SimulatedWheel
+from tests.simulation.wheel_server import WheelServer
 
 T = TypeVar("T")
 
@@ -44,7 +47,8 @@ POLL_S = 20.0
 
 
 class MachineClock:
-    """A clock of one machine: what it shows may be wrong, and monotonic time stands still with the machine."""
+    """A clock of one machine: what it shows may be wrong, and monotonic time stands still with the
+    machine."""
 
     speed = 1.0
 
@@ -116,7 +120,8 @@ class Ground:
 
 
 class Process:
-    """Starts, is killed, frozen, stopped in order, and started again. `died` is told when it ends by itself."""
+    """Starts, is killed, frozen, stopped in order, and started again. `died` is told when it ends by
+    itself."""
 
     def __init__(
         self, ground: Ground, name: str, rng: random.Random, died: Callable[[Process, BaseException], None]

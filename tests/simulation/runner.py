@@ -32,7 +32,10 @@ SOMETIMES = (
     "the arm refused: closed", "the arm refused: lost", "a lease expired", "a settle was stale",
     "a claim was answered again", "an epoch refused a claim", "the sweeper put back a lost loop",
     "the wheel was rebuilt", "the wheel's server had changed", "news could not be committed",
-    "a statement waited for another's lock", "a report was doubled", "a wheel rebuilt at the end was the same",
+    "a statement waited for another's lock", "a report was doubled",
+    "a wheel rebuilt at the end was the same", "an attempt was looked up", "news went to disk",
+    "news came back from disk", "the gate held back what was about to leave",
+    "a request came too late to be dialled",
 )  # fmt: skip
 """What has to happen in some of the seeds (RELIABILITY 4.4, as far as one process knows it)."""
 
@@ -88,8 +91,8 @@ def play(seed: int, mode: str, facts: Facts) -> Outcome:
 
 
 def taped(seed: int) -> Tape:
-    """What a seed asks of its servers. The wheel's process stays the same: no test can give a real one another
-    at will."""
+    """What a seed asks of its servers. The wheel's process stays the same: no test can give a real one
+    another at will."""
     world = World(seed, "liveness")
     world.ledger.tape, world.wheel.tape = [], []
     world.nemesis.same_wheel = True

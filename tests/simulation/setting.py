@@ -23,7 +23,8 @@ CLOSES_MS: Ms = TUESDAY_2PM + 4 * HOUR
 
 SETTINGS = Settings(
     postgres_url="postgresql://simulated", redis_url="redis://simulated", lease_ms=12_000, sweep_s=12,
-    overdue_s=20, reap_s=12, feed_s=60, horizon_s=600, unknown_after_s=20, write_off_s=100, seed=7, breaker_failures=0,
+    overdue_s=20, reap_s=12, feed_s=60, horizon_s=600, unknown_after_s=20, write_off_s=100, seed=7,
+    breaker_failures=0,
 )  # fmt: skip
 """The defaults, but for periods and deadlines: shorter, so that half an hour is a whole life."""
 

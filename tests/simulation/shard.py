@@ -1,13 +1,12 @@
 """The wheel's scripts in plain Python: one shard, told the slow way, with the same answers.
 
-Lanes are not filed and not parked: whatever has work is found by looking at all of them. What is left out: the bounds
-on work per call (64 lanes, searches through slots), and the choice among lanes that have the same virtual time and
-came due at one instant where the real wheel had filed one of them elsewhere.
+Lanes are not filed and not parked: whatever has work is found by looking at all of them. What is left out:
+the bounds on work per call (64 lanes, searches through slots), and the choice among lanes that have the
+same virtual time and came due at one instant where the real wheel had filed one of them elsewhere.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,69 +14,9 @@ from typing import Any
 from scheduler.domain.time import Ms
 from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release
 from scheduler.wheel.model import HeldSlot
-
-INF = math.inf
-
-
-@dataclass
-class LaneRule:
-    lane_class: str
-    gates: tuple[str, ...]
-    left: tuple[str, ...] = ()
-    weight: int = 1
-    open_until: float | None = None
-    open_from: float | None = None
-    paused: bool = False
-    virtual: float = 0.0
-
-    def opening(self, at: float) -> float:
-        """The first instant at or after `at` at which the lane is open."""
-        if self.paused:
-            return INF
-        opens = INF if self.open_from is None else self.open_from
-        return opens if self.open_until is not None and self.open_until <= at < opens else at
-
-
-@dataclass
-class GateRule:
-    most: int | None
-    interval_us: int | None
-    burst: int
-    paused: bool
-    left: int | None = None
-    renews: float = INF
-    since: int = 0
-    arrival_us: int = 0
-    spent: int = 0
-    last_us: int = 0
-    owed: float = 0.0
-
-
-@dataclass
-class Holder:
-    """Who holds a loop. `then`: the instant of a plan that came meanwhile; `withdrawn`: nothing comes back."""
-
-    claim_id: str
-    then_ms: Ms | None = None
-    withdrawn: bool = False
-
-
-@dataclass
-class Record:
-    """A claim that still holds something: its answer, the end of its lease, how many of its loops it holds, and by
-    lane what a refund needs."""
-
-    answer: Claimed
-    lease_end: Ms
-    left: int
-    marks: dict[int, tuple[tuple[str, int], ...]]
-
-    def due_of(self, lane_id: int, loop_id: int) -> Ms | None:
-        due = None
-        for claim in self.answer.claims:
-            if (claim.lane_id, claim.loop_id) == (lane_id, loop_id):
-                due = claim.due_at_ms
-        return due
+from tests.simulation.gates import WHOLE, Gates
+from tests.simulation.leases import INF, Holder, LaneRule, Record
+from tests.simulation.turn import Turn, Wanted
 
 
 @dataclass
@@ -89,8 +28,7 @@ class Shard:
     run_id: str
     epoch: str = ""
     lanes: dict[int, LaneRule] = field(default_factory=dict)
-    gates: dict[str, GateRule] = field(default_factory=dict)
-    calls: dict[str, dict[int, Ms]] = field(default_factory=dict)
+    gates: Gates = field(default_factory=Gates)
     waiting: dict[int, dict[tuple[int, int], Ms]] = field(default_factory=dict)
     """By lane: (slot, loop) → instant. A loop may wait in several slots, as in the real wheel."""
     holders: dict[tuple[int, int], Holder] = field(default_factory=dict)
@@ -100,90 +38,6 @@ class Shard:
     bell: bool = False
     spools: dict[str, Ms] = field(default_factory=dict)
     """Which dialers hold news, as of when; a rebuild leaves them alone."""
-
-    # -- gates ---------------------------------------------------------------------------------------
-
-    def room(self, gate: str, now: Ms) -> tuple[float, float]:
-        """How many the gate lets through now; when that is none, the instant it may change by itself."""
-        rule = self.gates.get(gate)
-        if rule is None or rule.paused:
-            return 0, INF
-        count, at = INF, 0.0
-        if rule.most is not None:
-            ends = sorted(end for end in self.calls.get(gate, {}).values() if end > now)
-            count = rule.most - len(ends)
-            if count < 1:
-                if rule.most < 1 or not ends:
-                    return 0, INF
-                at = ends[0]
-        if rule.interval_us is not None:
-            now_us, interval = now * 1000, rule.interval_us
-            tokens = (now_us + rule.burst * interval - max(rule.arrival_us, now_us)) // interval
-            if tokens < 1:
-                at = max(at, math.ceil((rule.arrival_us - (rule.burst - 1) * interval) / 1000))
-            count = min(count, tokens)
-        if rule.left is not None and now < rule.renews:
-            if rule.left < 1:
-                at = max(at, rule.renews)
-            count = min(count, rule.left)
-        return count, at
-
-    def passage(self, gates: Iterable[str], now: Ms) -> tuple[float, float]:
-        """What several gates let through together; when that is none, until when the longest is closed."""
-        least, until = INF, -1.0
-        for gate in gates:
-            count, at = self.room(gate, now)
-            if count < 1 and at > until:
-                until = at
-            least = min(least, count)
-        return least, until
-
-    def _charge(
-        self, gates: Iterable[str], loops: Sequence[int], hard_end: Ms, now: Ms
-    ) -> tuple[tuple[str, int], ...]:
-        marks, count, now_us, counted = [], len(loops), now * 1000, False
-        for name in gates:
-            rule = self.gates[name]
-            if rule.interval_us is not None:
-                rule.arrival_us = max(rule.arrival_us, now_us) + count * rule.interval_us
-            if rule.left is not None and now < rule.renews:
-                rule.left -= count
-            if rule.interval_us is not None or rule.left is not None:
-                rule.spent, rule.last_us = rule.spent + count, now_us
-                marks.append((name, rule.spent))
-            if rule.most is not None:
-                self._forget_ended(name, now)
-                self.calls.setdefault(name, {}).update(dict.fromkeys(loops, hard_end))
-                counted = True
-        if counted:
-            self.calls.setdefault("shard", {}).update(dict.fromkeys(loops, hard_end))
-        return tuple(marks)
-
-    def _refund(self, marks: Iterable[tuple[str, int]]) -> None:
-        for name, mark in marks:
-            rule = self.gates.get(name)
-            if rule is None:
-                continue
-            if rule.interval_us is not None:
-                least_us = rule.last_us + (rule.spent - mark) * rule.interval_us
-                rule.arrival_us = max(rule.arrival_us - rule.interval_us, min(rule.arrival_us, least_us))
-            if rule.left is not None and mark > rule.since:
-                rule.left += 1
-
-    def _free_calls(self, lane: LaneRule | None, loops: Iterable[int]) -> None:
-        held = False
-        for name in () if lane is None else lane.gates + lane.left:
-            held = held or bool(self.calls.get(name))
-            self._free(name, loops)
-        if held:
-            self._free("shard", loops)
-
-    def _free(self, name: str, loops: Iterable[int]) -> None:
-        for loop in loops:
-            self.calls.get(name, {}).pop(loop, None)
-
-    def _forget_ended(self, name: str, now: Ms) -> None:
-        self.calls[name] = {loop: end for loop, end in self.calls.get(name, {}).items() if end > now}
 
     # -- lanes ---------------------------------------------------------------------------------------
 
@@ -197,7 +51,7 @@ class Shard:
         if at == now:
             at = head
         if at <= now:
-            count, until = self.passage(rule.gates, now)
+            count, until = self.gates.passage(rule.gates, now)
             if count < 1:
                 return until
         return at
@@ -249,23 +103,12 @@ class Shard:
     def _count_waiting(self) -> int:
         return sum(map(len, self.waiting.values()))
 
-    def claim(
-        self,
-        *,
-        claim_id: str,
-        limit: int,
-        now: Ms,
-        horizon: Ms,
-        lease_end: Ms,
-        share: float,
-        shard: int,
-        epoch: str,
-    ) -> Claimed:
+    def claim(self, wanted: Wanted) -> Claimed:
         """As lua/claim.lua, once the epoch is known to be right."""
-        known = self.claims.get(claim_id)
+        known = self.claims.get(wanted.claim_id)
         if known is not None:
             return known.answer
-        turn = _Turn(self, claim_id, limit, now, horizon, share, shard, epoch)
+        turn, now, horizon = Turn(self, wanted), wanted.now, wanted.horizon
         bulk = self._due_lanes(("bulk",), now, horizon)
         if not bulk:
             turn.whole = 0.0  # a quiet hour of bulk leaves no debt that live leads would pay
@@ -280,7 +123,7 @@ class Shard:
         self._ring_if(wake <= now and taken > 0)
         answer = Claimed(None if wake == INF else int(wake), turn.claims)
         if taken:
-            self.claims[claim_id] = Record(answer, lease_end, taken, turn.marks)
+            self.claims[wanted.claim_id] = Record(answer, wanted.lease_end, taken, turn.marks)
         return answer
 
     def _due_lanes(self, classes: tuple[str, ...], now: Ms, horizon: Ms) -> list[tuple[float, int]]:
@@ -311,13 +154,13 @@ class Shard:
             del self.holders[key]
             record = self.claims[claim.claim_id]
             if not release.sent:
-                self._refund(record.marks.get(claim.lane_id, ()))
-                self._free_calls(self.lanes.get(claim.lane_id), [claim.loop_id])
+                self.gates.refund(record.marks.get(claim.lane_id, ()))
+                self.gates.free_calls(self.lanes.get(claim.lane_id), [claim.loop_id])
             record.left -= 1
             if record.left < 1:
                 del self.claims[claim.claim_id]
         for end in ends:
-            self._free_calls(self.lanes.get(end.lane_id), [end.loop_id])
+            self.gates.free_calls(self.lanes.get(end.lane_id), [end.loop_id])
         for placing in placings:
             key = (placing.lane_id, placing.loop_id)
             self._place(placing, freed=key in freed)
@@ -377,7 +220,7 @@ class Shard:
 
     def reap(self, releases: Sequence[Release], now: Ms, wall: Ms) -> list[Claim]:
         """Take these loops from claims that have ended; answers the stale."""
-        self._forget_ended("shard", now)
+        self.gates.forget_ended(WHOLE, now)
         stale: list[Claim] = []
         for each in releases:
             claim, record = each.claim, self.claims.get(each.claim.claim_id)
@@ -397,7 +240,7 @@ class Shard:
             if record.left < 1:
                 del self.claims[claim.claim_id]
             if not each.sent:
-                self._free_calls(self.lanes.get(claim.lane_id), [claim.loop_id])
+                self.gates.free_calls(self.lanes.get(claim.lane_id), [claim.loop_id])
             if claim.lane_id in self.lanes and not holder.withdrawn:
                 self._put(claim.lane_id, claim.loop_id, due if holder.then_ms is None else holder.then_ms)
         self._ring_if(len(stale) < len(releases))
@@ -406,7 +249,7 @@ class Shard:
     def held_slots(self, after: Ms, until: Ms, limit: int) -> list[HeldSlot]:
         held = sorted(
             (end, str(loop), loop)
-            for loop, end in self.calls.get("shard", {}).items()
+            for loop, end in self.gates.calls.get(WHOLE, {}).items()
             if after < end <= until
         )
         return [HeldSlot(loop, end) for end, _, loop in held[:limit]]
@@ -414,16 +257,16 @@ class Shard:
     def free_slots(self, slots: Sequence[tuple[int, HeldSlot]], now: Ms) -> int:
         before, freed = self.earliest(now), 0
         for lane_id, slot in slots:
-            if self.calls.get("shard", {}).get(slot.loop_id) == slot.until_ms:
-                self._free_calls(self.lanes.get(lane_id), [slot.loop_id])
-                self._free("shard", [slot.loop_id])
+            if self.gates.in_call(slot.loop_id) == slot.until_ms:
+                self.gates.free_calls(self.lanes.get(lane_id), [slot.loop_id])
+                self.gates.free(WHOLE, [slot.loop_id])
                 freed += 1
         self._ring_if(self.earliest(now) < before)
         return freed
 
     def shape(self, lanes: Sequence[Lane], gates: Sequence[Gate], now: Ms) -> None:
         for gate in gates:
-            self._shape_gate(gate, now)
+            self.gates.shape(gate, now)
         for lane in lanes:
             before = self.lanes.get(lane.lane_id)
             was = () if before is None else (*before.left, *before.gates)
@@ -438,21 +281,6 @@ class Shard:
             self.lanes[lane.lane_id] = rule
         self._ring_if(True)
 
-    def _shape_gate(self, gate: Gate, now: Ms) -> None:
-        renews = INF if gate.renews_at_ms is None else gate.renews_at_ms
-        rule = GateRule(gate.max_concurrent, gate.interval_us, gate.burst, gate.paused, gate.left, renews)
-        before = self.gates.get(gate.gate)
-        if before is not None:
-            rule.arrival_us, rule.spent, rule.last_us = before.arrival_us, before.spent, before.last_us
-            rule.since, rule.owed = before.since, before.owed
-            if before.interval_us is not None and gate.interval_us not in (None, before.interval_us):
-                owed = max(0, rule.arrival_us - now * 1000) / before.interval_us
-                rule.arrival_us = now * 1000 + math.ceil(owed * gate.interval_us)  # type: ignore[operator]
-                rule.spent, rule.last_us = rule.spent + gate.burst + 1, now * 1000
-        if gate.left is not None:
-            rule.since = 0 if before is None else before.spent
-        self.gates[gate.gate] = rule
-
     def missing(self, placings: Sequence[Placing]) -> list[Placing]:
         return [
             each
@@ -464,8 +292,7 @@ class Shard:
 
     def restore_calls(self, calls: Iterable[tuple[Sequence[str], int, Ms]]) -> None:
         for gates, loop_id, hard_end in calls:
-            for name in (*gates, "shard"):
-                self.calls.setdefault(name, {})[loop_id] = hard_end
+            self.gates.restore(gates, loop_id, hard_end)
 
     def open(self, stored: str) -> None:
         self.epoch = f"{stored} {self.run_id}"
@@ -485,94 +312,3 @@ class Shard:
         """Everything is gone, served by the process `run_id`."""
         fresh = Shard(self.slot_ms, self.call_ms, run_id, spools=self.spools)
         self.__dict__.update(fresh.__dict__)
-
-
-class _Turn:
-    """One claim in the making."""
-
-    def __init__(
-        self,
-        shard: Shard,
-        claim_id: str,
-        limit: int,
-        now: Ms,
-        horizon: Ms,
-        share: float,
-        number: int,
-        epoch: str,
-    ) -> None:
-        self._shard = shard
-        self._claim_id = claim_id
-        self._limit = limit
-        self._now = now
-        self._horizon = horizon
-        self._share = share
-        self._number = number
-        self._epoch = epoch
-        self._bulk_waits_at: set[str] | None = None
-        self.whole = shard.owed
-        self.claims: list[Claim] = []
-        self.marks: dict[int, tuple[tuple[str, int], ...]] = {}
-
-    def serve_all(self, lanes: list[tuple[float, int]]) -> None:
-        for _, _, _, lane_id in sorted(self._by_turn(at, lane_id) for at, lane_id in lanes):
-            if len(self.claims) >= self._limit:
-                return
-            self._serve(lane_id, self._limit - len(self.claims))
-
-    def pay_floor(self, lanes: list[tuple[float, int]]) -> None:
-        """Give bulk what it is owed, on the shard and at each gate at which it waits."""
-        self._bulk_waits_at = set()
-        for _, _, _, lane_id in sorted(self._by_turn(at, lane_id) for at, lane_id in lanes):
-            gates = self._shard.lanes[lane_id].gates
-            self._bulk_waits_at.update(gates)
-            most = max([self.whole, *(self._shard.gates[name].owed for name in gates)])
-            if most >= 1 and len(self.claims) < self._limit:
-                self._serve(lane_id, min(self._limit - len(self.claims), math.floor(most)))
-
-    def _owe(self, owed: float, count: int, lane_class: str) -> float:
-        due = owed + self._share * count - (count if lane_class == "bulk" else 0)
-        return min(max(0.0, due), 1 + self._share * 500)
-
-    def _by_turn(self, at: float, lane_id: int) -> tuple[float, float, str, int]:
-        rule = self._shard.lanes[lane_id]
-        return max(rule.virtual, self._shard.virtual[_kind(rule)]), at, str(lane_id), lane_id
-
-    def _serve(self, lane_id: int, want: int) -> None:
-        shard, now = self._shard, self._now
-        rule, waiting = shard.lanes[lane_id], shard.waiting.get(lane_id, {})
-        count, _ = shard.passage(rule.gates, now)
-        bound: float = self._horizon
-        opens = INF if rule.open_from is None else rule.open_from
-        if rule.open_until is not None and now < rule.open_until < opens:
-            bound = min(bound, rule.open_until - 1)
-        if bound > now and any(shard.gates[gate].interval_us for gate in rule.gates if gate in shard.gates):
-            bound = now
-        due = sorted((at, str(loop), slot, loop) for (slot, loop), at in waiting.items() if at <= bound)
-        if not due or rule.opening(now) > now or count < 1:
-            return
-        taken = due[: int(min(want, count))]
-        loops = [loop for _, _, _, loop in taken]
-        marks = shard._charge(rule.gates, loops, now + shard.call_ms, now)
-        self.marks.setdefault(lane_id, marks)
-        for at, _, slot, loop in taken:
-            del waiting[(slot, loop)]
-            shard.holders[(lane_id, loop)] = Holder(self._claim_id)
-            self.claims.append(_claim(lane_id, loop, at, self._claim_id, self._number, self._epoch))
-        start = max(rule.virtual, shard.virtual[_kind(rule)])
-        rule.virtual, shard.virtual[_kind(rule)] = start + len(taken) / rule.weight, start
-        if self._bulk_waits_at is not None:
-            self.whole = self._owe(self.whole, len(taken), rule.lane_class)
-            for name in rule.gates:
-                if name in self._bulk_waits_at:
-                    gate = shard.gates[name]
-                    gate.owed = self._owe(gate.owed, len(taken), rule.lane_class)
-
-
-def _kind(rule: LaneRule) -> str:
-    return "live" if rule.lane_class == "live" else "rest"
-
-
-def _claim(*values: Any) -> Claim:
-    """With the epoch, where claims carry it."""
-    return Claim(*values[: len(Claim.__struct_fields__)])

@@ -1,4 +1,5 @@
-"""What a run asked of its servers, in order, to be asked of real ones: the models are as true as their answers."""
+"""What a run asked of its servers, in order, to be asked of real ones: the models are as true as their
+answers."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ from tests.simulation.tables import Row
 
 
 class Tape(NamedTuple):
-    """One run. `ledger`: begin, start, end, commit, rollback, cancel, gone, settings, by connection; `wheel`: name,
-    arguments and answer of each script."""
+    """One run. `ledger`: begin, start, end, commit, rollback, cancel, gone, settings, by connection;
+    `wheel`: name, arguments and answer of each script."""
 
     base_ms: Ms
     most_calls: int
@@ -56,12 +57,13 @@ def record(seed: int, path: Path) -> Tape:
 
 
 class _AnotherWasFirst(Exception):
-    """Of two who wait for one row Postgres let the other go first, as it may: the tape tells of another world."""
+    """Of two who wait for one row Postgres let the other go first, as it may: the tape tells of another
+    world."""
 
 
 class LedgerPlayer:
-    """Plays the ledger's part of a tape to a real server, on as many connections as there were, until its end or
-    until Postgres wakes waiters in another order."""
+    """Plays the ledger's part of a tape to a real server, on as many connections as there were, until its
+    end or until Postgres wakes waiters in another order."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -139,7 +141,8 @@ class LedgerPlayer:
         server_pid = connection.get_server_pid()
         watch = await asyncpg.connect(self._url)
         await watch.execute("SELECT pg_terminate_backend($1)", server_pid)
-        while await watch.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", server_pid):
+        still = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+        while await watch.fetchval(still, server_pid):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await watch.close()
         connection.terminate()
@@ -160,8 +163,8 @@ def _sorted(rows: list[Row] | str) -> list[Row] | str:
 
 
 async def play_wheel(wheel: TimingWheel, tape: list[tuple[str, dict[str, Any], Any]]) -> Played:
-    """Ask a real wheel, empty at first, what the model was asked, until its end or until the wheel chooses another
-    lane among several whose turn it is."""
+    """Ask a real wheel, empty at first, what the model was asked, until its end or until the wheel chooses
+    another lane among several whose turn it is."""
     compared, different = 0, []
     for at, (name, told, answer) in enumerate(tape):
         if name.startswith("spools_"):

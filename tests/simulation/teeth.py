@@ -45,10 +45,6 @@ def _models(**by_name: Callable[..., list[Row]]) -> Iterator[None]:
         yield
 
 
-def _no_lock(s: Statement, *_: Any) -> list[Row]:
-    return []
-
-
 def _arm_of_one_snapshot(s: Statement, *arguments: Any) -> list[Row]:
     s.as_of_first()
     return statements_arm.arm_attempts(s, *arguments)
@@ -110,7 +106,6 @@ async def _nobody(*_: Any, **__: Any) -> list[Row]:
 GUARDS: dict[str, Guard] = {
     "gate": Guard("I3 I8 I9", _instead(Gate, "may_send", lambda *_, **__: True)),
     "two statements": Guard("I8", lambda: _models(arm_attempts=_arm_of_one_snapshot)),
-    "lead lock": Guard("I8", lambda: _models(arm_lock=_no_lock)),
     "cas on next_at": Guard("I4 I6", _arm_without("stale")),
     "unique attempt": Guard("I1 I4 I6", _no_unique_attempt),
     "permit check": Guard(

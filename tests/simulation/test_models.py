@@ -1,5 +1,5 @@
-"""The models of the simulation against real servers: what a run asked of them, asked of Postgres and of the wheel
-in the same order, is answered alike."""
+"""The models of the simulation against real servers: what a run asked of them, asked of Postgres and of the
+wheel in the same order, is answered alike."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from scheduler.domain.time import SECOND
 from scheduler.services.rebuild import rebuild
-from tests.simulation.carrier import Call, Carrier
+from tests.simulation.calls import Call
+from tests.simulation.carrier import Carrier
 from tests.simulation.history import History
 from tests.simulation.ledger import LedgerServer
 from tests.simulation.loop import Machine, SimulatedLoop
@@ -21,7 +22,7 @@ from tests.simulation.oracle import Limits, Oracle, Violation
 from tests.simulation.process import Ground, Process
 from tests.simulation.setting import CAPS, CLOSES_MS, SETTINGS, TUESDAY_2PM, furnish
 from tests.simulation.tables import Row, Statement
-from tests.simulation.wheel import WheelServer
+from tests.simulation.wheel_server import WheelServer
 
 FAULTS_S = 330.0
 QUIET_S = 330.0
@@ -55,7 +56,7 @@ class World:
         self.loop = SimulatedLoop(random.Random(rng.getrandbits(64)))
         self.history = History(self.loop)
         self.trouble = draw_trouble(rng) if trouble is None else trouble
-        self.base_ms = TUESDAY_2PM if rng.random() < 0.85 else CLOSES_MS - rng.randrange(60, 360) * SECOND
+        self.base_ms = TUESDAY_2PM if rng.random() < 0.8 else CLOSES_MS - rng.randrange(60, 360) * SECOND
         self.ledger = LedgerServer(self.loop, random.Random(rng.getrandbits(64)))
         most_calls, per_s = rng.choice((1, 2, 2, 4)), rng.choice((0.5, 1.0, 2.0))
         limits = Limits(
@@ -183,8 +184,8 @@ class World:
         return found
 
     async def _check_rebuild(self) -> None:
-        """I22, when everybody has stopped in order: nothing is leased, and a wheel rebuilt from the ledger holds
-        what this one does."""
+        """I22, when everybody has stopped in order: nothing is leased, and a wheel rebuilt from the ledger
+        holds what this one does."""
         for process in self.processes:
             assert process.stop is not None
             process.stop.set()
