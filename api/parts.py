@@ -240,7 +240,13 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
         may_arm=always if probe is None else probe.may_arm,
         breakers=breakers,
     )
-    pump = Pump(provider, recorder, worker.dialled, stores.clock)
+    pump = Pump(
+        provider,
+        recorder,
+        worker.dialled,
+        stores.clock,
+        may_carry=always if probe is None else probe.may_arm,
+    )
     return Dialing(worker, recorder, pump, provider, probe, breakers)
 
 
@@ -333,10 +339,21 @@ def send_s(settings: Settings) -> float:
 
 
 def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> list[asyncio.Task[None]]:
-    return [
-        asyncio.create_task(run_service(service, stores.clock, stop), name=service.name)
-        for service in services.all()
-    ]
+    """The services; while the clocks are apart they do nothing: they would end leases and calls too soon."""
+    probe = make_probe(stores)
+    if probe is None:
+        return [
+            asyncio.create_task(run_service(service, stores.clock, stop), name=service.name)
+            for service in services.all()
+        ]
+    probed = asyncio.create_task(probe.step(stores.clock.now_ms()))
+
+    async def run(service: Service) -> None:
+        await asyncio.wait([probed])
+        await run_service(service, stores.clock, stop, may_step=probe.may_arm)
+
+    tasks = [asyncio.create_task(run(service), name=service.name) for service in services.all()]
+    return [*tasks, *probe_tasks(stores, probe, stop)]
 
 
 def memory_task(stores: Stores, stop: asyncio.Event, *, decides: bool) -> asyncio.Task[None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
-from dialer.providers.base import Provider
+from dialer.providers.base import Provider, always
 from dialer.recorder import Recorder
 from dialer.rest import TROUBLE_REST_S
 from scheduler.clock import Clock
@@ -17,18 +18,30 @@ log = structlog.get_logger()
 
 class Pump:
     """Carries the provider's events to the recorder as they come due. `dialled` is set when something was
-    sent: there may be news soon."""
+    sent: there may be news soon. While `may_carry` says no they stay with the provider, for others."""
 
-    def __init__(self, provider: Provider, recorder: Recorder, dialled: asyncio.Event, clock: Clock) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        recorder: Recorder,
+        dialled: asyncio.Event,
+        clock: Clock,
+        *,
+        may_carry: Callable[[], bool] = always,
+    ) -> None:
         self._provider = provider
         self._recorder = recorder
         self._dialled = dialled
         self._clock = clock
+        self._may_carry = may_carry
 
     async def run(self, stop: asyncio.Event, *, poll_s: float = 0.25) -> None:
         failing = False
         while not stop.is_set():
             self._dialled.clear()
+            if not self._may_carry():
+                await asyncio.sleep(TROUBLE_REST_S)
+                continue
             try:
                 carried = await self.carry()
             except DialwheelError as error:

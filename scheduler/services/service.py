@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -24,14 +25,22 @@ class Service(Protocol):
     async def step(self, now_ms: Ms) -> None: ...
 
 
-async def run_service(service: Service, clock: Clock, stop: asyncio.Event, *, least_s: float = 0.2) -> None:
+async def run_service(
+    service: Service,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    least_s: float = 0.2,
+    may_step: Callable[[], bool] = lambda: True,
+) -> None:
     """Step until `stop` is set, on the Clock's period but not more often than every `least_s` real seconds.
-    A store that is away is reported once and tried again."""
+    A store that is away is reported once and tried again. While `may_step` says no, nothing is done."""
     failing = False
     while not stop.is_set():
         started_ms = clock.now_ms()
         try:
-            await service.step(started_ms)
+            if may_step():
+                await service.step(started_ms)
         except DialwheelError as error:
             if not failing:
                 log.warning("service_failed", service=service.name, why=error.what)
