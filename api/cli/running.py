@@ -25,6 +25,7 @@ def foreground(session: Session) -> int:
     began_s = time.monotonic()
     from api.assembly import run_up
     from api.embedded import EmbeddedStack
+    from api.embedded.keeper import kept_alive
     from scheduler.logs import set_up_logs
 
     data = session.settings.data_path
@@ -55,7 +56,8 @@ def foreground(session: Session) -> int:
             show_ready(session, run, data)
 
         try:
-            code = serve(run_up, settings, on_ready)
+            with kept_alive(postgres=private.postgres, valkey=private.valkey):
+                code = serve(run_up, settings, on_ready)
         finally:
             remove_run(data)
     session.say(f"  Stopped. The data is kept in {data}")

@@ -43,6 +43,11 @@ class EmbeddedPostgres:
         """Of the server that this run started; None for one that it adopted."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def gone(self) -> bool:
+        """Whether the server that this run started has ended."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self, timeout_s: float = 60.0) -> EmbeddedPostgres:
         """Return when the server answers and the database `dialwheel` exists."""
         self._locate()

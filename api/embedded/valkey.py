@@ -32,6 +32,11 @@ class EmbeddedValkey:
         """Of the server that this run started; None for one that it adopted."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def gone(self) -> bool:
+        """Whether the server that this run started has ended."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self, timeout_s: float = 30.0) -> EmbeddedValkey:
         """Return when the server answers, its append-only file loaded."""
         self._locate()
