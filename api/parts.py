@@ -184,11 +184,11 @@ def make_flow(
 @asynccontextmanager
 async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
     """Where this process's dialer keeps news while the ledger is away: under the data directory, with what
-    dialers left there that are gone."""
+    dialers left there that are gone. Another ledger's is left alone: its attempts are others."""
     settings = stores.settings
     spool = await asyncio.to_thread(
         open_spool,
-        settings.data_path / SPOOL_FOLDER,
+        settings.data_path / SPOOL_FOLDER / stores.installation.installation_id.hex,
         max_bytes=settings.spool_max_mb * 1_000_000,
         new_id=stores.new_id,
     )

@@ -15,7 +15,7 @@ from scheduler.errors import StartError
 MARK = ".made-by-dialwheel"
 """A file in directories that did not exist before: only these are erased whole."""
 
-OURS = ("postgres", "valkey", ".lock", "run.json", "key", "up.log")
+OURS = ("postgres", "valkey", "spool", ".lock", "run.json", "key", "up.log")
 """What is erased from a directory that existed before."""
 
 

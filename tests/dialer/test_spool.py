@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from api.parts import make_services
+from api.parts import make_services, open_aside
 from dialer.aside import Aside
 from dialer.news import Group
 from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
@@ -306,3 +307,18 @@ async def test_a_record_of_another_version_stops_nothing(tmp_path: Path, world: 
 
     assert len(group.events) == 1
     spool.close()
+
+
+async def test_the_spool_of_another_ledger_is_left_alone(world: World, tmp_path: Path) -> None:
+    """A data directory whose ledger was erased or restored: the same numbers mean other attempts."""
+    armed = await world.an_armed_attempt()
+    settings = msgspec.structs.replace(world.stores.settings, data_dir=str(tmp_path))
+    stores = replace(world.stores, settings=settings)
+    async with open_aside(stores) as aside:
+        await aside.put(Group([], [end_of(armed)]), world.now_ms)
+    other = msgspec.structs.replace(stores.installation, installation_id=uuid4())
+
+    async with open_aside(replace(stores, installation=other)) as aside:
+        assert aside._spool.empty
+    async with open_aside(stores) as aside:
+        assert not aside._spool.empty
