@@ -89,9 +89,8 @@ async def test_two_hundred_leads_with_faults_end_cleanly_and_a_seed_repeats_itse
             await assert_all_is_well(world, 200)
             rings = sorted((ring.at_ms, ring.phone, ring.attempt) for ring in world.provider.rings)
             runs.append((await world.books(), rings))
-            outcomes = (await world.books()).outcomes
-            assert outcomes["unknown"] > 0, "the faults did strike"
-            assert await world.value("SELECT count(*) FROM arm") > (await world.books()).attempts
+            arms = await world.value("SELECT count(*) FROM arm")
+            assert arms > (await world.books()).attempts, "the faults did strike"
             async with world.stores.database.connection() as on:  # the second run starts from nothing
                 await on.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     (first, rings), (second, rings_again) = runs

@@ -18,6 +18,7 @@ import uvloop
 from bench.peers.python.brief import Brief
 from bench.peers.python.starts import started
 from dialer.claimer import Claimer, Limits
+from dialer.providers.base import always
 from scheduler.clock import RealClock
 from scheduler.metrics import Metrics
 from scheduler.wheel import CallEnd, Claim, Gate, Lane, Placing, Release, TimingWheel
@@ -75,6 +76,7 @@ async def _work(told: Brief) -> None:
         shard=LANE.shard,
         name="bench",
         new_id=uuid.uuid4,
+        may_arm=always,
     )
     await claimer.run(asyncio.Event())
 
