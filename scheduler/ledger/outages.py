@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from scheduler.errors import LedgerRefused, ServerUnavailable
+from scheduler.errors import ServerUnavailable
 
 UNREACHABLE = (
     OSError,
@@ -38,10 +38,8 @@ _SAID: tuple[tuple[type[BaseException], str, str, str], ...] = (
 )
 
 
-def unavailable(error: BaseException) -> ServerUnavailable | LedgerRefused:
+def unavailable(error: BaseException) -> ServerUnavailable:
     """Ours in place of Postgres' or the driver's error, whose text may show a row with its phone."""
-    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-        return LedgerRefused("the ledger refused a value", type(error).__name__, "see which row it was")
     what, why, do = next(
         (words for kind, *words in _SAID if isinstance(error, kind)),
         (_AWAY, type(error).__name__, "look at the server and at the line to it"),
