@@ -22,7 +22,7 @@ from dialer.spool import open_spool
 from dialer.worker import Worker
 from scheduler.clock import Clock, RealClock
 from scheduler.domain.time import SECOND
-from scheduler.errors import MigrationError
+from scheduler.errors import MigrationError, StartError
 from scheduler.flow.breaker import Breakers
 from scheduler.flow.context import Flow
 from scheduler.flow.lanes import Lanes
@@ -186,12 +186,17 @@ async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
     """Where this process's dialer keeps news while the ledger is away: under the data directory, with what
     dialers left there that are gone. Another ledger's is left alone: its attempts are others."""
     settings = stores.settings
-    spool = await asyncio.to_thread(
-        open_spool,
-        settings.data_path / SPOOL_FOLDER / stores.installation.installation_id.hex,
-        max_bytes=settings.spool_max_mb * 1_000_000,
-        new_id=stores.new_id,
-    )
+    folder = settings.data_path / SPOOL_FOLDER / stores.installation.installation_id.hex
+    try:
+        spool = await asyncio.to_thread(
+            open_spool, folder, max_bytes=settings.spool_max_mb * 1_000_000, new_id=stores.new_id
+        )
+    except OSError as error:
+        raise StartError(
+            "the spool cannot be opened",
+            f"{folder}: {error.strerror}",
+            "let this user write there, or name another folder with data_dir",
+        ) from error
     try:
         yield Aside(spool, stores.wheel)
     finally:

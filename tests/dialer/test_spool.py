@@ -23,7 +23,7 @@ from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
 from dialer.recorder import Recorder, Sent
 from dialer.spool import Spool, open_spool
 from scheduler.domain.time import HOUR, MINUTE, SECOND
-from scheduler.errors import ServerUnavailable
+from scheduler.errors import ServerUnavailable, StartError
 from scheduler.flow.arm import Armed
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
@@ -322,3 +322,12 @@ async def test_the_spool_of_another_ledger_is_left_alone(world: World, tmp_path:
         assert aside._spool.empty
     async with open_aside(stores) as aside:
         assert not aside._spool.empty
+
+
+async def test_a_folder_that_cannot_be_written_is_said_at_the_start(world: World, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    settings = msgspec.structs.replace(world.stores.settings, data_dir=str(tmp_path))
+
+    with pytest.raises(StartError, match="spool"):
+        async with open_aside(replace(world.stores, settings=settings)):
+            pass
