@@ -15,7 +15,7 @@ from api.embedded.valkey import EmbeddedValkey
 from scheduler.ledger.database import Database
 from tests.builders import empty
 from tests.limits.disk import SmallDisk, a_small_disk
-from tests.limits.house import BOUND_S, a_house, assert_refused, assert_whole
+from tests.limits.house import BOUND_S, Answer, a_house, assert_refused, assert_whole
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_a_full_disk_of_tables_refuses_what_needs_room_and_loses_nothing(
     async with a_house(postgres.url, valkey.url, tmp_path, tablespace="small", rate=40) as house:
         await house.leads(5)
         disk.fill()
-        answers = []
+        answers: list[Answer] = []
         while sum(answer.status == 503 for answer in answers) < 10:
             assert len(answers) < 400, "the disk never was full"
             answers += await house.leads(10)
