@@ -96,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     breaker_probe_s: Seconds = 30  # one call in so long tries whether it is mended
     caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 0.05  # caught up at once; above 0.1 seconds get uneven
-    spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # an outage of 10 min at 500 events a second
+    spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # 250,000 events: 10 min at 400 a second
     spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead dialer's spool: as call slots do
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
