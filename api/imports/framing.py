@@ -44,7 +44,9 @@ class Framer:
         self._open_bytes = 0
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the file."""
+        """Take the next bytes of the file, which may be none."""
+        if not chunk:
+            return
         if self._after_cr:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")

@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.imports.framing import Framer
@@ -97,6 +97,7 @@ PIECES = st.sampled_from(["a", "1", ",", '"', '""', "\n", "\r", "\r\n", '"a\nb"'
 
 
 @given(st.lists(PIECES, max_size=60).map("".join), st.lists(st.integers(0, 9), max_size=40))
+@example("a\r\na", [8, 0])
 def test_records_do_not_depend_on_how_the_bytes_arrive(text: str, sizes: list[int]):
     data = ("h1,h2\n" + text).encode()
 
