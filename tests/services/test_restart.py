@@ -17,7 +17,7 @@ async def test_after_a_restart_nothing_is_claimed_before_calls_have_their_slots(
     ledger_url: str, server_dir: Path
 ) -> None:
     """The file may lack the last second: the calls of the ledger count, the wheel itself is kept."""
-    server = EmbeddedValkey(server_dir / "restarted").start()
+    server = EmbeddedValkey(server_dir / "killed-and-back").start()
     limits = {"max_concurrent": 2}
     try:
         async with a_world(ledger_url, server.url, provider=ScriptedProvider(), account=limits) as world:
