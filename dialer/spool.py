@@ -49,8 +49,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Spool:
-    """The spool of this process. Make it with `open_spool`. `names`: its own, which stays with the folder, and
-    those of the spools it took over."""
+    """The spool of this process. Make it with `open_spool`. `names`: its own, which stays with the folder,
+    and those of the spools it took over."""
 
     def __init__(self, records: RecordLog, lock: int, names: Sequence[str]) -> None:
         self.names = names
