@@ -61,9 +61,7 @@ class Gate:
     def _look_for_a_step(self) -> None:
         ahead_ms = self._wall_ahead_ms()
         if abs(ahead_ms - self._ahead_ms) > self._step_ms:
-            self._stepped_s = (
-                self._clock.monotonic_s()
-            )  # leases of before may be over
+            self._stepped_s = self._clock.monotonic_s()  # leases of before may be over
             self._ahead_ms = ahead_ms
 
     def _wall_ahead_ms(self) -> float:

@@ -23,4 +23,3 @@ async def test_no_more_is_told_than_was_asked_for(stand: Stand):
     await stand.claim()
     stand.wall_ms += stand.wheel.lease_ms
     assert len(await stand.expired()) == 10
-
