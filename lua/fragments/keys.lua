@@ -3,6 +3,7 @@
 local call, floor, max, min = redis.call, math.floor, math.max, math.min
 local now, slot_ms -- set by each script from its arguments
 local EPOCH, BELL, GENERATION = KEYS[1] .. ':epoch', KEYS[1] .. ':bell', KEYS[1] .. ':generation'
+local BUILDING = KEYS[1] .. ':building'
 local function keys_of(generation) return KEYS[1] .. ':' .. generation .. ':' end
 local TAG = keys_of(call('GET', GENERATION) or '0')
 local LEASES, LEFT, FLOOR = TAG .. 'leases', TAG .. 'left', TAG .. 'floor'

@@ -46,10 +46,11 @@ async def rebuild(
         if not await flow.wheel.server_changed(shard):
             return await rebuild_shard(flow, shard, now_ms, new_id=new_id, call_ms=call_ms)
         epoch = new_id().hex
+        await flow.wheel.begin_rebuild(shard, epoch, keep=True)
         await begin_epoch(flow.database, shard, epoch)
         await flow.lanes.shape_all(now_ms, shard=shard, keep_hours=True)
         calls = await _restore_calls(flow, shard, call_ms)
-        await flow.wheel.open_epoch(shard, epoch)
+        await flow.wheel.open_epoch(shard, epoch, epoch)
         log.info("wheel_server_changed", shard=shard, calls=calls, epoch=epoch)
         return 0
 
@@ -57,14 +58,18 @@ async def rebuild(
 async def rebuild_shard(
     flow: Flow, shard: int, now_ms: Ms, *, new_id: Callable[[], UUID], call_ms: Ms
 ) -> int:
-    """Wipe the shard and fill it from the ledger, under the builders' lock. Answers the loops placed."""
+    """Wipe the shard and fill it from the ledger, under the builders' lock. Answers the loops placed.
+
+    Raises EpochNotReady when the wheel was lost meanwhile, or another builder came because our lock was:
+    what is on it then is not ours, and whoever comes next begins again.
+    """
     epoch = new_id().hex
-    await flow.wheel.begin_rebuild(shard)
+    await flow.wheel.begin_rebuild(shard, epoch)
     await begin_epoch(flow.database, shard, epoch)
     await flow.lanes.shape_all(now_ms, shard=shard)
     calls = await _restore_calls(flow, shard, call_ms)
     placed = await feed(flow, 0, now_ms + flow.reach.ms, now_ms, shard=shard)
-    await flow.wheel.open_epoch(shard, epoch)
+    await flow.wheel.open_epoch(shard, epoch, epoch)
     log.info("wheel_rebuilt", shard=shard, loops=placed, calls=calls, epoch=epoch)
     return placed
 

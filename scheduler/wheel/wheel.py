@@ -327,16 +327,21 @@ class TimingWheel:
         _, written, asked = await self._standing(shard)
         return written[:-1] == asked[:-1] and written != asked
 
-    async def begin_rebuild(self, shard: int) -> None:
+    async def begin_rebuild(self, shard: int, builder: str = "", *, keep: bool = False) -> None:
         """Refuse claims from now on and forget all that the shard holds, rules included: in one step, so that
-        what others write meanwhile is forgotten whole or counts whole.
+        what others write meanwhile is forgotten whole or counts whole. `keep`: nothing is forgotten, for a
+        shard whose server has changed.
 
-        Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch`. What was forgotten is
-        deleted by a walk over the server's keys, in steps; one that is cut short is made good by the next.
+        Then: `shape` everything, `restore_calls`, `place` what is due, `open_epoch` as the same `builder`.
+        What was forgotten is deleted by a walk over the server's keys, in steps; one that is cut short is
+        made good by the next.
         """
-        kept = await self._run("begin", shard, [])
+        word = keys.checked_word(builder) if builder else ""
+        kept = await self._run("begin", shard, [word, int(keep)])
+        if keep:
+            return
         with our_errors():
-            # all but epoch, bell and generation, which belong to no generation
+            # all but epoch, bell, generation and building, which belong to no generation
             cursor, pattern = None, f"{keys.tag(shard)}:[0-9]*"
             while cursor != 0:
                 cursor, names = await self._servers.command(
@@ -380,9 +385,13 @@ class TimingWheel:
         """From now on the installation has that many shards."""
         self.shards = shards
 
-    async def open_epoch(self, shard: int, epoch: str) -> None:
-        """The shard is whole: claims that name `epoch` are answered from now on. Rings."""
-        await self._run("open", shard, [self._stored(epoch)])
+    async def open_epoch(self, shard: int, epoch: str, builder: str = "") -> None:
+        """The shard is whole: claims that name `epoch` are answered from now on. Rings.
+
+        Raises EpochNotReady when the shard is not any more what this `builder` began with: it was lost again
+        meanwhile, its server has changed, or another is at it.
+        """
+        await self._run("open", shard, [self._stored(epoch), builder])
 
     async def wait_bell(self, shard: int, timeout_s: float) -> bool:
         """True when the bell rang, or had rung since the last wait; False after `timeout_s` by our own timer.
