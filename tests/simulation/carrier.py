@@ -38,6 +38,8 @@ class Carrier(Server):
         self._base_ms = base_ms
         self._on_dial = on_dial
         self.manners = GOOD_MANNERS
+        self.sluggish_until_s = 0.0
+        """Until when every connection takes its time: what is armed then is not sent for a while."""
         self.calls: list[Call] = []
         self._due: list[tuple[float, ProviderEvent]] = []
         self._told: set[str] = set()
@@ -45,7 +47,9 @@ class Carrier(Server):
     async def connect(self, machine: Machine) -> None:
         """A new connection: slow at times, and a good moment to freeze."""
         drawn = self._rng.random()
-        if drawn < self.manners.slow / 2:
+        if self.loop.now_s < self.sluggish_until_s:
+            await asyncio.sleep(1.8 * self._rng.random())
+        elif drawn < self.manners.slow / 2:
             await asyncio.sleep(3.0 * self._rng.random())
         elif drawn < self.manners.slow:
             self.loop.post(0.0, self._strike, machine)

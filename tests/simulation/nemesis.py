@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
+from scheduler.domain.time import SECOND
 from tests.simulation.calls import GOOD_MANNERS, Manners
 from tests.simulation.loop import Machine
 from tests.simulation.network import NO_FAULTS, Faults
@@ -25,7 +26,10 @@ class Trouble(NamedTuple):
     skewed: bool
 
 
-KINDS = ("kill", "freeze", "pause", "stop", "step", "wipe", "failover", "wheel_away", "ledger_away")
+KINDS = (
+    *("kill", "freeze", "pause", "stop", "step", "wipe", "failover", "wheel_away", "ledger_away"),
+    "lose_held",
+)
 
 
 CLOCK_STEP_S = 0.5
@@ -107,6 +111,9 @@ class Nemesis:
             return
         if self.same_wheel and kind in ("failover", "wheel_away"):
             return
+        if kind == "lose_held":
+            self._lose_what_is_held()
+            return
         world.history.said(kind)
         world.history.count(kind)
         if kind == "wipe":
@@ -118,6 +125,25 @@ class Nemesis:
             world.wheel.restart(rng.uniform(0.2, 15.0))
         elif kind == "ledger_away":
             world.ledger.restart(rng.choice((0.1, 1.0, 20.0)) * rng.random())
+
+    def _lose_what_is_held(self) -> None:
+        """A claim waits in its dialer for its instant, and meanwhile the wheel is emptied and built anew."""
+        world, rng = self._world, self._rng
+        soon = [
+            row["next_at"].timestamp() - world.base_ms / SECOND - world.loop.now_s
+            for row in world.ledger.store.tables["loop"].values()
+            if row["next_at"] is not None
+        ]
+        wait_s = min((each for each in soon if 0.3 < each < 60.0), default=0.3)
+        world.loop.post(wait_s - rng.uniform(0.03, 0.2), self._empty_and_sweep)
+
+    def _empty_and_sweep(self) -> None:
+        world = self._world
+        alive = [process for process in world.processes if process.machine.runs]
+        if self._raging and alive:
+            self._act("wipe")
+            process = self._rng.choice(alive)
+            process.ask(lambda it: it.services.sweeper.step(it.clock.now_ms())).add_done_callback(_heard)
 
     def _lose(self, kind: str) -> None:
         if self._raging:
@@ -162,3 +188,9 @@ class Nemesis:
         if machine.frozen:
             self._world.history.said("thaw", machine.name)
             self._world.loop.thaw(machine, paused_s)
+
+
+def _heard(answer: asyncio.Future[None]) -> None:
+    """Whatever came of it."""
+    if not answer.cancelled():
+        answer.exception()

@@ -101,8 +101,8 @@ class Network:
     ) -> Any:
         """What `execute` answers at the server. Raises Broken when no reply comes within `patience_s`.
 
-        `gated`: the caller has asked the gate in this very callback, and nothing can come between but a freeze
-        that falls into these microseconds; that one is left to the suite of real processes, which counts it.
+        `gated`: the caller has asked the gate in this very callback, and nothing can come between but a
+        freeze that falls into these microseconds; that one is left to the suite of real processes.
         """
         loop, draw = self._loop, self._rng.random
         waiter: asyncio.Future[Any] = loop.create_future()
@@ -112,6 +112,8 @@ class Network:
             loop.post(there_s, _give, waiter, None, Broken(at_once=True))
             return await waiter
         faults, fate = self.faults, draw()
+        if what == "commit":  # what nobody knows the end of is where the most can go wrong
+            fate *= 0.3
         if fate < faults.struck:
             if not gated and draw() < 0.3:
                 self._history.count("struck before a call")

@@ -27,6 +27,9 @@ ACTOR = Actor("simulation")
 ACCOUNT = Scope("account", 1, 1)
 PATIENCE_S = 40.0
 
+PLANNED_BEFORE_CLOSE_S = 61.0
+"""Before the last instant of a permit: what is planned later is planned for the next day."""
+
 
 class Operator:
     """One after another, at instants drawn from the seed. `enrolled`: phones whose enrolment was answered."""
@@ -43,13 +46,17 @@ class Operator:
         plans: list[tuple[float, str, Any]] = []
         leads = ENTRIES[: rng.randint(3, 6)]
         last_s = world.oracle.limits.closes_s - CLOSE_MARGIN_S
+        together_s = seconds * 0.5 * rng.random() ** 2 if rng.random() < 0.5 else None
         for entry in leads:
-            at_s = seconds * 0.5 * rng.random() ** 2
-            if last_s < seconds and rng.random() < 0.5:
-                at_s = last_s - 0.03 * rng.random()  # claimed within the hours, and then they are over
+            at_s = (
+                seconds * 0.5 * rng.random() ** 2 if together_s is None else together_s + 0.3 * rng.random()
+            )
+            if last_s < seconds and rng.random() < 0.7:
+                at_s = max(0.0, last_s - PLANNED_BEFORE_CLOSE_S - 20.0 * rng.random())  # not all get through
             plans.append((at_s, "enrol", entry))
             if rng.random() < 0.4:
-                plans.append((seconds * rng.random(), rng.choice(("opt_out", "race")), entry))
+                when_s = at_s + rng.uniform(-0.01, 0.02) if rng.random() < 0.2 else seconds * rng.random()
+                plans.append((max(0.0, when_s), rng.choice(("opt_out", "race")), entry))
         for _ in range(rng.choice((0, 0, 1, 2))):
             plans.append((seconds * rng.random(), "pause", rng.choice((None, *leads))))
         for _ in range(rng.choice((0, 0, 1, 2))):
@@ -82,6 +89,8 @@ class Operator:
         ledger.begin(session, ignored)
         ledger.run(session, "enrol_lock", (1, [entry.phone], []), ignored)
         world.loop.post(rng.uniform(0.005, 0.06), ledger.end, session, True, ignored)
+        if rng.random() < 0.5:
+            world.carrier.sluggish_until_s = world.loop.now_s + 0.2
         await asyncio.sleep(0.03 * rng.random())
         await self._opt_out(entry)
 

@@ -50,7 +50,7 @@ class Limits(NamedTuple):
     permit_s: float
     slack_s: float
     most_calls: int
-    per_s: float
+    per_s: float | None
     burst: int
     caps: tuple[Cap, ...]
     closes_s: float
@@ -138,6 +138,8 @@ class Oracle:
         """What was claimed at the pace may leave up to a permit's life later, so that much may come
         together."""
         limits = self.limits
+        if limits.per_s is None:
+            return
         most = limits.per_s * (1 + limits.permit_s) + limits.burst
         count = sum(call.began_s > now_s - 1.0 for call in self.dials)
         if count > most:

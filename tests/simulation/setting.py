@@ -56,7 +56,7 @@ def _entries() -> list[Entry]:
 ENTRIES = _entries()
 
 
-def furnish(store: Store, now_ms: Ms, most_calls: int, per_s: float) -> None:
+def furnish(store: Store, now_ms: Ms, most_calls: int, per_s: float | None) -> None:
     """One account, limited to so many calls at once and dials a second, with one agent."""
     now = to_datetime(now_ms)
     store.tables["installation"] = {1: {"installation_id": INSTALLATION.installation_id, "shards": 1}}

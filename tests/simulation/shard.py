@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scheduler.domain.time import Ms
+from scheduler.errors import EpochNotReady
 from scheduler.wheel import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release
 from scheduler.wheel.model import HeldSlot
 from tests.simulation.gates import WHOLE, Gates
@@ -36,6 +37,8 @@ class Shard:
     owed: float = 0.0
     virtual: dict[str, float] = field(default_factory=lambda: {"live": 0.0, "rest": 0.0})
     bell: bool = False
+    building: str = ""
+    """`<mark> <server>` while a builder is at work."""
     spools: dict[str, Ms] = field(default_factory=dict)
     """Which dialers hold news, as of when; a rebuild leaves them alone."""
 
@@ -294,7 +297,17 @@ class Shard:
         for gates, loop_id, hard_end in calls:
             self.gates.restore(gates, loop_id, hard_end)
 
-    def open(self, stored: str) -> None:
+    def begin(self, builder: str, keep: bool) -> None:
+        mark = f"{builder} {self.run_id}" if builder else ""
+        if not keep:
+            self.wipe(self.run_id)
+        self.building = mark
+
+    def open(self, stored: str, builder: str) -> None:
+        """Raises EpochNotReady when it is not what that builder began."""
+        if builder and self.building != f"{builder} {self.run_id}":
+            raise EpochNotReady("the wheel is not ready", "it was lost while it was rebuilt")
+        self.building = ""
         self.epoch = f"{stored} {self.run_id}"
         self._ring_if(True)
 

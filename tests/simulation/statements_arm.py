@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -49,7 +49,9 @@ def arm_attempts(
         not_after = None if closes is None else closes - close_margin
         row = {
             "loop_id": loop_id,
-            "refusal": refusal(s, loop, lead, agent, account, due_at, now, not_after, shard, epoch),
+            "refusal": next(
+                reasons(s, loop, lead, agent, account, due_at, now, not_after, shard, epoch), None
+            ),
             "attempt_id": None,
             "n": loop["attempts"] + 1,
             "phone": None,
@@ -85,7 +87,7 @@ def arm_attempts(
     return armed + refused
 
 
-def refusal(
+def reasons(
     s: Statement,
     loop: Row,
     lead: Row,
@@ -96,28 +98,27 @@ def refusal(
     not_after: datetime | None,
     shard: int | None,
     epoch: str | None,
-) -> str | None:
-    """What forbids to arm this loop now, as the statement's CASE has it."""
+) -> Iterator[str]:
+    """All that forbids to arm this loop now, in the order of the statement's CASE: the first one counts."""
     if loop["status"] not in WAITING or loop["next_at"] != due_at:
-        return "in_call" if _live(s, loop["lead_id"], loop["loop_id"]) else "stale"
+        yield "in_call" if _live(s, loop["lead_id"], loop["loop_id"]) else "stale"
     wheel = s.get("wheel_epoch", shard)
     if epoch is not None and wheel is not None and wheel["epoch"] != epoch:
-        return "lost"
+        yield "lost"
     if s.get("suppression", (loop["account_id"], lead["phone"])) is not None:
-        return "dnc"
+        yield "dnc"
     if account["paused"]:
-        return "account_paused"
+        yield "account_paused"
     if agent["paused"]:
-        return "agent_paused"
+        yield "agent_paused"
     if loop["policy_version"] != agent["policy_version"] or loop["lead_version"] != lead["version"]:
-        return "outdated"
-    if loop["next_at"] > now:
-        return "early"
+        yield "outdated"
+    if loop["next_at"] is None or loop["next_at"] > now:
+        yield "early"
     if not_after is not None and not_after < now:
-        return "closed"
+        yield "closed"
     if _live(s, loop["lead_id"]):
-        return "lead_busy"
-    return None
+        yield "lead_busy"
 
 
 def _live(s: Statement, lead_id: int, loop_id: int | None = None) -> bool:

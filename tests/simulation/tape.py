@@ -25,7 +25,7 @@ class Tape(NamedTuple):
 
     base_ms: Ms
     most_calls: int
-    per_s: float
+    per_s: float | None
     ledger: list[tuple[Any, ...]]
     wheel: list[tuple[str, dict[str, Any], Any]]
 
@@ -185,9 +185,17 @@ async def play_wheel(wheel: TimingWheel, tape: list[tuple[str, dict[str, Any], A
 async def _ask(wheel: TimingWheel, name: str, told: dict[str, Any]) -> Any:
     if name == "flush":
         return await wheel._servers.command(0, "FLUSHALL")
-    if name in ("begin_rebuild", "close_epoch", "epoch"):
+    if name in ("close_epoch", "epoch"):
         return await getattr(wheel, name)(0)
-    if name in ("claim", "expired", "held_slots", "free_slots", "open_epoch", "restore_calls"):
+    if name in (
+        "claim",
+        "expired",
+        "held_slots",
+        "free_slots",
+        "open_epoch",
+        "begin_rebuild",
+        "restore_calls",
+    ):
         return await getattr(wheel, name)(0, **told)
     return await getattr(wheel, name)(**told)
 

@@ -50,29 +50,23 @@ def _arm_of_one_snapshot(s: Statement, *arguments: Any) -> list[Row]:
     return statements_arm.arm_attempts(s, *arguments)
 
 
-def _arm_without(reason: str) -> Callable[..., AbstractContextManager[Any]]:
-    """The arm without one of its checks."""
-    ask = statements_arm.refusal
+def _arm_without(*taken_out: str) -> Callable[..., AbstractContextManager[Any]]:
+    """The arm without some of its checks."""
+    ask = statements_arm.reasons
 
-    def refusal(*arguments: Any) -> str | None:
-        found = ask(*arguments)
-        return None if found == reason else found
+    def reasons(*arguments: Any) -> Iterator[str]:
+        return (reason for reason in ask(*arguments) if reason not in taken_out)
 
-    return lambda: patch.object(statements_arm, "refusal", refusal)
+    return lambda: patch.object(statements_arm, "reasons", reasons)
 
 
 @contextmanager
 def _no_unique_attempt() -> Iterator[None]:
     """The arm's look at state and instant, and the unique keys behind it."""
     attempt = schema.SCHEMAS["attempt"]
-    ask = statements_arm.refusal
-
-    def refusal(*arguments: Any) -> str | None:
-        found = ask(*arguments)
-        return None if found in ("stale", "in_call", "lead_busy") else found
-
     loose = Schema(attempt.key, (), attempt.checks, attempt.identity)
-    with patch.dict(schema.SCHEMAS, {"attempt": loose}), patch.object(statements_arm, "refusal", refusal):
+    checks = _arm_without("stale", "in_call", "lead_busy", "early")
+    with patch.dict(schema.SCHEMAS, {"attempt": loose}), checks():
         yield
 
 
@@ -106,7 +100,7 @@ async def _nobody(*_: Any, **__: Any) -> list[Row]:
 GUARDS: dict[str, Guard] = {
     "gate": Guard("I3 I8 I9", _instead(Gate, "may_send", lambda *_, **__: True)),
     "two statements": Guard("I8", lambda: _models(arm_attempts=_arm_of_one_snapshot)),
-    "cas on next_at": Guard("I4 I6", _arm_without("stale")),
+    "cas on next_at": Guard("I4 I6", _arm_without("stale", "early")),
     "unique attempt": Guard("I1 I4 I6", _no_unique_attempt),
     "permit check": Guard(
         "I1 I2",

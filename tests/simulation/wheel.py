@@ -148,8 +148,9 @@ class SimulatedWheel:
         _, written, asked = await self._standing()
         return written[:-1] == asked[:-1] and written != asked
 
-    async def begin_rebuild(self, shard: int) -> None:
-        await self._run("begin_rebuild", lambda of: of.wipe(of.run_id), {})
+    async def begin_rebuild(self, shard: int, builder: str = "", *, keep: bool = False) -> None:
+        told = {"builder": builder, "keep": keep}
+        await self._run("begin_rebuild", lambda of: of.begin(builder, keep), told)
 
     async def restore_calls(self, shard: int, calls: Sequence[tuple[Sequence[str], int, Ms]]) -> None:
         if calls:
@@ -171,8 +172,9 @@ class SimulatedWheel:
     async def close_epoch(self, shard: int) -> None:
         await self._run("close_epoch", _close, {})
 
-    async def open_epoch(self, shard: int, epoch: str) -> None:
-        await self._run("open_epoch", lambda of: of.open(self._stored(epoch)), {"epoch": epoch})
+    async def open_epoch(self, shard: int, epoch: str, builder: str = "") -> None:
+        told = {"epoch": epoch, "builder": builder}
+        await self._run("open_epoch", lambda of: of.open(self._stored(epoch), builder), told)
 
     async def wait_bell(self, shard: int, timeout_s: float) -> bool:
         """One read at a time for each process, kept when its waiter leaves."""

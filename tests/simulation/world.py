@@ -58,7 +58,11 @@ class World:
         self.trouble = draw_trouble(rng) if trouble is None else trouble
         self.base_ms = TUESDAY_2PM if rng.random() < 0.8 else CLOSES_MS - rng.randrange(60, 360) * SECOND
         self.ledger = LedgerServer(self.loop, random.Random(rng.getrandbits(64)))
-        most_calls, per_s = rng.choice((1, 2, 2, 4)), rng.choice((0.5, 1.0, 2.0))
+        soon_over = self.base_ms > TUESDAY_2PM
+        most_calls, per_s = (
+            1 if soon_over else rng.choice((1, 2, 2, 4)),
+            rng.choice((None, None, 0.5, 1.0, 2.0)),
+        )
         limits = Limits(
             permit_s=SETTINGS.permit_s,
             slack_s=SETTINGS.wall_slack_ms / SECOND + CLOCK_STEP_S,
