@@ -23,6 +23,10 @@ from scheduler.wheel.spools import mark_spool, unmark_spools
 log = structlog.get_logger()
 
 
+SAY_AGAIN_S = 60.0
+"""A dialer that holds nothing says so this often: with a wheel that lost its last writes its mark is back."""
+
+
 class Aside:
     """The spool of one dialer."""
 
@@ -34,8 +38,7 @@ class Aside:
         self._work = asyncio.Event()
         self.ledger_away = False
         """The oldest news could not be committed a moment ago: newer need not be tried."""
-        if not spool.empty:
-            self._work.set()
+        self._work.set()  # also of an empty one: a crash may have come between its last record and its mark
 
     def what_may(self, group: Group) -> Group:
         """Of this news what may be put aside."""
@@ -62,8 +65,10 @@ class Aside:
         return self._marked
 
     async def wait(self) -> None:
-        """Until there is something to drain."""
-        await self._work.wait()
+        """Until there is something to drain, or for `SAY_AGAIN_S`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SAY_AGAIN_S):
+                await self._work.wait()
 
     async def drain(self, commit: Callable[[Group], Awaitable[None]], most: int, now_ms: Ms) -> int:
         """Commit all of it, oldest first, at most so much at a time; answers how much it was.

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from api.parts import make_services, open_aside
+from dialer import aside
 from dialer.aside import Aside
 from dialer.news import Group
 from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
@@ -243,6 +244,28 @@ async def test_nothing_is_written_off_while_a_spool_holds_news(outpost: Outpost)
         await until(lambda: outpost.spool.empty, "drained")
 
     assert await world.value("SELECT outcome FROM attempt") == "completed"
+
+
+async def test_a_mark_that_a_crash_left_behind_goes_with_the_next_start(outpost: Outpost) -> None:
+    """I15: the spool was empty and its mark still there: write-offs would have waited for an hour."""
+    await mark_spool(outpost.world.flow.wheel, outpost.spool.names[0], outpost.world.now_ms)
+
+    async with outpost.running():
+        while await outpost.marked():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_a_mark_that_came_back_with_a_failover_is_taken_away_again(
+    outpost: Outpost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I15 F7: found by the simulation."""
+    monkeypatch.setattr(aside, "SAY_AGAIN_S", 0.01)
+    async with outpost.running():
+        await outpost.recorder.drain()
+        await mark_spool(outpost.world.flow.wheel, outpost.spool.names[0], outpost.world.now_ms)
+
+        while await outpost.marked():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 async def test_a_spool_that_nobody_takes_over_is_waited_for_an_hour(outpost: Outpost) -> None:
