@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any
 
 from dialer.providers.base import Accepted, Action, NotDialled, PlaceResult, ProviderEvent, Unknown
 from scheduler.domain.time import Ms
@@ -125,11 +126,11 @@ class Carrier(Server):
             talk_s=int(call.talks_s) or None,
         )
 
-    def _event(self, action: Action, call: Call, kind: str, at_s: float, **said: object) -> None:
+    def _event(self, action: Action, call: Call, kind: str, at_s: float, **said: Any) -> None:
         rng, manners = self._rng, self.manners
         event = ProviderEvent(
             f"{call.ref}-{kind}", action.key, action.attempt_id, call.ref, kind, self._ms(at_s), **said
-        )  # type: ignore[arg-type]
+        )
         late_s = 0.0
         if rng.random() < manners.late:
             late_s = rng.choice((1.0, 20.0, 200.0)) * rng.random()

@@ -129,7 +129,7 @@ class Gates:
             rule.since, rule.owed = before.since, before.owed
             if before.interval_us is not None and gate.interval_us not in (None, before.interval_us):
                 owed = max(0, rule.arrival_us - now * 1000) / before.interval_us
-                rule.arrival_us = now * 1000 + math.ceil(owed * gate.interval_us)  # type: ignore[operator]
+                rule.arrival_us = now * 1000 + math.ceil(owed * gate.interval_us)
                 rule.spent, rule.last_us = rule.spent + gate.burst + 1, now * 1000
         if gate.left is not None:
             rule.since = 0 if before is None else before.spent

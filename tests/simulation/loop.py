@@ -87,17 +87,17 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         owner = self._owner
         return self.now_s if owner is None else self.now_s - owner.paused_s
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         if context is None:
             context = copy_context()
         handle = Handle(callback, args, context, context.get(OWNER))
         self._ready.append(handle)
         return handle
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         return self._at(self.now_s + max(0.0, delay), callback, args, context or copy_context())
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         return self.call_later(when - self.time(), callback, *args, context=context)
 
     def post(self, delay_s: float, callback: Callable[..., Any], *args: Any) -> Handle:

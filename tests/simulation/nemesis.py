@@ -101,6 +101,7 @@ class Nemesis:
             for process in self._world.processes:
                 if process.machine is machine:
                     self._hit(process, self._rng.choice(("kill", "freeze", "freeze", "pause")))
+                    break
 
     def _act(self, kind: str) -> None:
         world, rng = self._world, self._rng

@@ -113,7 +113,7 @@ class Network:
             return await waiter
         faults, fate = self.faults, draw()
         if what == "commit":  # what nobody knows the end of is where the most can go wrong
-            fate *= 0.3
+            fate *= 0.1
         if fate < faults.struck:
             if not gated and draw() < 0.3:
                 self._history.count("struck before a call")
@@ -135,6 +135,8 @@ class Network:
             self._history.count(f"a call was lost: {part}")
             if arrives and what == "commit":
                 self._history.count("a commit was in doubt")
+                if draw() < 0.4:  # who learns of it much later finds the world changed
+                    loop.post(there_s, self._strike, machine)
             if arrives:
                 loop.post(there_s, self._arrive, server, execute, None, 0.0, patience_s)
             gone_s = there_s + back_s + (0.05 * draw() if at_once else patience_s)

@@ -51,13 +51,10 @@ class Shard:
             return INF
         head = min(waiting.values())
         at = rule.opening(max(head, now))
-        if at == now:
-            at = head
-        if at <= now:
-            count, until = self.gates.passage(rule.gates, now)
-            if count < 1:
-                return until
-        return at
+        count, until = self.gates.passage(rule.gates, now)
+        if count < 1:
+            return rule.opening(max(at, until))
+        return head if at == now else at
 
     def earliest(self, now: Ms) -> float:
         return min((self.work_at(lane_id, now) for lane_id in self.lanes), default=INF)

@@ -24,7 +24,7 @@ from tests.simulation.setting import CAPS, CLOSES_MS, SETTINGS, TUESDAY_2PM, fur
 from tests.simulation.tables import Row, Statement
 from tests.simulation.wheel_server import WheelServer
 
-FAULTS_S = 330.0
+FAULTS_S = 300.0
 QUIET_S = 330.0
 """Lease, sweep, the time until an unknown is written off, and what was put off meanwhile."""
 
@@ -53,7 +53,7 @@ class World:
         self.mode = mode
         self.rng = random.Random(seed)
         rng = self.rng
-        self.loop = SimulatedLoop(random.Random(rng.getrandbits(64)))
+        self.loop = SimulatedLoop(random.Random(rng.getrandbits(64)))  # type: ignore[abstract]
         self.history = History(self.loop)
         self.trouble = draw_trouble(rng) if trouble is None else trouble
         self.base_ms = TUESDAY_2PM if rng.random() < 0.8 else CLOSES_MS - rng.randrange(60, 360) * SECOND
@@ -198,7 +198,7 @@ class World:
         for process in self.processes:
             if process.alive:
                 self.oracle.broken("I14", f"{process.name} does not stop")
-        if self.wheel.shard.claims:
+        if self.wheel.shard.claims and not self.oracle.skewed:  # a lease ends by the clock that began it
             self.oracle.broken("I14", f"{len(self.wheel.shard.claims)} claims are held when all have stopped")
         before = self._on_wheel()
         flow = self.processes[0].flow
