@@ -6,7 +6,8 @@
 -- ARGV[1]  now_ms    ARGV[2] slot_ms    ARGV[3] budget (loops x slots searched)
 -- ARGV[4]  release groups    ARGV[5] end groups    ARGV[6] placing groups
 -- ARGV[7..] release group: lane, claim_id, sent (1 or 0), count, loops
---           end group: lane, count, loops
+--           end group: lane, count, then count times loop, bound: a slot whose hard end is later is that of the loop's
+--           next call and stays ('' no bound)
 --           placing group: lane, kind, count, then count times loop, due_ms, as place reads it
 -- Returns  {placings done, positions (from 1, over all release groups) of the stale ...}: stale are those not held by
 --          that claim, nothing changed for them; placings left undone for want of budget go to place
@@ -21,8 +22,11 @@ for k = 1, tonumber(ARGV[4]) do
 end
 for k = 1, tonumber(ARGV[5]) do
   local count = tonumber(ARGV[at + 1])
-  ends[k] = {lane = ARGV[at], first = at + 2, last = at + 1 + count}
-  at = at + 2 + count
+  ends[k] = {lane = ARGV[at], loops = {}, bounds = {}}
+  for n = 1, count do
+    ends[k].loops[n], ends[k].bounds[n] = ARGV[at + 2 * n], tonumber(ARGV[at + 2 * n + 1]) or INF
+  end
+  at = at + 2 + 2 * count
 end
 for k = 1, tonumber(ARGV[6]) do placings[k], at = read_placings(at) end
 
@@ -75,7 +79,13 @@ save_gates()
 
 for _, group in ipairs(ends) do
   local lane = lane_of(group.lane)
-  if #lane.gates + #lane.left > 0 then frees(lane, {unpack(ARGV, group.first, group.last)}) end
+  if #lane.gates + #lane.left > 0 then
+    local over = {}
+    for k, hard_end in ipairs(call('ZMSCORE', CALLS, unpack(group.loops))) do
+      if not hard_end or tonumber(hard_end) <= group.bounds[k] then over[#over + 1] = group.loops[k] end
+    end
+    if #over > 0 then frees(lane, over) end
+  end
 end
 
 local placed, planned_anew = 0, {}

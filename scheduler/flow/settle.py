@@ -137,7 +137,12 @@ async def _settle(
     lanes = [rows[attempt_id]["lane_id"] for attempt_id in gone]
     shards = await flow.lanes.shards_of(lanes)
     ends = [
-        CallEnd(shards[lane_id], lane_id, rows[attempt_id]["loop_id"])
+        CallEnd(
+            shards[lane_id],
+            lane_id,
+            rows[attempt_id]["loop_id"],
+            to_ms(rows[attempt_id]["armed_at"]) + flow.wheel.call_ms,  # it was claimed before it was armed
+        )
         for attempt_id, lane_id in zip(gone, lanes, strict=True)
     ]
     return Settled(ends, placings, [str(r.outcome) for r in ended])

@@ -88,11 +88,16 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class CallEnd(msgspec.Struct, frozen=True):
-    """A call is over: its slots at the lane's gates are free."""
+    """A call is over: its slots at the lane's gates are free.
+
+    `until_ms`: its slots' hard end at the latest. Slots that last longer are those of the loop's next call,
+    which was claimed before this was told, and stay; without it they are taken for this call's.
+    """
 
     shard: int
     lane_id: int
     loop_id: int
+    until_ms: Ms | None = None
 
 
 class HeldSlot(msgspec.Struct, frozen=True):

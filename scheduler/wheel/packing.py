@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from scheduler.domain.time import Ms
 from scheduler.wheel.keys import checked_gate
 from scheduler.wheel.model import CallEnd, Claim, Claimed, Gate, Lane, Placing, Release
 
@@ -106,7 +107,16 @@ def claim_groups(claims: Sequence[Claim]) -> tuple[list[Any], list[Claim]]:
 
 
 def end_groups(ends: Iterable[CallEnd]) -> tuple[int, list[Any]]:
-    return loop_groups((each.lane_id, each.loop_id) for each in ends)
+    """(groups, lane, count, loop, bound, …), each loop of a lane once."""
+    lanes: dict[int, dict[int, Ms | None]] = {}
+    for each in ends:
+        lanes.setdefault(each.lane_id, {})[each.loop_id] = each.until_ms
+    args: list[Any] = []
+    for lane_id, loops in lanes.items():
+        args += (lane_id, len(loops))
+        for loop_id, until_ms in loops.items():
+            args += (loop_id, _or_empty(until_ms))
+    return len(lanes), args
 
 
 def loop_groups(pairs: Iterable[tuple[int, int]]) -> tuple[int, list[Any]]:

@@ -96,6 +96,26 @@ async def test_release_end_and_placing_of_one_loop_are_one_step(stand: Stand):
     assert await stand.loops() == [1]
 
 
+async def test_a_late_end_leaves_the_slot_of_the_loops_next_call(stand: Stand):
+    """I12: its dialer was frozen between the commit and the wheel; found by the simulation."""
+    await stand.gate("a:1", max_concurrent=1)
+    await stand.lane(1, "bulk", "a:1")
+    await stand.place([1, 2])
+    (first,) = await stand.claim()
+    late = CallEnd(stand.shard, 1, 1, stand.now_ms + stand.wheel.call_ms)
+    await stand.release([first], sent=True, next_in_ms=-1)
+    await stand.end([first])  # the sweeper has found it out
+    stand.now_ms += 1
+    assert await stand.loops() == [1]
+
+    await stand.wheel.settle(ends=[late], now_ms=stand.now_ms, wall_ms=stand.wall_ms)
+    assert await stand.loops() == []
+
+    late = CallEnd(stand.shard, 1, 1, stand.now_ms + stand.wheel.call_ms)
+    await stand.wheel.settle(ends=[late], now_ms=stand.now_ms, wall_ms=stand.wall_ms)
+    assert await stand.loops() == [2]
+
+
 async def test_a_loop_may_go_on_in_another_lane(stand: Stand):
     await stand.lane(2, "follow-up")
     await stand.place([1])

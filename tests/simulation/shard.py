@@ -160,7 +160,9 @@ class Shard:
             if record.left < 1:
                 del self.claims[claim.claim_id]
         for end in ends:
-            self.gates.free_calls(self.lanes.get(end.lane_id), [end.loop_id])
+            hard_end = self.gates.in_call(end.loop_id)
+            if end.until_ms is None or hard_end is None or hard_end <= end.until_ms:
+                self.gates.free_calls(self.lanes.get(end.lane_id), [end.loop_id])
         for placing in placings:
             key = (placing.lane_id, placing.loop_id)
             self._place(placing, freed=key in freed)
