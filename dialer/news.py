@@ -57,9 +57,18 @@ class Group(msgspec.Struct):
         )
 
     def reports(self) -> list[Report]:
-        """One for each attempt."""
+        """One for each attempt.
+
+        Of several answers to sends of one attempt the latest counts: another permit was given only because
+        the ledger knew already that the one before had not been used.
+        """
         folded: dict[int, Report] = {}
+        latest: dict[int, Sent] = {}
         for answer in self.sent:
+            before = latest.get(answer.attempt_id)
+            if before is None or answer.at_ms >= before.at_ms:
+                latest[answer.attempt_id] = answer
+        for answer in latest.values():
             _fold_sent(folded.setdefault(answer.attempt_id, Report(answer.attempt_id)), answer)
         for event in self.events:
             _fold_event(folded.setdefault(event.attempt_id, Report(event.attempt_id)), event)
