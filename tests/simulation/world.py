@@ -201,6 +201,7 @@ class World:
         if self.wheel.shard.claims and not self.oracle.skewed:  # a lease ends by the clock that began it
             self.oracle.broken("I14", f"{len(self.wheel.shard.claims)} claims are held when all have stopped")
         before = self._on_wheel()
+        room, _ = self.wheel.shard.gates.passage(("a:1", "g:1"), now_ms)
         flow = self.processes[0].flow
         await rebuild(flow, 0, now_ms, new_id=lambda: UUID(int=9), call_ms=SETTINGS.call_ms, whole_too=True)
         after = self._on_wheel()
@@ -209,7 +210,7 @@ class World:
             if due_ms < horizon_ms - SETTINGS.feed_s * SECOND:
                 self.oracle.broken("I22", f"loop {loop_id} was not on lane {lane_id}")
         for _, _, due_ms in before - after:
-            if due_ms < now_ms - GRACE_S * SECOND and self.oracle.open_at(self.loop.now_s):
+            if due_ms < now_ms - GRACE_S * SECOND and room and self.oracle.open_at(self.loop.now_s):
                 self.oracle.broken("I22", "what the ledger does not know lies on the wheel for ever")
             elif due_ms < horizon_ms:  # a plan of before: whoever claims it is refused, and it is gone
                 self.history.count("a plan of before was still on the wheel")
