@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiohttp import web
 
 from api.problems import Problem
+from api.requests import ListQuery
+from api.routing import Call, Reply
 from api.schemas import Page
 from scheduler.public_ids import PublicIds
 
@@ -22,6 +24,24 @@ def read_cursor(ids: PublicIds, cursor: str | None) -> int | None:
     if number is None:
         raise Problem("invalid-cursor")
     return number
+
+
+async def listed(
+    call: Call,
+    query: ListQuery,
+    objects: Sequence[T],
+    numbers: Sequence[int],
+    count: Callable[[], Awaitable[int]],
+) -> Reply[Page[T]]:
+    """The reply of a list whose rows were read with `limit=query.limit + 1`, `after=read_cursor(...)`.
+
+    `numbers`: those of the objects, in the same order. `count`: counts all of them exactly, asked only where
+    the query wants it; `partial(count_owned, …)` for a whole table of the account.
+    """
+    found = page(call.ids, objects, numbers, query.limit)
+    if query.count is not None:
+        found.count, found.count_exact = await count(), True
+    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
 
 
 def page(ids: PublicIds, objects: Sequence[T], numbers: Sequence[int], limit: int) -> Page[T]:

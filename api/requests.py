@@ -56,9 +56,12 @@ class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """What every list takes. `count`: how many there are in all, exactly or about."""
+
     limit: Limit = 50
     cursor: Id | None = None
     order: Literal["asc", "desc"] = "asc"
+    count: Literal["estimate", "exact"] | None = None
 
 
 class PauseIn(msgspec.Struct, forbid_unknown_fields=True):

@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T]):
+    """`count` and `count_exact` only where `?count=` asked for them."""
+
     data: list[T]
     has_more: bool = False
     next_cursor: str | None = None
+    count: int | UnsetType = UNSET
+    count_exact: bool | UnsetType = UNSET
 
 
 class Account(msgspec.Struct):

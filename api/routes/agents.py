@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from api import requests, schemas, views
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, parts
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.preconditions import require_match
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
@@ -25,10 +26,9 @@ async def list_agents(call: Call, query: requests.ListQuery) -> Reply[schemas.Pa
         descending=query.order == "desc",
         limit=query.limit + 1,
     )
-    found = page(
-        call.ids, [views.agent(row, call.ids) for row in rows], [row["agent_id"] for row in rows], query.limit
-    )
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+    numbers = [row["agent_id"] for row in rows]
+    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "agent")
+    return await listed(call, query, [views.agent(row, call.ids) for row in rows], numbers, count)
 
 
 @route("GET", "/v1/agents/{id}", scope="read")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from api import requests, schemas, views
 from api.instants import utc_ms
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from scheduler.domain.time import DAY, HOUR, Ms
@@ -61,8 +62,9 @@ async def list_batches(call: Call, query: requests.ListQuery) -> Reply[schemas.P
         limit=query.limit + 1,
     )
     heads = [views.batch_head(row, call.ids) for row in rows]
-    found = page(call.ids, heads, [row["batch_id"] for row in rows], query.limit)
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+    numbers = [row["batch_id"] for row in rows]
+    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "batch")
+    return await listed(call, query, heads, numbers, count)
 
 
 @route("GET", "/v1/batches/{id}", scope="read")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from scheduler.domain.caller_ids import budget
-from scheduler.ledger import caller_ids
+from scheduler.ledger import caller_ids, reads
 from scheduler.ledger.database import Row
 
 
@@ -28,8 +29,9 @@ async def list_pools(call: Call, query: requests.ListQuery) -> Reply[schemas.Pag
         limit=query.limit + 1,
     )
     shown = await _shown(call, rows)
-    found = page(call.ids, shown, [row["caller_id_pool_id"] for row in rows], query.limit)
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+    numbers = [row["caller_id_pool_id"] for row in rows]
+    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "caller_id_pool")
+    return await listed(call, query, shown, numbers, count)
 
 
 @route("POST", "/v1/caller-id-pools", scope="calls:write")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, parts
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from scheduler.domain.localtime import day_of
@@ -29,8 +31,9 @@ async def list_caller_ids(call: Call, query: requests.ListQuery) -> Reply[schema
         limit=query.limit + 1,
     )
     shown = [views_outgoing.caller_id(row, call.ids) for row in rows]
-    found = page(call.ids, shown, [row["caller_id_id"] for row in rows], query.limit)
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+    numbers = [row["caller_id_id"] for row in rows]
+    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "caller_id")
+    return await listed(call, query, shown, numbers, count)
 
 
 @route("POST", "/v1/caller-ids", scope="calls:write")

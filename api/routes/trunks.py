@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, parts
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.routing import Call, Reply, route
-from scheduler.ledger import trunks
+from scheduler.ledger import reads, trunks
 
 
 @route("GET", "/v1/trunks", scope="read")
@@ -23,8 +25,9 @@ async def list_trunks(call: Call, query: requests.ListQuery) -> Reply[schemas.Pa
         limit=query.limit + 1,
     )
     shown = [views_outgoing.trunk(row, call.ids) for row in rows]
-    found = page(call.ids, shown, [row["trunk_id"] for row in rows], query.limit)
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+    numbers = [row["trunk_id"] for row in rows]
+    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "trunk")
+    return await listed(call, query, shown, numbers, count)
 
 
 @route("POST", "/v1/trunks", scope="calls:write")

@@ -41,6 +41,13 @@ async def account(database: Database, account_id: int) -> Row:
     return _found(await database.fetch_row("read_account", account_id), "account")
 
 
+async def count_owned(database: Database, account_id: int, kind: str) -> int:
+    """How many the account has of a `kind`: agent, trunk, caller_id, caller_id_pool, batch."""
+    row = await database.fetch_row("count_owned", account_id, kind)
+    assert row is not None
+    return row["count"]
+
+
 async def agents(
     database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
 ) -> list[Row]:

@@ -280,3 +280,13 @@ async def test_no_log_line_of_any_request_holds_a_phone(site: Site):
 
     assert len(logged) >= 7
     assert PHONE[1:] not in str(logged)
+
+
+@pytest.mark.parametrize("path", ["agents", "trunks", "caller-ids", "caller-id-pools", "batches"])
+async def test_a_list_tells_how_many_there_are_only_when_it_is_asked(site: Site, path: str):
+    """API §1: `?count=estimate|exact` adds `count` and `count_exact`."""
+    plain = await (await site.get(f"/v1/{path}")).json()
+    assert "count" not in plain
+    counted = await (await site.get(f"/v1/{path}?count=exact&limit=1")).json()
+    assert counted["count"] == len(plain["data"])
+    assert counted["count_exact"] is True
