@@ -51,8 +51,10 @@ class AdvancedForm(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StepForm(msgspec.Struct, forbid_unknown_fields=True):
-    """A step; `position` may be left out, else it is the step's place in the list."""
+    """A step; `position` may be left out, else it is the step's place in the list. `id`: its number in the
+    ledger, which it keeps through versions; 0 outside of it."""
 
+    id: int = 0
     name: str = ""
     position: int | None = None
     channel: Channel = Channel.CALL
