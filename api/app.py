@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from api.auth import KeyRing
 from api.deps import Deps
 from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
+from api.openapi import describe
 from api.routes import (
     account,
     agents,
@@ -24,10 +27,11 @@ from api.routes import (
     caller_id_pools,
     caller_ids,
     dnc,
-    health,
     imports,
+    jobs,
     leads,
     pauses,
+    root,
     trunks,
     wheel,
 )
@@ -45,12 +49,14 @@ ROUTES: tuple[Route, ...] = (
     *caller_ids.ROUTES,
     *dnc.ROUTES,
     *imports.ROUTES,
+    *jobs.ROUTES,
     *leads.ROUTES,
     *pauses.ROUTES,
+    *root.ROUTES,
     *trunks.ROUTES,
     *wheel.ROUTES,
 )
-"""Every endpoint that needs a key."""
+"""Every endpoint."""
 
 PURGE_S = 3600.0
 SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
@@ -61,7 +67,7 @@ def make_app(deps: Deps) -> web.Application:
     app = web.Application(middlewares=[make_edge(deps.metrics)], client_max_size=deps.settings.body_max)
     app.on_response_prepare.append(put_headers)
     add_routes(app, ROUTES, deps, KeyRing(deps.flow.database, deps.id_key, deps.clock))
-    health.add_health(app, deps)
+    app[root.OPENAPI] = msgspec.json.encode(describe(ROUTES, version("dialwheel")))
     deps.metrics.on_scrape(lambda: _depths(deps))
     app[imports.WORKERS] = ImportWorkers(deps.settings.import_workers)
     app.on_cleanup.append(_close_workers)

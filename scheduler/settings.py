@@ -110,6 +110,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reap_s: Seconds = 5
     feed_s: Seconds = 300  # well within the horizon
     quantum_s: Seconds = 15  # a step of the stepped clock
+    jobs_at_once: Count = 2  # a process: a long one does not hold up the short ones behind it
+    job_lease_s: Annotated[float, Meta(ge=5)] = (
+        60  # how long a job outlives its process; a piece takes seconds
+    )
 
     # what comes in
     body_max: Annotated[int, Meta(ge=1024)] = 1_048_576  # bytes of a JSON body

@@ -1,0 +1,24 @@
+"""The parts of one process, put together: the one place that knows every class."""
+
+from api.parts.dialing import Dialing, dialing_tasks, make_dialing, open_aside
+from api.parts.probing import make_probe, probe_tasks
+from api.parts.services import Services, make_services, memory_task, service_tasks
+from api.parts.stores import Stores, make_flow, open_stores
+from api.parts.tasks import run_until
+
+__all__ = [
+    "Dialing",
+    "Services",
+    "Stores",
+    "dialing_tasks",
+    "make_dialing",
+    "make_flow",
+    "make_probe",
+    "make_services",
+    "memory_task",
+    "open_aside",
+    "open_stores",
+    "probe_tasks",
+    "run_until",
+    "service_tasks",
+]

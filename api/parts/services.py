@@ -1,0 +1,121 @@
+"""What keeps the wheel and the ledger together, and works in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from api.job_kinds import KINDS
+from api.parts.dialing import send_s
+from api.parts.probing import make_probe, probe_tasks
+from api.parts.stores import Stores
+from dialer.providers.base import always
+from scheduler.flow.lookup import Find
+from scheduler.services.calendars import Calendars
+from scheduler.services.feeder import Feeder
+from scheduler.services.jobs import Jobs
+from scheduler.services.memory import MemoryWatch
+from scheduler.services.reaper import Reaper
+from scheduler.services.reconciler import Reconciler
+from scheduler.services.service import Service, run_service
+from scheduler.services.sweeper import Sweeper
+from scheduler.wheel.spools import marked_spools
+
+
+@dataclass(frozen=True)
+class Services:
+    """What keeps the wheel and the ledger together."""
+
+    feeder: Feeder
+    sweeper: Sweeper
+    reaper: Reaper
+    reconciler: Reconciler
+    calendars: Calendars
+    jobs: tuple[Jobs, ...]
+
+    def all(self) -> tuple[Service, ...]:
+        return (self.sweeper, self.feeder, self.calendars, self.reaper, self.reconciler, *self.jobs)
+
+
+def make_services(
+    stores: Stores, provider_name: str, find: Find | None = None, *, spools: bool = False
+) -> Services:
+    """`find` asks the provider what became of attempts; `spools`: dialers have some. On a fast clock a
+    deadline is the Clock's time and, on top, what our own work takes in real time."""
+    settings = stores.settings
+    slack_s = 30 * max(0.0, stores.clock.speed - 1)
+    return Services(
+        Feeder(stores.flow, period_s=settings.feed_s),
+        Sweeper(
+            stores.flow,
+            shards=settings.shards,
+            period_s=settings.sweep_s,
+            overdue_s=settings.overdue_s + slack_s,
+            call_ms=settings.call_ms,
+            new_id=stores.new_id,
+        ),
+        Reaper(
+            stores.flow,
+            stores.ledger,
+            stores.clock,
+            shards=settings.shards,
+            period_s=settings.reap_s,
+        ),
+        Reconciler(
+            stores.flow,
+            stores.ledger,
+            stores.clock,
+            period_s=settings.reap_s,
+            send_s=send_s(settings) * max(1.0, stores.clock.speed),
+            unknown_after_s=settings.unknown_after_s + slack_s,
+            write_off_s=settings.write_off_s + slack_s,
+            provider=provider_name,
+            installation_id=stores.installation.installation_id,
+            find=find,
+            spools=partial(marked_spools, stores.wheel) if spools else None,
+            spool_wait_s=settings.spool_wait_s,
+        ),
+        Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
+        tuple(
+            Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
+            for number in range(1, settings.jobs_at_once + 1)
+        ),
+    )
+
+
+def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+    """The services; while the clocks are apart they do nothing: they would end leases and calls too soon."""
+    probe = make_probe(stores)
+    may_step = always if probe is None else probe.may_arm
+    probed = None if probe is None else asyncio.create_task(probe.step(stores.clock.now_ms()))
+
+    async def run(service: Service) -> None:
+        if probed is not None:
+            await asyncio.wait([probed])
+        await run_service(service, stores.clock, stop, may_step=may_step)
+
+    async def run_cut(service: Service) -> None:
+        """Not to the end of a step, which is a whole job: another process goes on with that."""
+        running = asyncio.create_task(run(service))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            running.cancel()
+            await asyncio.wait([running])
+        if not running.cancelled():
+            running.result()
+
+    tasks = [
+        asyncio.create_task((run_cut if service in services.jobs else run)(service), name=service.name)
+        for service in services.all()
+    ]
+    return [*tasks, *probe_tasks(stores, probe, stop)]
+
+
+def memory_task(stores: Stores, stop: asyncio.Event, *, decides: bool) -> asyncio.Task[None]:
+    """Every process follows how far ahead work is put on the wheel; one with a feeder `decides`."""
+    watch = MemoryWatch(stores.flow, period_s=stores.settings.sweep_s, decides=decides)
+    return asyncio.create_task(run_service(watch, stores.clock, stop), name=watch.name)
