@@ -30,6 +30,9 @@ REQUEST_ID = web.RequestKey("request_id", str)
 BODY_WITHIN_S = 30.0
 """A JSON body that takes longer to arrive is given up."""
 
+NOBODY = Caller(0, "", frozenset())
+"""Who asks where no key is needed: no account has the number 0."""
+
 T = TypeVar("T")
 
 
@@ -84,30 +87,69 @@ class Route:
 
     method: str
     path: str
-    scope: str
+    scope: str | None
     handler: Handler
     body: type | None
     query: type
     reply: type | None
     streams: bool
+    answers: tuple[int, ...]
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    if_match: bool = False
 
     @property
-    def summary(self) -> str:
-        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+    def name(self) -> str:
+        """Of the operation: no two routes have the same."""
+        return f"{self.handler.__module__.rpartition('.')[2]}_{self.handler.__name__}"
 
 
-def route(method: str, path: str, *, scope: str, streams: bool = False) -> Callable[[Handler], Route]:
-    """Make a Route of a handler. `streams`: the handler reads the request's body by itself."""
+def route(
+    method: str,
+    path: str,
+    *,
+    scope: str | None,
+    streams: bool = False,
+    answers: tuple[int, ...] = (),
+    query: type | None = None,
+    takes: tuple[str, ...] = (),
+    gives: tuple[str, ...] = (),
+    if_match: bool = False,
+) -> Callable[[Handler], Route]:
+    """Make a Route of a handler.
+
+    `scope` None: needs no key. `streams`: the handler reads the request's body by itself. The rest says what
+    its types do not: `answers`: the statuses of its successes (by method, see `_successes`), `query` of one
+    that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs the header.
+    """
 
     def of(handler: Handler) -> Route:
         hints = get_type_hints(handler)
         answer = hints.get("return")
         reply = get_args(answer)[0] if get_origin(answer) is Reply else None
         return Route(
-            method, path, scope, handler, hints.get("body"), hints.get("query", NoQuery), reply, streams
+            method,
+            path,
+            scope,
+            handler,
+            hints.get("body"),
+            query or hints.get("query", NoQuery),
+            reply,
+            streams,
+            answers or _successes(method, path),
+            takes,
+            gives,
+            if_match,
         )
 
     return of
+
+
+def _successes(method: str, path: str) -> tuple[int, ...]:
+    """POST to a collection makes something, or meets it; POST to something acts on it."""
+    if method == "POST" and "{" not in path:
+        return (201, 200)
+    return (204,) if method == "DELETE" else (200,)
 
 
 def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps, keys: KeyRing) -> None:
@@ -119,8 +161,10 @@ def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps, keys
 
 def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = await keys.caller_of(request.headers.get("Authorization"))
-        caller.require(one.scope)
+        caller = NOBODY
+        if one.scope is not None:
+            caller = await keys.caller_of(request.headers.get("Authorization"))
+            caller.require(one.scope)
         call = Call(request, deps, caller, request[REQUEST_ID])
         if one.streams:  # the body is not known before it is used: its length must do
             raw = str(request.content_length).encode()
@@ -140,7 +184,7 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
                 raise Problem("malformed-body", "this request takes no body")
             return _response(request, await one.handler(call, **arguments))
 
-        if one.method != "POST":
+        if one.method != "POST" or one.scope is None:
             return await act()
         with deps.intake.request() if one.scope == INTAKE and not one.streams else nullcontext():
             return await once(

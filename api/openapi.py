@@ -1,0 +1,177 @@
+"""The OpenAPI 3.1 description, made of the routes that serve the requests and their msgspec types.
+
+Nothing is written twice: a path, a bound or a text is here because a request is decoded by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from api.problems import CONTENT_TYPE, KINDS, ProblemBody
+from api.routing import NoQuery, Route
+
+REF = "#/components/schemas/{name}"
+
+INTRODUCTION = """\
+Leads in, calls out, at the right moment and within the law. Every answer that is not a success is
+`application/problem+json` (RFC 9457) whose `type` opens in a browser. Instants are RFC 3339 in UTC.
+An `Idempotency-Key` makes any POST safe to repeat for 72 hours.
+
+| problem | status | means |
+|---|---|---|
+"""
+
+_PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+_KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key again gets the stored reply; kept for 72 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+}
+_MATCH_HEADER = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The `ETag` of the object as you have read it: 428 without, 412 when it has changed.",
+    "schema": {"type": "string", "maxLength": 200},
+}
+
+
+def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    """The document, ready to be encoded. Raises ValueError when two operations have one name."""
+    types = [type_ for one in routes for type_ in (one.body, one.query, one.reply) if type_ is not None]
+    schemas, components = msgspec.json.schema_components([*types, ProblemBody], ref_template=REF)
+    of_type = dict(zip(map(_key, [*types, ProblemBody]), schemas, strict=True))
+    twice = [name for name, times in Counter(one.name for one in routes).items() if times > 1]
+    if twice:
+        raise ValueError(f"two operations are called {twice}")
+    paths: dict[str, dict[str, Any]] = {}
+    for one in routes:
+        path = _PARAMETER.sub(r"{\1}", one.path)
+        paths.setdefault(path, {})[one.method.lower()] = _operation(one, of_type, components)
+    problems = "".join(f"| `{code}` | {kind.status} | {kind.meaning} |\n" for code, kind in KINDS.items())
+    used = set(re.findall(r"#/components/schemas/([^\"]+)", msgspec.json.encode(paths).decode()))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "dialwheel",
+            "version": version,
+            "description": INTRODUCTION + problems,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in sorted({_tag(one) for one in routes})],
+        "paths": paths,
+        "components": {
+            "schemas": {name: components[name] for name in sorted(_reached(used, components))},
+            "responses": {"Problem": _problem_response(of_type)},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "`dw_live_…` or `dw_test_…`"}
+            },
+        },
+    }
+
+
+def _operation(one: Route, of_type: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    summary, _, rest = _text(one).partition("\n")
+    said = " ".join(line.strip() for line in rest.splitlines()).strip()
+    scope = f"Scope: `{one.scope}`." if one.scope else "Needs no key."
+    operation: dict[str, Any] = {
+        "operationId": one.name,
+        "tags": [_tag(one)],
+        "summary": summary.strip().rstrip("."),
+        "description": f"{said}\n\n{scope}".strip(),
+        "parameters": _parameters(one, components),
+        "responses": _responses(one, of_type),
+        "security": [{"key": []}] if one.scope else [],
+    }
+    if one.takes:
+        content = {type_: {"schema": {"type": "string", "format": "binary"}} for type_ in one.takes}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif one.body is not None:
+        needed = bool(_resolved(of_type[_key(one.body)], components).get("required"))
+        content = {"application/json": {"schema": of_type[_key(one.body)]}}
+        operation["requestBody"] = {"required": needed, "content": content}
+    return operation
+
+
+def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 255}}
+        for name in _PARAMETER.findall(one.path)
+    ]
+    if one.query is not NoQuery:
+        (schema,), own = msgspec.json.schema_components([one.query], ref_template=REF)
+        struct = _resolved(schema, own)
+        components.update({name: own[name] for name in own if name not in components})
+        found += [
+            {"name": name, "in": "query", "required": name in struct.get("required", ()), "schema": of}
+            for name, of in struct["properties"].items()
+        ]
+    if one.method == "POST" and one.scope:
+        found.append(_KEY_HEADER)
+    if one.if_match:
+        found.append(_MATCH_HEADER)
+    return found
+
+
+def _responses(one: Route, of_type: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status in one.answers:
+        answer: dict[str, Any] = {"description": _STATUS[status]}
+        content: dict[str, Any] = {}
+        if one.reply is not None and status != 204:
+            content["application/json"] = {"schema": of_type[_key(one.reply)]}
+        if status != 204:
+            content |= {type_: {"schema": {"type": "string"}} for type_ in one.gives}
+        if content:
+            answer["content"] = content
+        responses[str(status)] = answer
+    return {**responses, "4XX": {"$ref": _PROBLEM}, "5XX": {"$ref": _PROBLEM}}
+
+
+_PROBLEM = "#/components/responses/Problem"
+_STATUS = {200: "As asked", 201: "Made", 202: "Taken on; a job shows how far it is", 204: "Done"}
+
+
+def _problem_response(of_type: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": "What went wrong, where, and what to do; 429 and 503 carry `Retry-After`",
+        "content": {CONTENT_TYPE: {"schema": of_type[_key(ProblemBody)]}},
+    }
+
+
+def _text(one: Route) -> str:
+    return (one.handler.__doc__ or "").strip()
+
+
+def _tag(one: Route) -> str:
+    parts = [part for part in one.path.split("/") if part and part != "v1"]
+    return parts[0] if one.path.startswith("/v1/") else "root"
+
+
+def _key(type_: Any) -> str:
+    return repr(type_)
+
+
+def _resolved(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        return components[schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _reached(names: set[str], components: dict[str, Any]) -> set[str]:
+    """The components that `names` need, themselves among them."""
+    reached, todo = set(), [*names, "ProblemBody"]
+    while todo:
+        name = todo.pop()
+        if name not in reached and name in components:
+            reached.add(name)
+            todo += re.findall(REF.format(name=r"([^\"]+)"), msgspec.json.encode(components[name]).decode())
+    return reached
