@@ -131,6 +131,7 @@ def _step(form: CadenceForm, index: int) -> Step:
     except conditions.BadCondition as error:
         raise _refused(f"{at}/advanced/when", error.what, error.do) from error
     return Step(
+        step_id=step.id,
         name=step.name,
         channel=step.channel,
         delay_after_s=step.delay_after_s,
@@ -147,6 +148,7 @@ def _step(form: CadenceForm, index: int) -> Step:
         caller_id_pool=step.caller_id.pool,
         voicemail=step.voicemail.leave,
         voicemail_message=step.voicemail.message,
+        metadata=msgspec.json.encode(step.advanced.metadata).decode() if step.advanced.metadata else "",
     )
 
 

@@ -214,9 +214,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     Its time: `delay_after_s` of the step before it, or `offset_s` from its `anchor` (negative: before it, and
     outside the hours the earlier slot). `daypart`: any, morning, afternoon, evening, or rotate. `when`: a
     condition (see `conditions`) without which the step is left out; empty means always. The rest is for
-    whoever makes the contact; `variables` are (name, template) pairs.
+    whoever makes the contact; `variables` are (name, template) pairs, `metadata` is JSON. `step_id` is its
+    own through all versions of the cadence, 0 where it has none.
     """
 
+    step_id: int = 0
     name: str = ""
     channel: Channel = Channel.CALL
     delay_after_s: int = 0
@@ -231,6 +233,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     caller_id_pool: tuple[str, ...] = ()
     voicemail: bool = False
     voicemail_message: str = ""
+    metadata: str = ""
 
 
 class Cadence(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -305,8 +308,10 @@ class Lead(msgspec.Struct, frozen=True):
     variables: dict[str, Variable] = msgspec.field(default_factory=dict)
 
 
-class Touch(msgspec.Struct, frozen=True):
-    """What an attempt of a cadence was: which step in which run, and what came of it."""
+class Touch(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What an attempt of a cadence was: which step in which run, and what came of it. `gone_wait_s`: set when
+    that step was taken out of the cadence; `step` is then the one before its place (-1: none), and this the
+    wait after it."""
 
     step: int
     run: int
@@ -315,6 +320,7 @@ class Touch(msgspec.Struct, frozen=True):
     ended_at_ms: Ms
     outcome: Outcome
     disposition: str | None = None
+    gone_wait_s: int | None = None
 
 
 class Loop(msgspec.Struct, frozen=True):

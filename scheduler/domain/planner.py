@@ -187,7 +187,8 @@ def _as_asked(case: Case, asked_ms: Ms) -> Iterator[Wish]:
     """The callback in place of the normal schedule, as asked or as soon after as it is allowed."""
     why = Why("callback", "set", None, asked_ms, "the person asked to be called then")
     trail = case.loop.trail if case.policy.strategy == "cadence" else ()
-    yield Wish(asked_ms, AttemptKind.CALLBACK, trail[-1].step if trail else case.loop.step, why)
+    step = max(trail[-1].step, 0) if trail else case.loop.step
+    yield Wish(asked_ms, AttemptKind.CALLBACK, step, why)
 
 
 def _past_retry_days(case: Case, at_ms: Ms) -> bool:

@@ -21,6 +21,7 @@ WHOLE: dict[str, Any] = {
     "on_complete": {"action": "transition", "cadence_id": "cad_x", "delay_s": 3600},
     "steps": [
         {
+            "id": 7,
             "position": 1,
             "name": "Call",
             "delay_after_s": 14_400,
@@ -65,6 +66,7 @@ def test_every_field_of_a_cadence_is_read():
         next_cadence_id="cad_x",
         steps=(
             Step(
+                step_id=7,
                 name="Call",
                 delay_after_s=14_400,
                 daypart="rotate",
@@ -72,6 +74,7 @@ def test_every_field_of_a_cadence_is_read():
                 caller_id_pool=("pool_1",),
                 voicemail=True,
                 voicemail_message="Hello",
+                metadata='{"a":1}',
                 routing=(
                     RoutingRule("busy", Action.RETRY, 14_400, max=2),
                     RoutingRule("voicemail", Action.GOTO, step=2),

@@ -128,7 +128,7 @@ def route_of(settings: Cadence, loop: Loop, last: Result | None) -> Route | None
         if number and touch.kind is AttemptKind.MANUAL:
             continue
         found = Route(touch, None)
-        routing = settings.steps[touch.step].routing if touch.step < len(settings.steps) else ()
+        routing = _step_of(settings, touch).routing
         for index, rule in enumerate(routing):
             key = (touch.run, touch.step, index)
             if rule.on in (touch.outcome, touch.disposition) and (rule.max is None or used[key] < rule.max):
@@ -176,9 +176,16 @@ def _start(settings: Cadence, case: Case) -> _Place:
     return _Place(0, 1, started_ms + settings.initial_delay_s * SECOND, started_ms)
 
 
+def _step_of(settings: Cadence, touch: Touch) -> Step:
+    """The step that an attempt was made for; where it is no more, one that only keeps its wait."""
+    if touch.gone_wait_s is not None:
+        return Step(delay_after_s=touch.gone_wait_s)
+    return settings.steps[touch.step] if touch.step < len(settings.steps) else Step()
+
+
 def _after(settings: Cadence, case: Case, route: Route) -> _Place:
     touch, rule, action = route.touch, route.rule, route.action
-    step = settings.steps[touch.step] if touch.step < len(settings.steps) else Step()
+    step = _step_of(settings, touch)
     delay_s = rule.delay_s if rule is not None and rule.delay_s is not None else step.delay_after_s
     if action is Action.WAIT:
         delay_s = step.delay_after_s
