@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from api.preview.spec import Instant, OutcomeSpec, Spec, wrong
+from api.preview.spec import Course, Instant, OutcomeSpec, wrong
 from scheduler.domain.callback_grammar import take_apart
 from scheduler.domain.callback_words import NotUnderstood, pick, read_callback
 from scheduler.domain.time import Ms
@@ -24,10 +24,10 @@ class Asked(NamedTuple):
     reading: str = ""
 
 
-def check_callbacks(spec: Spec) -> None:
+def check_callbacks(course: Course) -> None:
     """Raises UsageError for a callback that could not be understood at any time."""
-    outcomes = [(f"/outcomes/{number}", said) for number, said in enumerate(spec.outcomes)]
-    for pointer, said in (*outcomes, ("/otherwise", spec.otherwise)):
+    outcomes = [(f"/outcomes/{number}", said) for number, said in enumerate(course.outcomes)]
+    for pointer, said in (*outcomes, ("/otherwise", course.otherwise)):
         if said.callback is None:
             continue
         if said.disposition != "callback":

@@ -9,12 +9,12 @@ import msgspec
 from api.instants import local, utc, utc_ms
 from api.preview.callbacks import asked, check_callbacks
 from api.preview.settings import lead_of, policy_of, start_of
-from api.preview.spec import OutcomeSpec, Spec
+from api.preview.spec import Course, OutcomeSpec, Spec
 from api.schemas import WhyLine
 from scheduler.domain import rules
 from scheduler.domain.calendars import calendar_of
 from scheduler.domain.jitter import draw
-from scheduler.domain.model import Ended, Loop, Outcome, Plan, Planned, Result, Waiting, Why
+from scheduler.domain.model import Ended, Lead, Loop, Outcome, Plan, Planned, Policy, Result, Waiting, Why
 from scheduler.domain.planner import fold, plan
 from scheduler.domain.time import SECOND, Ms
 from scheduler.ledger.instants import to_datetime
@@ -62,19 +62,24 @@ class Played(msgspec.Struct):
 def play(spec: Spec) -> Played:
     """Raises UsageError at the place of the spec that cannot be played."""
     check_callbacks(spec)
-    policy, lead, now_ms = policy_of(spec), lead_of(spec), start_of(spec)
+    return follow(policy_of(spec), lead_of(spec), start_of(spec), spec)
+
+
+def follow(policy: Policy, lead: Lead, now_ms: Ms, course: Course) -> Played:
+    """What becomes of a lead enrolled at `now_ms` whose calls go as `course` says, once its callbacks are
+    checked. Raises UsageError for a callback that cannot be meant at its time."""
     zone = calendar_of(policy, lead.place).zone
     loop = Loop(started_at_ms=now_ms)
     book = rules.named(policy.rules)
     readings: list[str] = []
     preview = Preview([], None, None if book is None else book.revision)
     found = _due(plan(loop, policy, lead, None, now_ms))
-    while isinstance(found, Planned) and len(preview.attempts) < spec.limit:
+    while isinstance(found, Planned) and len(preview.attempts) < course.limit:
         number = len(preview.attempts)
-        said, pointer = _said(spec, number)
+        said, pointer = _said(course, number)
         preview.attempts.append(_attempt(number + 1, found, said.outcome, zone))
         now_ms = found.at_ms + said.duration_s * SECOND
-        fraction = draw(spec.seed, lead.key, found.run, number + 1, "callback")
+        fraction = draw(course.seed, lead.key, found.run, number + 1, "callback")
         callback = asked(said, pointer, zone, now_ms, fraction)
         if callback is not None and callback.reading:
             readings.append(callback.reading)
@@ -93,10 +98,10 @@ def _due(found: Plan) -> Plan:
     return found.then if isinstance(found, Waiting) and found.then is not None else found
 
 
-def _said(spec: Spec, number: int) -> tuple[OutcomeSpec, str]:
-    if number < len(spec.outcomes):
-        return spec.outcomes[number], f"/outcomes/{number}"
-    return spec.otherwise, "/otherwise"
+def _said(course: Course, number: int) -> tuple[OutcomeSpec, str]:
+    if number < len(course.outcomes):
+        return course.outcomes[number], f"/outcomes/{number}"
+    return course.otherwise, "/otherwise"
 
 
 def _result(planned: Planned, said: OutcomeSpec, ended_ms: Ms, callback_ms: Ms | None) -> Result:

@@ -106,14 +106,21 @@ class OutcomeSpec(Form):
         "number_blocked", "unknown", "canceled",
     ]  # fmt: skip
     disposition: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    callback: str | None = None
+    callback: Annotated[str, Meta(max_length=200)] | None = None
     duration_s: Annotated[int, Meta(ge=0, le=86_400)] = 25
-    error: str | None = None
+    error: Annotated[str, Meta(max_length=200)] | None = None
 
 
-class Spec(Form):
-    """`outcomes` are used up in order, then `otherwise` repeats."""
+class Course(Form, kw_only=True):
+    """How calls end, and how many are played: `outcomes` are used up in order, then `otherwise` repeats."""
 
+    outcomes: Annotated[list[OutcomeSpec], Meta(max_length=1_000)] = []
+    otherwise: OutcomeSpec = msgspec.field(default_factory=lambda: OutcomeSpec(outcome="not_reached"))
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] = 1
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 50
+
+
+class Spec(Course, kw_only=True):
     policy: PolicySpec
     lead: LeadSpec
     start_at: Instant
@@ -127,10 +134,6 @@ class Spec(Form):
     jitter_max_s: Annotated[int, Meta(ge=0, le=3_600)] = 900
     live_after_hours: bool = False
     priority: Given[Literal["live", "bulk"]] = UNSET
-    outcomes: list[OutcomeSpec] = []
-    otherwise: OutcomeSpec = msgspec.field(default_factory=lambda: OutcomeSpec(outcome="not_reached"))
-    seed: int = 1
-    limit: Annotated[int, Meta(ge=1, le=1_000)] = 50
 
 
 def wrong(pointer: str, why: str, do: str) -> UsageError:
