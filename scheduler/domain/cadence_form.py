@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -92,14 +94,8 @@ def cadence_of(form: CadenceForm, cadence_id: str = "") -> Cadence:
 
     Raises SettingsError for what cannot be run; its `what` begins with a JSON pointer into the cadence.
     """
-    if not form.steps:
-        raise _refused("/steps", "a cadence has no step", "add one")
-    _between("/runs", form.runs, 1, 100)
-    _between("/initial_delay_s", form.initial_delay_s, 0, LONGEST_S)
+    _check_frame(form)
     done = form.on_complete
-    _between("/on_complete/delay_s", done.delay_s, 0, LONGEST_S)
-    if done.action is OnComplete.TRANSITION and not done.cadence_id:
-        raise _refused("/on_complete/cadence_id", "a transition names no cadence", "say which one follows")
     return Cadence(
         name=form.name,
         cadence_id=cadence_id,
@@ -111,6 +107,31 @@ def cadence_of(form: CadenceForm, cadence_id: str = "") -> Cadence:
         complete_delay_s=done.delay_s,
         next_cadence_id=done.cadence_id or "",
     )
+
+
+def faults_of(form: CadenceForm) -> list[SettingsError]:
+    """All places that keep the cadence from being run, at most one in its frame and one in each step, as
+    `cadence_of` would tell them one by one."""
+    checks: list[Callable[[], object]] = [partial(_check_frame, form)]
+    checks += [partial(_step, form, index) for index in range(len(form.steps))]
+    found: list[SettingsError] = []
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            found.append(error)
+    return found
+
+
+def _check_frame(form: CadenceForm) -> None:
+    if not form.steps:
+        raise _refused("/steps", "a cadence has no step", "add one")
+    _between("/runs", form.runs, 1, 100)
+    _between("/initial_delay_s", form.initial_delay_s, 0, LONGEST_S)
+    done = form.on_complete
+    _between("/on_complete/delay_s", done.delay_s, 0, LONGEST_S)
+    if done.action is OnComplete.TRANSITION and not done.cadence_id:
+        raise _refused("/on_complete/cadence_id", "a transition names no cadence", "say which one follows")
 
 
 def _step(form: CadenceForm, index: int) -> Step:

@@ -1,13 +1,32 @@
 """Cadences in the ledger: drafts that people edit, and immutable versions that loops run.
 
-What is stored is a CadenceForm. Where a rule or the end names another cadence, its number stands as text.
+What is stored is a CadenceForm. Where a rule or the end names another cadence, and a step caller ids, their
+numbers stand as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from scheduler.ledger.database import Connection, Database
+import msgspec
+
+from scheduler.domain.cadence_form import CadenceForm
+from scheduler.domain.time import Ms
+from scheduler.errors import NotFound
+from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.refusals import refusing
+
+NAME_TAKEN = "there is a cadence of that name already"
+
+_LOCK = 0x63616465  # "cade": first half of the advisory lock, the second is the account
+
+
+class References(msgspec.Struct, frozen=True):
+    """Cadences by number, with name and status, and phones of caller ids by number: those that exist."""
+
+    cadences: dict[int, tuple[str, str]]
+    caller_ids: dict[int, str]
 
 
 async def versions(
@@ -27,3 +46,210 @@ async def current(
     """Status and latest version (None: never published); None when the account has no such cadence."""
     row = await database.fetch_row("cadence_current", account_id, cadence_id, on=on)
     return None if row is None else (row["status"], row["version"])
+
+
+async def cadences(
+    database: Database,
+    account_id: int,
+    *,
+    statuses: Sequence[str] | None,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[Row]:
+    return await database.fetch("cadence_page", account_id, None, statuses, after, descending, limit)
+
+
+async def count_cadences(database: Database, account_id: int, *, statuses: Sequence[str] | None) -> int:
+    row = await database.fetch_row("cadence_count", account_id, statuses)
+    return 0 if row is None else int(row["count"])
+
+
+async def cadence(database: Database, account_id: int, cadence_id: int) -> Row:
+    """Raises NotFound."""
+    row = await database.fetch_row("cadence_page", account_id, [cadence_id], None, None, False, 1)
+    if row is None:
+        raise NotFound("no such cadence")
+    return row
+
+
+async def lock_cadence(database: Database, on: Connection, account_id: int, cadence_id: int) -> Row:
+    """It with the `content` of its latest version, until the transaction ends. Raises NotFound."""
+    row = await database.fetch_row("cadence_lock", account_id, cadence_id, on=on)
+    if row is None:
+        raise NotFound("no such cadence")
+    return row
+
+
+async def lock_cadences(database: Database, on: Connection, account_id: int) -> None:
+    """Until the transaction ends nobody else publishes, archives or deletes a cadence of the account: none
+    may go where another is just being led to."""
+    await database.execute("cadence_lock_all", _LOCK, account_id, on=on)
+
+
+async def create_cadence(
+    database: Database,
+    on: Connection,
+    *,
+    account_id: int,
+    name: str,
+    description: str,
+    draft: CadenceForm,
+    now_ms: Ms,
+) -> int:
+    """A draft. Raises Refused (`state-conflict`) when the name is taken."""
+    with refusing(taken=NAME_TAKEN):
+        row = await database.fetch_row(
+            "cadence_create", account_id, name, description, _json(draft), to_datetime(now_ms), on=on
+        )
+    assert row is not None
+    return int(row["cadence_id"])
+
+
+async def change_cadence(
+    database: Database,
+    on: Connection,
+    row: Row,
+    *,
+    account_id: int,
+    name: str,
+    description: str,
+    draft: CadenceForm,
+    now_ms: Ms,
+) -> bool:
+    """Change what `lock_cadence` gave as `row`. False for one that is archived. Raises Refused as
+    `create_cadence`."""
+    latest = (
+        None if row["content"] is None else nameless(msgspec.json.decode(row["content"], type=CadenceForm))
+    )
+    with refusing(taken=NAME_TAKEN):
+        changed = await database.fetch_row(
+            "cadence_change",
+            account_id,
+            row["cadence_id"],
+            row["draft_version"],
+            name,
+            description,
+            _json(draft),
+            latest != draft,
+            to_datetime(now_ms),
+            on=on,
+        )
+    return changed is not None
+
+
+async def publish_cadence(
+    database: Database, on: Connection, row: Row, *, account_id: int, note: str, by: str, now_ms: Ms
+) -> int | None:
+    """Make a version of the draft of what `lock_cadence` gave as `row`, and answer its number; None for one
+    that is archived."""
+    version = (row["version"] or 0) + 1
+    at = to_datetime(now_ms)
+    content = msgspec.structs.replace(draft_of(row), name=row["name"], description=row["description"])
+    await database.execute(
+        "cadence_version_add", account_id, row["cadence_id"], version, _json(content), note, by, at, on=on
+    )
+    changed = await database.fetch_row("cadence_publish", account_id, row["cadence_id"], version, at, on=on)
+    return None if changed is None else version
+
+
+async def move_cadence(
+    database: Database,
+    on: Connection,
+    account_id: int,
+    cadence_id: int,
+    *,
+    leaving: Sequence[str],
+    status: str,
+    now_ms: Ms,
+) -> bool:
+    """To `status`; False when it is in none of the states that it may leave. Raises Refused
+    (`state-conflict`) when its name was taken meanwhile."""
+    with refusing(taken=NAME_TAKEN):
+        moved = await database.fetch_row(
+            "cadence_move", account_id, cadence_id, list(leaving), status, to_datetime(now_ms), on=on
+        )
+    return moved is not None
+
+
+async def delete_cadence(database: Database, on: Connection, account_id: int, cadence_id: int) -> bool:
+    """False unless it is a draft or archived. Raises Refused (`in-use`) when an agent names it."""
+    with refusing(taken="", in_use="an agent calls by this cadence"):
+        return await database.fetch_row("cadence_delete", account_id, cadence_id, on=on) is not None
+
+
+async def versions_of(
+    database: Database,
+    account_id: int,
+    cadence_id: int,
+    *,
+    version: int | None = None,
+    after: int | None = None,
+    descending: bool = False,
+    limit: int,
+    on: Connection | None = None,
+) -> list[Row]:
+    """A page of a cadence's versions, or the one that is given."""
+    return await database.fetch(
+        "cadence_version_page", account_id, cadence_id, version, after, descending, limit, on=on
+    )
+
+
+async def references(
+    database: Database,
+    account_id: int,
+    *,
+    cadence_ids: Collection[int] = (),
+    names: Collection[str] = (),
+    caller_ids: Collection[int] = (),
+    phones: Collection[str] = (),
+    on: Connection | None = None,
+) -> References:
+    """What of these the account has; archived cadences are found by number alone."""
+    known: dict[int, tuple[str, str]] = {}
+    numbers: dict[int, str] = {}
+    if cadence_ids or names:
+        rows = await database.fetch("cadence_names", account_id, list(cadence_ids), list(names), on=on)
+        known = {row["cadence_id"]: (row["name"], row["status"]) for row in rows}
+    if caller_ids or phones:
+        rows = await database.fetch("cadence_caller_ids", account_id, list(caller_ids), list(phones), on=on)
+        numbers = {row["caller_id_id"]: row["phone"] for row in rows}
+    return References(known, numbers)
+
+
+async def leading_to(database: Database, on: Connection, account_id: int, cadence_id: int) -> list[Row]:
+    """Cadences, ten at most, that are not archived and whose latest version leads to this one."""
+    return await database.fetch("cadence_leading_to", account_id, cadence_id, on=on)
+
+
+async def free_name(database: Database, on: Connection, account_id: int, name: str) -> str:
+    """`name`, or with `copy`, `copy 2` and so on behind it: the first that is free."""
+    rows = await database.fetch("cadence_names_like", account_id, name[:190], on=on)
+    taken = {row["name"] for row in rows}
+    found, turn = name, 1
+    while found in taken:
+        found, turn = f"{name[:190]} copy" + (f" {turn}" if turn > 1 else ""), turn + 1
+    return found
+
+
+async def number_steps(database: Database, on: Connection, form: CadenceForm) -> None:
+    """Give every step without a number one."""
+    new = [step for step in form.steps if not step.id]
+    if new:
+        rows = await database.fetch("cadence_step_ids", len(new), on=on)
+        for step, row in zip(new, rows, strict=True):
+            step.id = row["step_id"]
+
+
+def draft_of(row: Row) -> CadenceForm:
+    """The draft of a cadence's row. Its name and description are the row's own."""
+    return msgspec.json.decode(row["draft"], type=CadenceForm)
+
+
+def nameless(form: CadenceForm) -> CadenceForm:
+    """As a draft is kept: name and description are the cadence's, whatever the draft says."""
+    return msgspec.structs.replace(form, name="", description="")
+
+
+def _json(form: CadenceForm) -> str:
+    return msgspec.json.encode(form).decode()
