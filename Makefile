@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench · make faults · make races · make teeth     options go in ARGS="…"
+# make demo · make test · make lint · make bench · make faults · make races · make teeth · make fuzz     options go in ARGS="…"
 # Needs python3 >= 3.11, pip and make. Everything is installed into this folder; uv is used where it is on PATH.
 
 FOUND_UV := $(shell command -v uv 2>/dev/null)
@@ -16,7 +16,7 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults races teeth
+.PHONY: help demo test lint format bench faults races teeth fuzz
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -47,6 +47,9 @@ races: | $(UV)
 
 teeth: | $(UV)
 	@$(UV) run --quiet python -m tests.teeth $(ARGS)
+
+fuzz: | $(UV)
+	@$(UV) run --quiet python -m tests.fuzz $(ARGS)
 
 # pip --target needs no virtual environment and is allowed where the system's Python is managed by its packages.
 .tools/bin/uv:

@@ -129,7 +129,11 @@ def _responses(one: Route, of_type: dict[str, Any]) -> dict[str, Any]:
         if one.reply is not None and status != 204:
             content["application/json"] = {"schema": of_type[_key(one.reply)]}
         if status != 204:
-            content |= {type_: {"schema": {"type": "string"}} for type_ in one.gives}
+            content |= {
+                type_: {"schema": {} if "json" in type_ else {"type": "string"}} for type_ in one.gives
+            }
+        if status >= 400:
+            content[CONTENT_TYPE] = {"schema": of_type[_key(ProblemBody)]}
         if content:
             answer["content"] = content
         responses[str(status)] = answer
@@ -137,7 +141,13 @@ def _responses(one: Route, of_type: dict[str, Any]) -> dict[str, Any]:
 
 
 _PROBLEM = "#/components/responses/Problem"
-_STATUS = {200: "As asked", 201: "Made", 202: "Taken on; a job shows how far it is", 204: "Done"}
+_STATUS = {
+    200: "As asked",
+    201: "Made",
+    202: "Taken on; a job shows how far it is",
+    204: "Done",
+    503: "Not ready; `Retry-After` says when to ask again",
+}
 
 
 def _problem_response(of_type: dict[str, Any]) -> dict[str, Any]:

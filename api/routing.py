@@ -33,6 +33,9 @@ BODY_WITHIN_S = 30.0
 NOBODY = Caller(0, "", frozenset())
 """Who asks where no key is needed: no account has the number 0."""
 
+ID = r"{id:[a-z]{2,4}_[^/]+}"
+"""An id begins with its kind: `search` beside `{id}` is none."""
+
 T = TypeVar("T")
 
 
@@ -154,9 +157,10 @@ def _successes(method: str, path: str) -> tuple[int, ...]:
 
 def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps, keys: KeyRing) -> None:
     for one in routes:
-        app.router.add_route(one.method, one.path, _handle(one, deps, keys))
+        path = one.path.replace("{id}", ID)
+        app.router.add_route(one.method, path, _handle(one, deps, keys))
         if one.method == "GET":
-            app.router.add_route("HEAD", one.path, _handle(one, deps, keys))
+            app.router.add_route("HEAD", path, _handle(one, deps, keys))
 
 
 def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -64,7 +64,7 @@ async def livez(call: Call) -> Reply[Status]:
     return Reply(Status("ok"))
 
 
-@route("GET", "/readyz", scope=None)
+@route("GET", "/readyz", scope=None, answers=(200, 503))
 async def readyz(call: Call, query: ReadyQuery) -> Reply[Readiness]:
     """Whether requests would be served and calls go out; `?verbose` says it part by part."""
     checks = await checks_of(call.deps)
