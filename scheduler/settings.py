@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reap_s: Seconds = 5
     feed_s: Seconds = 300  # well within the horizon
     quantum_s: Seconds = 15  # a step of the stepped clock
+    news_s: Seconds = 0.25  # between looks at what is to be told as events; 0.1 ms each at rest
+    news_kept_days: Annotated[float, Meta(gt=0, le=365)] = 7  # events can be read so long: over a weekend off
     jobs_at_once: Count = 2  # a process: a long one does not hold up the short ones behind it
     job_lease_s: Annotated[float, Meta(ge=5)] = (
         60  # how long a job outlives its process; a piece takes seconds

@@ -14,6 +14,7 @@ from dialer.providers.base import always
 from scheduler.flow.lookup import Find
 from scheduler.services.calendars import Calendars
 from scheduler.services.feeder import Feeder
+from scheduler.services.herald import Herald
 from scheduler.services.jobs import Jobs
 from scheduler.services.memory import MemoryWatch
 from scheduler.services.reaper import Reaper
@@ -32,10 +33,19 @@ class Services:
     reaper: Reaper
     reconciler: Reconciler
     calendars: Calendars
+    herald: Herald
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
-        return (self.sweeper, self.feeder, self.calendars, self.reaper, self.reconciler, *self.jobs)
+        return (
+            self.sweeper,
+            self.feeder,
+            self.calendars,
+            self.reaper,
+            self.reconciler,
+            self.herald,
+            *self.jobs,
+        )
 
 
 def make_services(
@@ -77,6 +87,7 @@ def make_services(
             spool_wait_s=settings.spool_wait_s,
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
+        Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
             for number in range(1, settings.jobs_at_once + 1)

@@ -1,0 +1,127 @@
+"""Events as they are read: out of the groups that the ledger keeps, in the account's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from scheduler.domain.time import Ms
+from scheduler.errors import Refused
+from scheduler.ledger.database import Database, Row
+from scheduler.ledger.instants import to_ms
+from scheduler.ledger.news import Head, heads
+
+LOOKED_AT = 2000
+"""Groups that one page looks at: where a filter finds little, pages come back short instead of late."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event. `number`: its place in its account's order, from 1 on without a hole. `id`: of what it
+    happened to; see `ledger.news` for the types and for `extra`."""
+
+    number: int
+    type: str
+    at_ms: Ms
+    id: int
+    lead_id: int | None
+    batch_id: int | None
+    extra: dict[str, Any]
+
+
+class Narrow(msgspec.Struct, frozen=True):
+    """What is not None narrows the events."""
+
+    types: Sequence[str] | None = None
+    lead_id: int | None = None
+    batch_id: int | None = None
+
+
+EVERYTHING = Narrow()
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Events that were asked for, and how far that was looked: the next page begins there. `more`: whether
+    there is anything beyond."""
+
+    events: list[Event]
+    looked_to: int
+    more: bool
+
+
+async def head_of(database: Database, account_id: int) -> Head:
+    return (await heads(database, [account_id])).get(account_id, Head())
+
+
+async def read_on(
+    database: Database, account_id: int, after: int | None, limit: int, narrow: Narrow = EVERYTHING
+) -> Stretch:
+    """Events after that number, the oldest first; None: from the first that is kept.
+
+    Raises Refused (`event-expired`) when some after it are gone, ServerUnavailable.
+    """
+    head = await head_of(database, account_id)
+    if after is None:
+        after = head.purged_seq
+    if after < head.purged_seq:
+        raise _expired()
+    if after >= head.seq:
+        return Stretch([], after, False)
+    window = await database.fetch_row("news_window", account_id, after, LOOKED_AT)
+    upto = after if window is None else window["upto"]
+    if upto is None:  # it was forgotten meanwhile
+        raise _expired()
+    events = await _read(database, "news_read", account_id, after, upto, narrow, limit)
+    looked_to = events[-1].number if len(events) == limit else upto
+    return Stretch(events, looked_to, looked_to < head.seq)
+
+
+async def read_back(
+    database: Database, account_id: int, before: int | None, limit: int, narrow: Narrow = EVERYTHING
+) -> Stretch:
+    """Events before that number, the latest first; None: from the last one. `looked_to` is exclusive: the
+    next page goes on before it. What is no longer kept ends the list."""
+    head = await head_of(database, account_id)
+    upto = head.seq if before is None else min(before - 1, head.seq)
+    if upto <= head.purged_seq:
+        return Stretch([], upto + 1, False)
+    window = await database.fetch_row("news_window_back", account_id, upto, LOOKED_AT)
+    after = upto if window is None or window["after"] is None else window["after"]
+    events = await _read(database, "news_read_back", account_id, after, upto, narrow, limit)
+    looked_to = events[-1].number if len(events) == limit else after + 1
+    return Stretch(events, looked_to, looked_to - 1 > head.purged_seq)
+
+
+async def _read(
+    database: Database, name: str, account_id: int, after: int, upto: int, narrow: Narrow, limit: int
+) -> list[Event]:
+    rows = await database.fetch(
+        name,
+        account_id,
+        after,
+        upto,
+        None if narrow.types is None else list(narrow.types),
+        narrow.lead_id,
+        narrow.batch_id,
+        limit,
+    )
+    return [_event(row) for row in rows]
+
+
+def _event(row: Row) -> Event:
+    extra = {} if row["extra"] is None else _decode(row["extra"])
+    return Event(
+        row["number"], row["type"], to_ms(row["at"]), row["id"], row["lead_id"], row["batch_id"], extra
+    )
+
+
+def _expired() -> Refused:
+    return Refused(
+        "event-expired",
+        "events after that one are no longer kept",
+        "they are kept for some days only",
+        "begin again without a cursor, and read the objects themselves once",
+    )
