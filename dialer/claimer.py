@@ -26,6 +26,10 @@ log = structlog.get_logger()
 REST_S = 5.0
 """The longest sleep: what wakes a claimer in time is the wheel's own answer, or the bell."""
 
+LATE_S = 1.0
+"""A claim that is answered later than this spent tokens of another second than that in which its calls would
+leave: it is given back, unless the one before was as late. So a wheel that is always slow is dialled from."""
+
 _MOST_AGAIN_MS: Ms = 64
 """A claim that got nothing though more is ready is asked again after 1 ms, 2 ms, … up to this."""
 
@@ -91,6 +95,7 @@ class Claimer:
         self._claim_at_ms: Ms | None = None
         self._claim_by_s = 0.0
         self._again_ms: Ms = 1
+        self._was_late = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dial until `stop` is set, finish what is being sent, and give back what is claimed and not armed.
@@ -251,6 +256,12 @@ class Claimer:
             stale = set(await self._extend(claims))
             claims = [claim for claim in claims if claim not in stale]
         self._asked = None
+        late = self._clock.monotonic_s() - self._leased_s > LATE_S and not self._was_late
+        self._was_late = late
+        if claims and late:
+            log.info("claims_came_late", shard=self._shard, loops=len(claims))
+            await self._sender.give_back(claims)
+            return [], self._clock.now_ms()
         self._metrics.due(len(claims))
         return claims, claimed.wake_at_ms
 

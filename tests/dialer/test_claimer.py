@@ -144,6 +144,49 @@ async def test_a_claim_whose_answer_was_lost_is_answered_again(open_world: OpenW
     assert len(set(ids)) == 2, "what was answered is not asked again"
 
 
+async def test_a_claim_that_was_answered_late_does_not_leave_with_tokens_of_before(
+    open_world: OpenWorld,
+) -> None:
+    """I13: beside what another claimed meanwhile it would be one too many. Found by the simulation."""
+    world, claimer = await by_hand(open_world, account={"max_dials_per_s": 1}, throttle_burst_s=1)
+    other = world.dialing.worker._claimer(0, "another")
+    for number in phones(2):
+        await world.a_due_loop(number)
+    loses_answers(world, 1)
+    with pytest.raises(ServerUnavailable):
+        await turn(claimer)
+    freeze(world, 5)
+    world.pass_time(5_000)
+
+    await turn(other)
+    await turn(claimer)
+    await turn(claimer)
+    assert len(world.provider.placed) == 1
+
+    world.pass_time(1_000)
+    await turn(claimer)
+    assert len(world.provider.placed) == 2
+
+
+async def test_a_wheel_that_is_always_slow_is_dialled_from_all_the_same(open_world: OpenWorld) -> None:
+    """I14: what was given back once is not given back for ever."""
+    world, claimer = await by_hand(open_world)
+    await world.a_due_loop()
+    real = world.flow.wheel.claim
+
+    async def slow(shard: int, **how: Any) -> Claimed:
+        freeze(world, 1.5)
+        return await real(shard, **how)
+
+    world.flow.wheel.claim = slow
+
+    await turn(claimer)
+    assert world.provider.placed == []
+    world.pass_time(1)
+    await turn(claimer)
+    assert len(world.provider.placed) == 1
+
+
 async def test_lines_of_two_dialers_are_not_given_each_others_answers(open_world: OpenWorld) -> None:
     """C1: the wheel keeps the last answer by the claimer's name."""
     world, claimer = await by_hand(open_world)

@@ -135,6 +135,17 @@ GUARDS: dict[str, Guard] = {
         cut("dialer/claimer.py", "self._hold.renewed(stale, began_s)", "self._hold.renewed([], began_s)"),
         (f"{IN_CLAIMER}test_a_lease_that_was_lost_is_never_armed_by_who_lost_it",),
     ),
+    "latest-answer-counts": Guard(
+        "that an earlier permit was not used says nothing of a later one",
+        cut("dialer/news.py", "answer in latest.values():\n", "answer in self.sent:\n"),
+        ("tests/dialer/test_news.py::"
+         "test_that_an_earlier_permit_was_not_used_says_nothing_of_a_later_one",),
+    ),
+    "late-claim-given-back": Guard(
+        "a claim that was answered late does not leave with tokens of another second",
+        cut("dialer/claimer.py", "        if claims and late:\n", "        if False:\n"),
+        (f"{IN_CLAIMER}test_a_claim_that_was_answered_late_does_not_leave_with_tokens_of_before",),
+    ),
     "hold-never-early": Guard(
         "what is held waits for its instant",
         cut("dialer/hold.py", " and self._heap[0][0] <= now_ms:", ":"),

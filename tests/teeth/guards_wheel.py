@@ -98,6 +98,11 @@ GUARDS: dict[str, Guard] = {
         ("tests/lua/test_settle.py::test_another_holder_changes_nothing",
          "tests/lua/test_settle.py::test_settling_twice_says_stale_and_changes_nothing_more"),
     ),
+    "end-frees-its-own": Guard(
+        "the end of a call that is told late leaves the slots of the loop's next call",
+        cut("lua/settle.lua", "if not hard_end or tonumber(hard_end) <= group.bounds[k]", "if true"),
+        ("tests/lua/test_settle.py::test_a_late_end_leaves_the_slot_of_the_loops_next_call",),
+    ),
     "extend-holder": Guard(
         "a lease that was lost cannot be extended",
         cut("lua/extend.lua", "if value and parse_holder(value) == claim then", "if true then"),
