@@ -22,6 +22,7 @@ COUNTED = {
     "wheel_not_settled": "the wheel was not told of a commit",
     "loops_not_placed": "a loop was not placed",
     "claim_failed": "a claim got no answer",
+    "claims_came_late": "a claim was answered too late",
     "claims_not_given_back": "claims were not given back",
     "provider_failed": "the adapter failed",
     "spool_begun": "news went to disk",

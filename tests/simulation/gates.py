@@ -37,7 +37,10 @@ class Gates:
     calls: dict[str, dict[int, Ms]] = field(default_factory=dict)
 
     def room(self, gate: str, now: Ms) -> tuple[float, float]:
-        """How many the gate lets through now; when that is none, the instant it may change by itself."""
+        """How many the gate lets through now; when that is none, the instant it may change by itself.
+
+        Tokens may be spent far ahead, by a dialer whose clock is: there are none then, not fewer.
+        """
         rule = self.rules.get(gate)
         if rule is None or rule.paused:
             return 0, INF
@@ -59,7 +62,7 @@ class Gates:
             if rule.left < 1:
                 at = max(at, rule.renews)
             count = min(count, rule.left)
-        return count, at
+        return max(0, count), at
 
     def passage(self, gates: Iterable[str], now: Ms) -> tuple[float, float]:
         """What several gates let through together; when that is none, until when the longest is closed."""

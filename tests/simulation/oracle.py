@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+from dialer.claimer import LATE_S
 from scheduler.domain.model import Cap
 from scheduler.domain.time import SECOND, Ms
 from tests.simulation.calls import Call
@@ -135,12 +136,12 @@ class Oracle:
             self.broken("I12", f"{live} calls at once, {self.limits.most_calls} are allowed")
 
     def _check_rate(self, now_s: float) -> None:
-        """What was claimed at the pace may leave up to a permit's life later, so that much may come
-        together."""
+        """What was claimed at the pace may be answered late and leave up to a permit's life after that, so
+        that much may come together."""
         limits = self.limits
         if limits.per_s is None:
             return
-        most = limits.per_s * (1 + limits.permit_s) + limits.burst
+        most = limits.per_s * (1 + LATE_S + limits.permit_s + SLOWEST_REQUEST_S) + limits.burst
         count = sum(call.began_s > now_s - 1.0 for call in self.dials)
         if count > most:
             self.broken("I13", f"{count} dials within a second at {limits.per_s} a second")

@@ -28,6 +28,7 @@ from scheduler.errors import DialwheelError
 from scheduler.ledger.accounts import Installation
 from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
+from scheduler.services.service import Service
 from scheduler.settings import Settings
 from tests.simulation.carrier import Carrier
 from tests.simulation.ledger import LedgerServer
@@ -89,6 +90,13 @@ class Silent(Metrics):
     def dispatched(self, *lags_s: float) -> None: ...
 
     def attempt_ended(self, outcome: str, attempts: int = 1) -> None: ...
+
+
+class OfTheProtocol(Services):
+    """Those services without which no call would be made, or be over. Others work beside them: jobs, news."""
+
+    def all(self) -> tuple[Service, ...]:
+        return (self.sweeper, self.feeder, self.calendars, self.reaper, self.reconciler)
 
 
 class Ground:
@@ -170,8 +178,9 @@ class Process:
         self.dialing: Dialing = make_dialing(stores, self.provider, aside)
         self.dialing.worker._name = machine.name  # all processes of a simulation are one to the real name
         self.dialing.pump.run = partial(self.dialing.pump.run, poll_s=POLL_S)  # type: ignore[method-assign]
-        self.services: Services = make_services(
-            stores, self.provider.name, self.provider.find if ground.finds else None, spools=ground.spools
+        find = self.provider.find if ground.finds else None
+        self.services = OfTheProtocol(
+            **vars(make_services(stores, self.provider.name, find, spools=ground.spools))
         )
         self.stop = asyncio.Event()
         self._main = ground.loop.create_task(self._run(machine, stores, self.stop))

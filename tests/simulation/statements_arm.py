@@ -31,7 +31,11 @@ def arm_attempts(
     caller_id_days: Sequence[Any] | None,
     shards: Sequence[int] | None,
     epochs: Sequence[str | None] | None,
+    seen_beat: int,
+    mark_attempt: int,
+    mark_loop: int,
 ) -> list[Row]:
+    """No ledger is put back here: the beat and the mark are there."""
     armed, refused = [], []
     nowhere = [None] * len(loop_ids)
     for loop_id, due_at, shard, epoch in zip(
