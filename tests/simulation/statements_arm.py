@@ -31,9 +31,9 @@ def arm_attempts(
     caller_id_days: Sequence[Any] | None,
     shards: Sequence[int] | None,
     epochs: Sequence[str | None] | None,
-    seen_beat: int,
-    mark_attempt: int,
-    mark_loop: int,
+    seen_beat: int = 0,
+    mark_attempt: int = 0,
+    mark_loop: int = 0,
 ) -> list[Row]:
     """No ledger is put back here: the beat and the mark are there."""
     armed, refused = [], []
