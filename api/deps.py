@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from api.intake import Intake
+from api.rate_limits import RateLimits
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
@@ -45,6 +46,10 @@ class Deps:
     @cached_property
     def intake(self) -> Intake:
         return Intake(self.settings)
+
+    @cached_property
+    def rate_limits(self) -> RateLimits:
+        return RateLimits(self.flow.wheel, self.clock, self.settings, self.id_key)
 
     @cached_property
     def wheel_viewer(self) -> WheelViewer:

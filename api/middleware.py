@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from api.ids import request_id
 from api.problems import Problem, problem_of, problem_response
+from api.rate_limits import HEADERS
 from api.routing import REQUEST_ID
 from scheduler.errors import DialwheelError
 from scheduler.metrics import Metrics
@@ -114,4 +115,6 @@ async def put_headers(request: web.Request, response: web.StreamResponse) -> Non
     request[STARTED] = True
     response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request_id(None)
     response.headers["X-Content-Type-Options"] = "nosniff"
+    for name, said in request.get(HEADERS, {}).items():
+        response.headers.setdefault(name, said)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -78,6 +78,11 @@ KINDS: dict[str, Kind] = {
         "The Idempotency-Key belongs to another request",
         "Choose a new key for a new request; keys are kept for 72 hours.",
     ),
+    "rate-limited": Kind(
+        429,
+        "Too many requests",
+        "The key or the address has used up its minute; `Retry-After` says when to go on.",
+    ),
     "internal": Kind(500, "We failed", "The fault is ours; the request id is in our logs."),
     "backpressure": Kind(
         503,
@@ -174,7 +179,7 @@ def problem_response(problem: Problem, request_id: str, instance: str) -> web.Re
         status=kind.status,
         code=problem.code,
         request_id=request_id,
-        retryable=problem.code == "idempotency-in-progress" or kind.status >= 500,
+        retryable=problem.code in ("idempotency-in-progress", "rate-limited") or kind.status >= 500,
         detail=problem.detail or kind.meaning,
         instance=instance,
         hint=problem.hint,

@@ -167,6 +167,7 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = NOBODY
         if one.scope is not None:
+            await deps.rate_limits.admit(request)
             caller = await keys.caller_of(request.headers.get("Authorization"))
             caller.require(one.scope)
         call = Call(request, deps, caller, request[REQUEST_ID])

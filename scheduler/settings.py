@@ -118,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
 
     # what comes in
+    rate_limit_per_min: Annotated[int, Meta(ge=0)] = 6000  # requests of a key; 0: none. Files are one request
+    rate_limit_address_per_min: Annotated[int, Meta(ge=0)] = 12_000  # of an address: several keys; 0: none
     body_max: Annotated[int, Meta(ge=1024)] = 1_048_576  # bytes of a JSON body
     import_max_cell: Annotated[int, Meta(ge=64)] = 8192  # bytes; variables of a lead may have as many
     import_max_line: Annotated[int, Meta(ge=1024)] = 65_536  # bytes; an open quote swallows no more

@@ -34,3 +34,4 @@ local function rule_key(id) return TAG .. 'rule:' .. id end
 local function calls_key(gate) return TAG .. 'calls:' .. gate end
 local function held_key(lane) return TAG .. 'held:' .. lane end
 local function claim_key(id) return TAG .. 'claim:' .. id end
+local function rate_key(name) return KEYS[1] .. ':rate:' .. name end

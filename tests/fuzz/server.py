@@ -25,6 +25,8 @@ SETTINGS = {
     "permit_s": "0.05",  # changes are answered once older permits have run out: not two seconds later
     "postgres_wait_s": "0.5",
     "postgres_statement_s": "2",
+    "rate_limit_per_min": "0",
+    "rate_limit_address_per_min": "0",
     "log_level": "warning",
 }
 """Waits that a run of thousands of requests cannot afford; what they guard is tested elsewhere."""
