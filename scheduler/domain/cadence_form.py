@@ -89,7 +89,7 @@ class CadenceForm(msgspec.Struct, forbid_unknown_fields=True):
     on_complete: OnCompleteForm = msgspec.field(default_factory=OnCompleteForm)
 
 
-def cadence_of(form: CadenceForm, cadence_id: str = "") -> Cadence:
+def cadence_of(form: CadenceForm, cadence_id: str = "", version: int = 0) -> Cadence:
     """The cadence that the form describes.
 
     Raises SettingsError for what cannot be run; its `what` begins with a JSON pointer into the cadence.
@@ -99,6 +99,7 @@ def cadence_of(form: CadenceForm, cadence_id: str = "") -> Cadence:
     return Cadence(
         name=form.name,
         cadence_id=cadence_id,
+        version=version,
         steps=tuple(_step(form, index) for index in range(len(form.steps))),
         windows=None if form.windows is None else week_from_api(form.windows),
         initial_delay_s=form.initial_delay_s,

@@ -239,13 +239,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Cadence(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A versioned sequence of steps, gone through `runs` times.
 
-    `windows` narrow the agent's. `complete_delay_s` lies between the last step's own delay and what
-    `on_complete` says; `next_cadence_id` is where a transition leads.
+    `cadence_id` and `version` say which one it is. `windows` narrow the agent's. `complete_delay_s` lies
+    between the last step's own delay and what `on_complete` says; `next_cadence_id` is where a transition
+    leads.
     """
 
     steps: tuple[Step, ...]
     name: str = ""
     cadence_id: str = ""
+    version: int = 0
     windows: Week | None = None
     initial_delay_s: int = 0
     runs: int = 1

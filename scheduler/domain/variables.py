@@ -8,10 +8,26 @@ is the lead's `first_name`, or "there" where it has none; without a fallback it 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from scheduler.domain.model import Lead, Step
+import msgspec
+
+from scheduler.domain.model import Lead, Step, Variable
 
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*(?:\|([^{}]*))?\}\}")
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_variables(encoded: str) -> dict[str, Variable]:
+    """A lead's variables as conditions see them: whole numbers as any other, without lists and objects."""
+    if encoded == "{}":
+        return {}
+    return {
+        name: float(value) if type(value) is int else value
+        for name, value in _decode(encoded).items()
+        if value is None or isinstance(value, str | int | float)
+    }
 
 
 def variables_of(step: Step, lead: Lead) -> dict[str, str]:

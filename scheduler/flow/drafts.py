@@ -16,6 +16,7 @@ from scheduler.domain.model import Ended, Lead, Loop, Place, Plan, Planned, Poli
 from scheduler.domain.planner import plan
 from scheduler.domain.spread import Spread, Walk, position, told, walk
 from scheduler.domain.time import Ms
+from scheduler.domain.variables import read_variables
 from scheduler.flow.entries import Entry
 from scheduler.flow.keys import lead_key
 
@@ -55,7 +56,8 @@ class LoopColumns(msgspec.Struct):
 
 class Drafts(msgspec.Struct):
     """New leads and, row by row, the loops they start under the policy of `policy_version`; `loops` None:
-    leads that nobody calls by itself. `ordinals`: their numbers in the batch, where they have any."""
+    leads that nobody calls by itself. `ordinals`: their numbers in the batch, where they have any. `follows`:
+    the cadence in that policy and its version."""
 
     now_ms: Ms
     policy_version: int | None
@@ -63,6 +65,7 @@ class Drafts(msgspec.Struct):
     leads: LeadColumns
     loops: LoopColumns | None
     ordinals: list[int] | None = None
+    follows: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.leads.phones)
@@ -145,6 +148,9 @@ def draft_entries(
                 place=entry.place,
                 priority=entry.priority,
                 consent=entry.consent is not None,
+                appointment_at_ms=entry.appointment_at_ms,
+                tags=entry.tags,
+                variables={} if policy.cadence is None else read_variables(entry.variables),
             )
             if starts is None:
                 first = plan(start, policy, lead, None, now_ms)
@@ -152,7 +158,10 @@ def draft_entries(
                 first = starts.plan(lead, None if ordinals is None else ordinals[at], now_ms)
             append_plan(loops, first, entry.priority)
     version = None if policy is None else policy.version
-    return Drafts(now_ms, version, list(places), leads, loops, ordinals)
+    follows = None
+    if policy is not None and policy.cadence is not None:
+        follows = (int(policy.cadence.cadence_id), policy.cadence.version)
+    return Drafts(now_ms, version, list(places), leads, loops, ordinals, follows)
 
 
 def append_plan(loops: LoopColumns, first: Plan, priority: Priority) -> None:

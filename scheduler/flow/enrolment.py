@@ -23,12 +23,14 @@ OnDuplicate: TypeAlias = Literal["update", "skip", "reject"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where leads are enrolled; `agent_id` None: nowhere, they are only kept. `batch_id` 0: in no batch."""
+    """Where leads are enrolled; `agent_id` None: nowhere, they are only kept. `batch_id` 0: in no batch.
+    `cadence_id`: what they follow, in place of what their agent's settings say."""
 
     account_id: int
     agent_id: int | None
     batch_id: int = 0
     on_duplicate: OnDuplicate = "update"
+    cadence_id: int | None = None
 
 
 class Prepared(msgspec.Struct):
@@ -105,6 +107,8 @@ async def start_loops(
         loops.whys,
         loops.end_reasons,
         held,
+        *(drafts.follows or (None, None)),
+        target.cadence_id is not None,
         on=on,
     )
     by_lead: dict[int, int] = {row["lead_id"]: row["loop_id"] for row in rows}

@@ -18,11 +18,13 @@ from scheduler.domain.model import (
     Planned,
     Priority,
     Result,
+    Touch,
     Waiting,
     Why,
 )
 from scheduler.domain.model import Loop as LoopFacts
 from scheduler.domain.time import Ms
+from scheduler.domain.variables import read_variables
 from scheduler.flow.context import Flow
 from scheduler.flow.lanes import LaneKey
 from scheduler.ledger.database import Row
@@ -42,6 +44,7 @@ LEAD_STATUS_AT_END = {
 """Any other reason closes the lead."""
 
 _encode = msgspec.json.Encoder().encode
+_trail = msgspec.json.Decoder(tuple[Touch, ...]).decode
 
 
 class NextRow(msgspec.Struct, frozen=True):
@@ -57,20 +60,25 @@ class NextRow(msgspec.Struct, frozen=True):
     why: str
     end_reason: str | None
     lane: LaneKey | None
+    run: int | None = None
 
 
 Facts: TypeAlias = tuple[LoopFacts, Lead]
 
 
 def loop_facts(row: Row) -> LoopFacts:
+    """The loop as the planner takes it. A loop in a cadence is in the run of its last attempt; its row holds
+    that of the next one."""
+    trail = read_trail(row["trail"])
     return LoopFacts(
         started_at_ms=to_ms(row["started_at"]),
-        run=row["run"],
+        run=trail[-1].run if trail else row["run"],
         step=row["step"],
         history=to_ms_tuple(row["history"]),
         consecutive_errors=row["consecutive_errors"],
         postponed=row["postponed"],
         blocked=row["blocked"],
+        trail=trail,
     )
 
 
@@ -81,6 +89,9 @@ def lead_facts(flow: Flow, row: Row, place: Place) -> Lead:
         priority=Priority(row["priority"]),
         contacts=to_ms_tuple(row["contacts"]),
         consent=row["consent"],
+        appointment_at_ms=to_ms_or_none(row["appointment_at"]),
+        tags=tuple(row["tags"] or ()),
+        variables={} if row["variables"] is None else read_variables(row["variables"]),
     )
 
 
@@ -96,6 +107,14 @@ def last_result(row: Row) -> Result | None:
         callback_at_ms=to_ms_or_none(row["callback_at"]),
         error=row["error"],
     )
+
+
+def read_trail(encoded: str | None) -> tuple[Touch, ...]:
+    return () if encoded is None else _trail(encoded)
+
+
+def encode_trail(trail: tuple[Touch, ...]) -> str | None:
+    return _encode(trail).decode() if trail else None
 
 
 def encode_why(why: tuple[Why, ...]) -> str:
@@ -121,6 +140,7 @@ def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow
             why=encode_why(plan.why),
             end_reason=None,
             lane=LaneKey(agent_id, plan.lane_class, batch_id, place_id),
+            run=plan.run,
         )
     if isinstance(plan, Ended):
         return NextRow(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from scheduler.domain.model import Place, Planned, Why
-from scheduler.domain.planner import plan
+from scheduler.domain.model import Loop, Place, Planned, Why
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
-from scheduler.flow.facts import NextRow, last_result, lead_facts, loop_facts, next_row
-from scheduler.flow.policies import AgentPolicy
+from scheduler.flow.courses import Course, courses_of
+from scheduler.flow.facts import NextRow, encode_trail, last_result, lead_facts, loop_facts, next_row
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
 from scheduler.wheel import Placing
@@ -42,49 +42,75 @@ async def replan_loops(
     rows = await ledger.fetch("replan_read", list(loop_ids), on=on)
     if not rows:
         return []
-    policies = await flow.policies.of_versions({r["agent_id"]: r["policy_version"] for r in rows}, on=on)
-    planned: list[tuple[Row, NextRow]] = []
-    for row in rows:
+    planned: list[_Replanned] = []
+    for row, course in zip(rows, await courses_of(flow, rows, on), strict=True):
         place = await flow.places.get(row["place_id"])
         try:
-            nxt = _planned(flow, row, place, policies[row["agent_id"]], not_before_ms or now_ms, held_by)
+            loop, nxt = _planned(flow, row, place, course, not_before_ms or now_ms, held_by)
         except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
             log.error("loop_not_planned", loop_id=row["loop_id"], error=type(error).__name__)
             continue
-        planned.append((row, nxt))
-    lanes = await flow.lanes.ensure({nxt.lane for _, nxt in planned if nxt.lane is not None}, now_ms)
-    lane_ids = [row["lane_id"] if nxt.lane is None else lanes[nxt.lane].lane_id for row, nxt in planned]
+        planned.append(_Replanned(row, course, loop, nxt))
+    return await _write(flow, ledger, planned, now_ms, on)
+
+
+class _Replanned(NamedTuple):
+    """One loop planned anew."""
+
+    row: Row
+    course: Course
+    loop: Loop
+    next: NextRow
+
+
+async def _write(
+    flow: Flow, ledger: Database, planned: Sequence[_Replanned], now_ms: Ms, on: Connection
+) -> list[Placing]:
+    rows, nexts = [each.row for each in planned], [each.next for each in planned]
+    follows = [each.course.follows or (None, None) for each in planned]
+    lanes = await flow.lanes.ensure({nxt.lane for nxt in nexts if nxt.lane is not None}, now_ms)
+    lane_ids = [
+        row["lane_id"] if nxt.lane is None else lanes[nxt.lane].lane_id
+        for row, nxt in zip(rows, nexts, strict=True)
+    ]
     await ledger.execute(
         "loop_replan",
-        [row["loop_id"] for row, _ in planned],
-        [nxt.status for _, nxt in planned],
+        [row["loop_id"] for row in rows],
+        [nxt.status for nxt in nexts],
         lane_ids,
-        [to_datetime_or_none(nxt.next_at_ms) for _, nxt in planned],
-        [to_datetime_or_none(nxt.open_until_ms) for _, nxt in planned],
-        [nxt.kind for _, nxt in planned],
-        [nxt.step for _, nxt in planned],
-        [nxt.channel for _, nxt in planned],
-        [nxt.why for _, nxt in planned],
-        [row["policy_version"] for row, _ in planned],
-        [row["lead_version"] for row, _ in planned],
-        [nxt.end_reason for _, nxt in planned],
-        [nxt.lead_status for _, nxt in planned],
+        [to_datetime_or_none(nxt.next_at_ms) for nxt in nexts],
+        [to_datetime_or_none(nxt.open_until_ms) for nxt in nexts],
+        [nxt.kind for nxt in nexts],
+        [nxt.step for nxt in nexts],
+        [nxt.channel for nxt in nexts],
+        [nxt.why for nxt in nexts],
+        [row["policy_version"] for row in rows],
+        [row["lead_version"] for row in rows],
+        [nxt.end_reason for nxt in nexts],
+        [nxt.lead_status for nxt in nexts],
         to_datetime(now_ms),
+        [cadence_id for cadence_id, _ in follows],
+        [version for _, version in follows],
+        [each.loop.run if each.next.run is None else each.next.run for each in planned],
+        [encode_trail(each.loop.trail) for each in planned],
         on=on,
     )
     return [
         Placing(lanes[nxt.lane].shard, lane_id, row["loop_id"], nxt.next_at_ms, 0)
-        for (row, nxt), lane_id in zip(planned, lane_ids, strict=True)
+        for row, nxt, lane_id in zip(rows, nexts, lane_ids, strict=True)
         if nxt.lane is not None and nxt.next_at_ms is not None
     ]
 
 
-def _planned(flow: Flow, row: Row, place: Place, agent: AgentPolicy, from_ms: Ms, held_by: str) -> NextRow:
-    outcome = plan(loop_facts(row), agent.policy, lead_facts(flow, row, place), last_result(row), from_ms)
+def _planned(
+    flow: Flow, row: Row, place: Place, course: Course, from_ms: Ms, held_by: str
+) -> tuple[Loop, NextRow]:
+    loop = course.carried(loop_facts(row))
+    outcome = course.plan(loop, lead_facts(flow, row, place), last_result(row), from_ms)
     if isinstance(outcome, Planned):
         if outcome.at_ms < from_ms:
             raise AssertionError("a plan may not lie in the past")
         if held_by:
             line = Why("throttle", "moved", to_ms(row["next_at"]), outcome.at_ms, held_by)
             outcome = msgspec.structs.replace(outcome, why=(*outcome.why, line))
-    return next_row(outcome, row["agent_id"], row["batch_id"], row["place_id"])
+    return loop, next_row(outcome, row["agent_id"], row["batch_id"], row["place_id"])

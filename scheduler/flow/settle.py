@@ -12,12 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from scheduler.domain.model import AttemptKind, Disposition, EndReason, Outcome, Place, Result
-from scheduler.domain.planner import fold, plan
+from scheduler.domain.model import AttemptKind, Disposition, EndReason, Loop, Outcome, Place, Result
+from scheduler.domain.planner import fold
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
-from scheduler.flow.facts import NextRow, lead_facts, loop_facts, next_row
-from scheduler.flow.policies import AgentPolicy
+from scheduler.flow.courses import Course, courses_of
+from scheduler.flow.facts import NextRow, encode_trail, lead_facts, loop_facts, next_row
 from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
@@ -30,7 +30,7 @@ STOPPED = frozenset({Disposition.DNC, Disposition.COMPLAINT})
 COLUMNS: tuple[Callable[[Sequence[Any]], Any], ...] = (
     *(numbers, words, list, numbers, numbers, numbers, list, numbers, numbers, list),
     *(numbers, words, numbers, numbers, numbers, words, numbers, words, list, numbers),
-    *(numbers, numbers, numbers, numbers, words, numbers, words, numbers),
+    *(numbers, numbers, numbers, numbers, words, numbers, words, numbers, numbers, numbers, numbers, list),
 )
 """How each column of `settle_attempts` goes to the server, in the order of its statement."""
 
@@ -82,9 +82,8 @@ class _Closing(msgspec.Struct, frozen=True):
 
     row: Row
     report: Report
-    step: int
-    consecutive_errors: int
-    postponed: int
+    loop: Loop
+    course: Course
     dialled_at_ms: Ms
     next: NextRow | None
 
@@ -151,17 +150,15 @@ async def _settle(
 async def _plan_next(
     flow: Flow, ended: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
 ) -> list[_Closing]:
-    versions = {rows[r.attempt_id]["agent_id"]: rows[r.attempt_id]["policy_version"] for r in ended}
-    policies = await flow.policies.of_versions(versions, on=on)
+    of_ended = [rows[report.attempt_id] for report in ended]
     closings = []
-    for report in ended:
-        row = rows[report.attempt_id]
+    for report, row, course in zip(ended, of_ended, await courses_of(flow, of_ended, on), strict=True):
         place = await flow.places.get(row["place_id"])
-        closings.append(_closing(flow, row, report, policies[row["agent_id"]], place, now_ms))
+        closings.append(_closing(flow, row, report, course, place, now_ms))
     return closings
 
 
-def _closing(flow: Flow, row: Row, report: Report, agent: AgentPolicy, place: Place, now_ms: Ms) -> _Closing:
+def _closing(flow: Flow, row: Row, report: Report, course: Course, place: Place, now_ms: Ms) -> _Closing:
     """Fold the report into the loop and plan what comes next."""
     dialled_at_ms = report.dispatched_at_ms or to_ms(row["dispatched_at"] or row["armed_at"])
     ended_at_ms = report.ended_at_ms or now_ms
@@ -174,15 +171,17 @@ def _closing(flow: Flow, row: Row, report: Report, agent: AgentPolicy, place: Pl
         disposition=report.disposition,
         callback_at_ms=report.callback_at_ms,
         error=report.error,
+        step=None if row["cadence_id"] is None else row["dialled_step"],
+        run=row["run"],
     )
-    loop = fold(loop_facts(row), result, dialled_at_ms)
+    loop = course.carried(fold(loop_facts(row), result, dialled_at_ms))
     next_one = None
     if row["loop_status"] == "dialing":
         lead = lead_facts(flow, row, place)
         lead = msgspec.structs.replace(lead, contacts=(*lead.contacts, rang_until_ms))
-        planned = plan(loop, agent.policy, lead, result, now_ms)
+        planned = course.plan(loop, lead, result, now_ms)
         next_one = next_row(planned, row["agent_id"], row["batch_id"], row["place_id"])
-    return _Closing(row, report, loop.step, loop.consecutive_errors, loop.postponed, dialled_at_ms, next_one)
+    return _Closing(row, report, loop, course, dialled_at_ms, next_one)
 
 
 async def _close(
@@ -220,18 +219,22 @@ async def _close(
             None if nxt is None else nxt.channel,
             "[]" if nxt is None else nxt.why,
             row["policy_version"],
-            c.step,
-            c.consecutive_errors,
-            c.postponed,
+            c.loop.step,
+            c.loop.consecutive_errors,
+            c.loop.postponed,
             c.dialled_at_ms,
             None if nxt is None else nxt.end_reason,
             row["lead_id"],
             row["lead_status"] if nxt is None else nxt.lead_status,
             report.rang_until_ms or c.dialled_at_ms,
+            *(c.course.follows or (None, None)),
+            c.loop.run if nxt is None or nxt.run is None else nxt.run,
+            encode_trail(c.loop.trail),
         )
         written.append(values)
     columns = [encode(column) for encode, column in zip(COLUMNS, zip(*written, strict=True), strict=True)]
-    await ledger.fetch("settle_attempts", *columns[:10], provider, *columns[10:], to_datetime(now_ms), on=on)
+    before, middle, after = columns[:10], columns[10:28], columns[28:]
+    await ledger.fetch("settle_attempts", *before, provider, *middle, to_datetime(now_ms), *after, on=on)
     return placings
 
 

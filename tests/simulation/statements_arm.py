@@ -67,6 +67,7 @@ def arm_attempts(
             "agent_id": loop["agent_id"],
             "batch_id": loop["batch_id"],
             "caller_id": None,
+            **dict.fromkeys(("cadence_id", "cadence_version", "step", "lead_name", "variables")),
         }
         if row["refusal"] is not None:
             refused.append(row)
@@ -87,7 +88,9 @@ def arm_attempts(
         current = s.lock("loop", loop_id)
         if current is not None and current["status"] in WAITING:
             s.update("loop", current, status="dialing", next_at=None, held=False)
-        armed.append({**row, "attempt_id": attempt["attempt_id"], "phone": lead["phone"]})
+        armed.append(
+            {**row, "attempt_id": attempt["attempt_id"], "phone": lead["phone"], "step": attempt["step"]}
+        )
     return armed + refused
 
 
@@ -151,6 +154,8 @@ def _write_attempt(
         "policy_version": agent["policy_version"],
         "caller_id": None,
         "caller_id_day": None,
+        "cadence_id": loop["cadence_id"],
+        "cadence_version": loop["cadence_version"],
         "error": None,
     }
     new = {
@@ -203,6 +208,7 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
                 "consent": lead["consent"] is not None,
                 "lead_version": lead["version"],
                 "policy_version": agent["policy_version"],
+                **dict.fromkeys(NO_CADENCE),
                 **{name: last.get(name) for name in RESULT},
                 "blocked": sum(row["outcome"] == "number_blocked" for row in own),
             }
@@ -212,14 +218,17 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
 
 LOOP_FACTS = (
     *("loop_id", "agent_id", "batch_id", "lane_id", "run", "step", "consecutive_errors", "postponed"),
-    *("history", "next_at"),
+    *("history", "next_at", "account_id", "cadence_id", "cadence_version", "trail"),
 )
+NO_CADENCE = ("follows", "follows_status", "follows_version", "appointment_at", "tags", "variables")
+"""Loops of the simulation follow none."""
+
 LEAD_FACTS = ("lead_id", "external_id", "phone", "place_id", "priority", "contacts")
 RESULT = ("outcome", "ended_at", "kind", "disposition", "callback_at", "error")
 
 
 def loop_replan(s: Statement, loop_ids: Sequence[int], *columns: Any) -> list[Row]:
-    *lists, now = columns
+    lists, now = [*columns[:12], *columns[13:]], columns[12]
     for loop_id, *values in zip(loop_ids, *lists, strict=True):
         seen = s.get("loop", loop_id)
         if seen is None or seen["status"] not in WAITING:
@@ -228,11 +237,12 @@ def loop_replan(s: Statement, loop_ids: Sequence[int], *columns: Any) -> list[Ro
         if loop is None or loop["status"] not in WAITING:
             continue
         status, lane_id, next_at, open_until, kind, step, channel, why = values[:8]
-        policy_version, lead_version, end_reason, lead_status = values[8:]
+        policy_version, lead_version, end_reason, lead_status, cadence_id, version, run, trail = values[8:]
         s.update(
             "loop", loop, status=status, lane_id=lane_id, next_at=next_at, open_until=open_until, held=False,
             next_kind=kind, next_step=step, next_channel=channel, why=why, policy_version=policy_version,
             lead_version=lead_version, end_reason=end_reason, ended_at=now if end_reason else None,
+            cadence_id=cadence_id, cadence_version=version, run=run, trail=trail,
         )  # fmt: skip
         _set_lead_status(s, loop["lead_id"], lead_status, now)
     return []

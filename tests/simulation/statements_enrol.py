@@ -72,6 +72,7 @@ def enrol_leads(
     made = []
     for values in sorted(zip(*columns, strict=True), key=lambda row: row[0]):
         row = dict(zip(ENROLLED, values, strict=True))
+        del row["mark"]
         if s.get("suppression", (account_id, row["phone"])) is not None:
             continue
         appointment_at = row.pop("appointment_at_ms")
@@ -100,7 +101,7 @@ def enrol_leads(
 
 ENROLLED = (
     *("phone", "external_id", "name", "email", "timezone", "region", "place_id", "priority"),
-    *("appointment_at_ms", "consent", "tags", "variables", "status"),
+    *("appointment_at_ms", "consent", "tags", "variables", "status", "mark"),
 )
 
 
@@ -111,10 +112,11 @@ def enrol_loops(
     batch_id: int,
     policy_version: int,
     now: datetime,
-    *columns: Sequence[Any],
+    *columns: Any,
 ) -> list[Row]:
     made = []
-    for values in zip(*columns, strict=True):
+    *lists, cadence_id, cadence_version, cadence_chosen = columns
+    for values in zip(*lists, strict=True):
         row = dict(zip(STARTED, values, strict=True))
         over = row["end_reason"] is not None
         loop = {
@@ -132,6 +134,10 @@ def enrol_loops(
             "run": 1,
             **dict.fromkeys(("step", "attempts", "consecutive_errors", "postponed"), 0),
             "history": [],
+            "cadence_id": cadence_id,
+            "cadence_version": cadence_version,
+            "cadence_chosen": cadence_chosen,
+            "trail": None,
         }
         del loop["next_at_ms"], loop["open_until_ms"]
         s.insert("loop", loop)
@@ -145,7 +151,9 @@ STARTED = (
 )
 
 
-def enrol_suppressed(s: Statement, account_id: int, phones: Sequence[str]) -> list[Row]:
+def enrol_suppressed(
+    s: Statement, account_id: int, phones: Sequence[str], marks: Sequence[str]
+) -> list[Row]:
     return [{"phone": phone} for phone in phones if s.get("suppression", (account_id, phone)) is not None]
 
 

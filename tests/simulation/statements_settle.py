@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduler.ledger.instants import to_datetime
-from tests.simulation.statements_arm import LEAD_FACTS
+from tests.simulation.statements_arm import LEAD_FACTS, NO_CADENCE
 from tests.simulation.tables import Conflict, Row, Statement
 
 OVER = frozenset({"not_sent", "done", "canceled"})
@@ -42,6 +42,8 @@ def settle_read(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
                 "lead_version": lead["version"],
                 "lead_status": lead["status"],
                 "policy_version": agent["policy_version"],
+                "dialled_step": attempt["step"],
+                **dict.fromkeys(NO_CADENCE),
                 "blocked": sum(row["outcome"] == "number_blocked" for row in own),
             }
         )
@@ -54,7 +56,7 @@ ATTEMPT = (
 )
 LOOP = (
     *("loop_id", "account_id", "agent_id", "batch_id", "run", "step", "consecutive_errors", "postponed"),
-    *("history", "started_at"),
+    *("history", "started_at", "cadence_id", "cadence_version", "trail"),
 )
 
 
@@ -80,13 +82,14 @@ SETTLED = (
     *("attempt_id", "outcome", "disposition", "ended_at", "answered_at", "talk_s", "error", "callback_at"),
     *("dispatched_at", "provider_call_id", "loop_id", "status", "lane_id", "next_at", "open_until", "kind"),
     *("next_step", "channel", "why", "policy_version", "step", "consecutive_errors", "postponed"),
-    *("dialled_at", "end_reason", "lead_id", "lead_status", "contact_at"),
+    *("dialled_at", "end_reason", "lead_id", "lead_status", "contact_at", "cadence_id", "cadence_version"),
+    *("run", "trail"),
 )
 SETTLED_ATS = (
     *("ended_at", "answered_at", "callback_at", "dispatched_at", "next_at", "open_until", "dialled_at"),
     "contact_at",
 )
-TEXTS = frozenset({1, 2, 6, 9, 12, 16, 18, 19, 25, 27})
+TEXTS = frozenset({1, 2, 6, 9, 12, 16, 18, 19, 25, 27, 33})
 """Columns of names, from 0; all other literals are of numbers."""
 
 
@@ -103,6 +106,8 @@ def _settle_loop(s: Statement, new: Row, now: datetime) -> None:
         lead_version=lead["version"] + 1, step=new["step"], attempts=loop["attempts"] + 1,
         consecutive_errors=new["consecutive_errors"], postponed=new["postponed"],
         history=[*loop["history"], new["dialled_at"]], end_reason=new["end_reason"],
+        cadence_id=new["cadence_id"], cadence_version=new["cadence_version"], run=new["run"],
+        trail=new["trail"],
         ended_at=now if new["end_reason"] else None,
     )  # fmt: skip
 

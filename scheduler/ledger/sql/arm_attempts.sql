@@ -6,11 +6,12 @@
 -- loop and the day it counts for, both null when none is; a loop whose agent has a pool is not armed without
 -- $10 shards integer[]  $11 epochs text[]: where and at which epoch of the wheel each was claimed
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
---       account_id, agent_id, batch_id, caller_id; none for a loop that another arm was faster with
+--       account_id, agent_id, batch_id, caller_id, and for a step of a cadence cadence_id, cadence_version, step,
+--       lead_name, variables; none for a loop that another arm was faster with
 WITH claimed AS MATERIALIZED (
     SELECT lo.loop_id, lo.lead_id, lo.account_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.why,
            lo.next_step, lo.next_kind, lo.next_channel, lo.open_until - $6::interval AS not_after,
-           (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version,
+           (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version, lo.cadence_id, lo.cadence_version,
            c.caller_id, c.caller_id_day,
            CASE
                WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN
@@ -28,6 +29,9 @@ WITH claimed AS MATERIALIZED (
                WHEN ag.trunk_id IS NOT NULL AND (SELECT t.paused FROM trunk AS t
                                                  WHERE t.trunk_id = ag.trunk_id) THEN 'trunk_paused'
                WHEN lo.policy_version <> ag.policy_version OR lo.lead_version <> le.version THEN 'outdated'
+               WHEN lo.cadence_id IS NOT NULL
+                    AND (SELECT ca.applied_version > lo.cadence_version OR ca.status = 'archived' FROM cadence AS ca
+                         WHERE ca.cadence_id = lo.cadence_id) THEN 'outdated'
                WHEN lo.batch_id <> 0 AND lo.attempts = 0
                     AND (SELECT (b.throttle ->> 'start_at')::timestamptz > $3 FROM batch AS b
                          WHERE b.batch_id = lo.batch_id) THEN 'outdated'
@@ -49,9 +53,10 @@ WITH claimed AS MATERIALIZED (
 armed AS (
     INSERT INTO attempt (loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, step, kind, channel,
                          state, due_at, armed_at, not_after, permit, why, rules_revision, policy_version, caller_id,
-                         caller_id_day)
+                         caller_id_day, cadence_id, cadence_version)
     SELECT loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, next_step, next_kind, next_channel,
-           'armed', due_at, $3, not_after, $4, why, $7, policy_version, caller_id, caller_id_day
+           'armed', due_at, $3, not_after, $4, why, $7, policy_version, caller_id, caller_id_day,
+           cadence_id, cadence_version
     FROM claimed
     WHERE refusal IS NULL
     ON CONFLICT (loop_id, n) DO UPDATE
@@ -59,10 +64,11 @@ armed AS (
         kind = excluded.kind, channel = excluded.channel, lane_id = excluded.lane_id,
         not_after = excluded.not_after, permit = excluded.permit, why = excluded.why,
         rules_revision = excluded.rules_revision, policy_version = excluded.policy_version,
-        caller_id = excluded.caller_id, caller_id_day = excluded.caller_id_day, error = NULL
+        caller_id = excluded.caller_id, caller_id_day = excluded.caller_id_day, error = NULL,
+        cadence_id = excluded.cadence_id, cadence_version = excluded.cadence_version
     WHERE attempt.state = 'not_sent'
     RETURNING attempt_id, loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, channel, due_at,
-              not_after, caller_id
+              not_after, caller_id, cadence_id, cadence_version, step
 ),
 permits AS (
     INSERT INTO arm (attempt_id, permit, armed_at, not_after, worker)
@@ -76,11 +82,13 @@ dialing AS (
     WHERE lo.loop_id = a.loop_id AND lo.status IN ('scheduled', 'waiting_callback')
 )
 SELECT a.loop_id, NULL AS refusal, a.attempt_id, a.n, le.phone, a.channel, a.due_at, a.not_after, a.lane_id,
-       a.account_id, a.agent_id, a.batch_id, a.caller_id
+       a.account_id, a.agent_id, a.batch_id, a.caller_id, a.cadence_id, a.cadence_version, a.step,
+       CASE WHEN a.cadence_id IS NOT NULL THEN le.name END AS lead_name,
+       CASE WHEN a.cadence_id IS NOT NULL THEN le.variables END AS variables
 FROM armed AS a
 JOIN lead AS le USING (lead_id)
 UNION ALL
 SELECT c.loop_id, c.refusal, NULL, c.n, NULL, c.next_channel, c.due_at, c.not_after, c.lane_id,
-       c.account_id, c.agent_id, c.batch_id, NULL
+       c.account_id, c.agent_id, c.batch_id, NULL, NULL, NULL, NULL, NULL, NULL
 FROM claimed AS c
 WHERE c.refusal IS NOT NULL;

@@ -1,12 +1,20 @@
 -- replan_read: all that the planner needs to plan these loops anew.
 -- $1 loop_ids bigint[]
 -- Rows: the loop, its lead, how its last attempt ended, the agent's current policy version. A loop of a batch starts
--- when its batch does, one of the bulk not before its place in the batch
+-- when its batch does, one of the bulk not before its place in the batch. `follows` is the cadence that the loop is to
+-- follow now: its own, or that of its agent's settings
 SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.consecutive_errors, lo.postponed,
        lo.history, lo.next_at,
-       CASE WHEN lo.attempts > 0 OR ba.batch_id IS NULL THEN lo.started_at
+       CASE WHEN lo.attempts > 0 OR le.attempts_count > 0 OR ba.batch_id IS NULL THEN lo.started_at
             ELSE greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz,
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
+       lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail,
+       ca.cadence_id AS follows, ca.status AS follows_status,
+       CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
+            ELSE ca.version END AS follows_version,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.appointment_at END AS appointment_at,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.tags END AS tags,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority,
        le.contacts, le.consent IS NOT NULL AS consent, le.version AS lead_version, ag.policy_version,
        last.outcome, last.ended_at, last.kind, last.disposition, last.callback_at, last.error,
@@ -15,6 +23,7 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
 FROM loop AS lo
 JOIN lead AS le USING (lead_id)
 JOIN agent AS ag ON ag.agent_id = lo.agent_id
+LEFT JOIN cadence AS ca ON ca.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
 LEFT JOIN batch AS ba ON ba.batch_id = lo.batch_id
 LEFT JOIN attempt AS last ON last.loop_id = lo.loop_id AND last.n = lo.attempts
 WHERE lo.loop_id = ANY($1::bigint[]) AND lo.status IN ('scheduled', 'waiting_callback');

@@ -1,8 +1,16 @@
--- settle_read: attempts with the loop, the lead and the policy version that the next plan needs.
+-- settle_read: attempts with the loop, the lead and the policy version that the next plan needs. `follows` is the
+-- cadence that the loop is to follow now: its own, or that of its agent's settings.
 -- $1 attempt_ids bigint[]
 SELECT a.attempt_id, a.state, a.outcome, a.permit, a.n, a.kind, a.due_at, a.armed_at, a.dispatched_at, a.answered_at,
-       lo.loop_id, lo.account_id, lo.agent_id, lo.batch_id, a.lane_id, lo.status AS loop_status, lo.run, lo.step,
-       lo.consecutive_errors, lo.postponed, lo.history, lo.started_at,
+       a.step AS dialled_step, a.lane_id,
+       lo.loop_id, lo.account_id, lo.agent_id, lo.batch_id, lo.status AS loop_status, lo.run, lo.step,
+       lo.consecutive_errors, lo.postponed, lo.history, lo.started_at, lo.cadence_id, lo.cadence_version, lo.trail,
+       ca.cadence_id AS follows, ca.status AS follows_status,
+       CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
+            ELSE ca.version END AS follows_version,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.appointment_at END AS appointment_at,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.tags END AS tags,
+       CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority, le.contacts,
        le.consent IS NOT NULL AS consent, le.version AS lead_version, le.status AS lead_status, ag.policy_version,
        (SELECT count(*) FROM attempt AS b
@@ -11,4 +19,5 @@ FROM attempt AS a
 JOIN loop AS lo USING (loop_id)
 JOIN lead AS le ON le.lead_id = a.lead_id
 JOIN agent AS ag ON ag.agent_id = a.agent_id
+LEFT JOIN cadence AS ca ON ca.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
 WHERE a.attempt_id = ANY($1::bigint[]);
