@@ -48,6 +48,10 @@ class EpochNotReady(DialwheelError):
     """The wheel is being rebuilt or was lost: nothing may be claimed until it is ready again."""
 
 
+class Quarantined(DialwheelError):
+    """The ledger was put back to an earlier state: nothing is armed until it knows again who was called."""
+
+
 class NotFound(DialwheelError):
     """No such object in this account."""
 

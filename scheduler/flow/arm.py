@@ -17,7 +17,7 @@ import structlog
 
 from scheduler.domain import caller_ids, rules
 from scheduler.domain.time import SECOND, Ms
-from scheduler.errors import DialwheelError
+from scheduler.errors import DialwheelError, Quarantined
 from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
 from scheduler.flow.context import Flow
 from scheduler.flow.replan import replan_loops
@@ -49,6 +49,7 @@ class Armed(msgspec.Struct, frozen=True):
     attempt_id: int
     loop_id: int
     n: int
+    account_id: int
     phone: str
     channel: str
     lane_id: int
@@ -77,12 +78,17 @@ async def arm(
     flow: Flow, ledger: Database, claims: Sequence[Claim], *, worker: str, permit: UUID, now_ms: Ms
 ) -> ArmResult:
     """Give permits to what may be called now. What is refused gets a later time, an end, or waits on a lane
-    that is held: it never comes straight back."""
+    that is held: it never comes straight back.
+
+    Raises Quarantined, with nothing armed, when the ledger is not what was seen of it.
+    """
     by_loop = {claim.loop_id: claim for claim in claims}
     rows, placings, spent, reasons = await once_free(
         ledger, lambda on: _permit(flow, ledger, by_loop, worker, permit, now_ms, on), seed=permit.int
     )
     armed = [_armed(row, by_loop[row["loop_id"]], permit) for row in rows if row["refusal"] is None]
+    if armed:
+        flow.standing.armed(armed[-1].attempt_id, armed[-1].loop_id)
     held = [row for row in rows if row["refusal"] in HELD]
     placings += [_same_place(row, by_loop[row["loop_id"]]) for row in held]
     await _hold(flow, [row for row in held if row["refusal"] != "early"], spent, now_ms)
@@ -141,7 +147,7 @@ async def _arm_rows(
     """`due`: by loop, where it was claimed; `chosen`: the caller id of each, if they have any; `claims`: once
     for each loop, to ask whether the wheel is still that of its claim."""
     numbers = None if chosen is None else [chosen[loop_id] for loop_id in due]
-    return await ledger.fetch(
+    rows = await ledger.fetch(
         "arm_attempts",
         list(due),
         [to_datetime(at_ms) for at_ms in due.values()],
@@ -154,8 +160,17 @@ async def _arm_rows(
         None if numbers is None else [to_date(number.day) for number in numbers],
         None if claims is None else [claims[loop_id].shard for loop_id in due],
         None if claims is None else [claims[loop_id].epoch or None for loop_id in due],
+        flow.standing.seen_beat,
+        *flow.standing.marked(),
         on=on,
     )
+    if any(row["refusal"] == "quarantined" for row in rows):
+        raise Quarantined(
+            "the ledger gives no permits",
+            "it was put back to an earlier state, and has forgotten calls",
+            "run: dialwheel ledger reconcile",
+        )
+    return rows
 
 
 async def _plan_again(
@@ -232,6 +247,7 @@ def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
         attempt_id=row["attempt_id"],
         loop_id=row["loop_id"],
         n=row["n"],
+        account_id=row["account_id"],
         phone=row["phone"],
         channel=row["channel"],
         lane_id=row["lane_id"],

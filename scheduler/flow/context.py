@@ -14,6 +14,7 @@ from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import Lanes
 from scheduler.flow.place_book import PlaceBook
 from scheduler.flow.policies import Policies
+from scheduler.flow.quarantine import Standing
 from scheduler.flow.reach import Reach
 from scheduler.flow.stock import Stock
 from scheduler.ledger.database import Database
@@ -43,6 +44,11 @@ class Flow:
     stock_horizons: float = 1.2
     least_horizon_ms: Ms = 10 * MINUTE
     memory_share: float = 0.7
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What this process knows of the ledger, and whether permits are given."""
+        return Standing()
 
     @cached_property
     def reach(self) -> Reach:

@@ -34,6 +34,10 @@ def reach_key(shard: int) -> str:
     return f"{tag(shard)}:reach"
 
 
+def witness_key(shard: int) -> str:
+    return f"{tag(shard)}:witness"
+
+
 def checked_gate(gate: str) -> str:
     """The name, if it is a short kind and a number: no user's text may shape a key."""
     if not _GATE.fullmatch(gate):

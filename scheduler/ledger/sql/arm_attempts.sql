@@ -5,15 +5,25 @@
 -- $6 close_margin interval  $7 rules_revision text  $8 caller_ids text[]  $9 caller_id_days date[]: chosen for each
 -- loop and the day it counts for, both null when none is; a loop whose agent has a pool is not armed without
 -- $10 shards integer[]  $11 epochs text[]: where and at which epoch of the wheel each was claimed
+-- $12 seen_beat bigint  $13 mark_attempt bigint  $14 mark_loop bigint: a beat that was seen of this ledger and an attempt
+-- that was armed in it since, 0 for none. Without them, or in quarantine, it was put back to an earlier state
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
 --       account_id, agent_id, batch_id, caller_id, and for a step of a cadence cadence_id, cadence_version, step,
 --       lead_name, variables; none for a loop that another arm was faster with
-WITH claimed AS MATERIALIZED (
+WITH standing AS MATERIALIZED (
+    SELECT i.identity = ledger_identity() AND i.beat >= $12::bigint
+           AND NOT EXISTS (SELECT FROM quarantine WHERE ended_at IS NULL)
+           AND ($13::bigint = 0 OR (SELECT true FROM attempt AS m
+                                    WHERE m.attempt_id = $13 AND m.loop_id = $14::bigint)) AS whole
+    FROM installation AS i
+),
+claimed AS MATERIALIZED (
     SELECT lo.loop_id, lo.lead_id, lo.account_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.why,
            lo.next_step, lo.next_kind, lo.next_channel, lo.open_until - $6::interval AS not_after,
            (lo.attempts + 1)::smallint AS n, c.due_at, ag.policy_version, lo.cadence_id, lo.cadence_version,
            c.caller_id, c.caller_id_day,
            CASE
+               WHEN (SELECT whole IS NOT TRUE FROM standing) THEN 'quarantined'
                WHEN lo.status NOT IN ('scheduled', 'waiting_callback') OR lo.next_at <> c.due_at THEN
                    CASE WHEN EXISTS (SELECT FROM attempt AS own
                                      WHERE own.lead_id = lo.lead_id AND own.loop_id = lo.loop_id
