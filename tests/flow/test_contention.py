@@ -8,7 +8,7 @@ import pytest
 
 from dialer.providers.base import Accepted
 from scheduler.errors import ServerUnavailable
-from scheduler.flow import replan as replanning
+from scheduler.flow import courses
 from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection
 from tests.builders import ScriptedProvider, World, an_end, phones
@@ -87,7 +87,7 @@ async def test_a_lead_that_the_planner_cannot_digest_keeps_no_other_from_its_cal
     bad = await world.a_due_loop()
     good = await world.a_due_loop(phones(2)[1])
     await world.next_version()
-    plans = replanning.plan
+    plans = courses.plan
     bad_key = world.flow.lead_key(None, phones(1)[0])
 
     def planned(loop: object, policy: object, lead: object, *rest: object) -> object:
@@ -95,7 +95,7 @@ async def test_a_lead_that_the_planner_cannot_digest_keeps_no_other_from_its_cal
             raise AssertionError("nobody foresaw this")
         return plans(loop, policy, lead, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(replanning, "plan", planned)
+    monkeypatch.setattr(courses, "plan", planned)
 
     assert await world.dial() == 2
 

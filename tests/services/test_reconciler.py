@@ -7,7 +7,7 @@ import pytest
 from scheduler.domain.model import Lead
 from scheduler.domain.time import HOUR, MINUTE, SECOND
 from scheduler.errors import ServerUnavailable
-from scheduler.flow import settle as settling
+from scheduler.flow import courses
 from scheduler.flow.lookup import Found, FoundCall, Lookup, NoCall
 from scheduler.flow.settle import Report
 from scheduler.ledger.instants import to_datetime, to_ms
@@ -225,7 +225,7 @@ async def test_one_attempt_that_cannot_be_settled_keeps_no_other_from_it(
     """I14 I15: a planner that fails over one lead."""
     bad = await scripted.an_armed_attempt()
     good = await scripted.an_armed_attempt(phones(2)[1])
-    plans = settling.plan
+    plans = courses.plan
 
     def planned(loop: object, policy: object, lead: Lead, *rest: object) -> object:
         if lead.key == bad_key:
@@ -233,7 +233,7 @@ async def test_one_attempt_that_cannot_be_settled_keeps_no_other_from_it(
         return plans(loop, policy, lead, *rest)  # type: ignore[arg-type]
 
     bad_key = scripted.flow.lead_key(None, bad.phone)
-    monkeypatch.setattr(settling, "plan", planned)
+    monkeypatch.setattr(courses, "plan", planned)
     await scripted.services.reconciler.step(scripted.now_ms)
     scripted.pass_time(900 * SECOND)
     await scripted.services.reconciler.step(scripted.now_ms)
