@@ -49,6 +49,11 @@ KINDS: dict[str, Kind] = {
     ),
     "not-found": Kind(404, "No such thing", "There is no such path, or no such object in the key's account."),
     "method-not-allowed": Kind(405, "The path has no such method", "`Allow` lists the methods that it has."),
+    "event-expired": Kind(
+        410,
+        "Those events are no longer kept",
+        "Read the objects themselves once, then begin again without a cursor.",
+    ),
     "idempotency-in-progress": Kind(
         409,
         "The first request is still under way",

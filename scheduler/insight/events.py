@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -35,7 +34,7 @@ class Event(msgspec.Struct, frozen=True):
 class Narrow(msgspec.Struct, frozen=True):
     """What is not None narrows the events."""
 
-    types: Sequence[str] | None = None
+    types: list[str] | None = None
     lead_id: int | None = None
     batch_id: int | None = None
 
@@ -95,6 +94,16 @@ async def read_back(
     return Stretch(events, looked_to, looked_to - 1 > head.purged_seq)
 
 
+async def count_events(database: Database, account_id: int, narrow: Narrow = EVERYTHING) -> int:
+    """How many are kept. With a filter that walks over them all, and may take seconds."""
+    if narrow == EVERYTHING:
+        head = await head_of(database, account_id)
+        return head.seq - head.purged_seq
+    row = await database.fetch_row("news_count", account_id, narrow.types, narrow.lead_id, narrow.batch_id)
+    assert row is not None
+    return int(row["events"])
+
+
 async def _read(
     database: Database, name: str, account_id: int, after: int, upto: int, narrow: Narrow, limit: int
 ) -> list[Event]:
@@ -103,7 +112,7 @@ async def _read(
         account_id,
         after,
         upto,
-        None if narrow.types is None else list(narrow.types),
+        narrow.types,
         narrow.lead_id,
         narrow.batch_id,
         limit,

@@ -100,7 +100,24 @@ async def lead_blocks(database: Database, account_id: int, lead_id: int) -> Row:
 
 
 async def attempt(database: Database, account_id: int, attempt_id: int) -> Row:
-    return _found(await database.fetch_row("read_attempt", account_id, attempt_id), "attempt")
+    return _found(await database.fetch_row("read_attempt", account_id, [attempt_id]), "attempt")
+
+
+async def attempts(database: Database, account_id: int, attempt_ids: Sequence[int]) -> list[Row]:
+    """Those of them that were sent, in any order."""
+    return await database.fetch("read_attempt", account_id, list(attempt_ids)) if attempt_ids else []
+
+
+async def loops(database: Database, account_id: int, loop_ids: Sequence[int]) -> list[Row]:
+    """In any order."""
+    return await database.fetch("read_loops", account_id, list(loop_ids)) if loop_ids else []
+
+
+async def suppressions(database: Database, account_id: int, suppression_ids: Sequence[int]) -> list[Row]:
+    """In any order."""
+    if not suppression_ids:
+        return []
+    return await database.fetch("read_suppressions", account_id, list(suppression_ids))
 
 
 async def batch(database: Database, account_id: int, batch_id: int) -> Row:

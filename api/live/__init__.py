@@ -1,0 +1,1 @@
+"""Events on their way out: as the API shows them, and as they happen."""

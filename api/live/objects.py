@@ -1,0 +1,164 @@
+"""What events happened to, as the API shows it: read in bulk, once for all events of a page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from api import views
+from api.instants import utc
+from api.schemas import DncEntry
+from api.schemas_events import Component, DialingScope
+from api.views_loops import loop
+from scheduler.errors import NotFound
+from scheduler.insight.events import Event
+from scheduler.ledger import reads
+from scheduler.ledger.database import Database, Row
+from scheduler.ledger.news import TYPES
+from scheduler.public_ids import PublicIds
+
+Key: TypeAlias = tuple[str, int]
+"""A kind of thing and the number of one."""
+
+Reader: TypeAlias = Callable[[Database, int, Sequence[int], PublicIds], Awaitable[dict[int, Any]]]
+
+_PREFIXES = {
+    "lead": "lead",
+    "loop": "loop",
+    "attempt": "att",
+    "callback": "cbk",
+    "batch": "bat",
+    "import": "imp",
+    "cadence": "cad",
+    "dnc_entry": "dnc",
+    "agent": "agt",
+    "account": "acc",
+    "trunk": "trk",
+}
+NOT_YET = {"answered_at": None, "ended_at": None, "outcome": None, "disposition": None, "talk_s": None}
+"""Of an attempt that was only just dispatched."""
+
+
+def kind_of(event: Event) -> str:
+    """Of what it happened to; for `dialing.*` the event itself says it."""
+    kind = TYPES[event.type]
+    return str(event.extra["scope"]) if kind == "scope" else kind
+
+
+async def read_objects(
+    database: Database, account_id: int, events: Iterable[Event], ids: PublicIds
+) -> dict[Key, Any]:
+    """All that is still there, by kind and number."""
+    wanted: dict[str, set[int]] = {}
+    for event in events:
+        if (kind := kind_of(event)) in READERS:
+            wanted.setdefault(kind, set()).add(event.id)
+    kinds = list(wanted)
+    found = await asyncio.gather(
+        *(READERS[kind](database, account_id, sorted(wanted[kind]), ids) for kind in kinds)
+    )
+    return {
+        (kind, number): object_
+        for kind, objects in zip(kinds, found, strict=True)
+        for number, object_ in objects.items()
+    }
+
+
+def shown(event: Event, objects: dict[Key, Any], ids: PublicIds) -> Any:
+    """The object of an event, with the fields that the event is about as they were right after it."""
+    kind = kind_of(event)
+    now: dict[str, Any] = event.extra.get("now", {})
+    if kind == "component":
+        part = event.extra.get("kind")
+        return Component(
+            id=ids.write(_PREFIXES[part], event.id) if part else None,
+            object="component",
+            name=event.extra["component"],
+            detail=event.extra.get("detail", ""),
+        )
+    if TYPES[event.type] == "scope":
+        return DialingScope(
+            id=ids.write(_PREFIXES[kind], event.id),
+            object=kind,
+            paused=event.type == "dialing.paused",
+            pause_reason=event.extra.get("reason"),
+        )
+    object_ = objects.get((kind, event.id))
+    if object_ is None:
+        return {"id": ids.write(_PREFIXES[kind], event.id), "object": kind}
+    if event.type == "attempt.dispatched":
+        now = {"status": "initiated", "error": None, **NOT_YET}
+    return msgspec.structs.replace(object_, **now) if now else object_
+
+
+async def _leads(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    rows = await reads.leads(database, account_id, numbers)
+    return {row["lead_id"]: views.lead(row, ids) for row in rows}
+
+
+async def _loops(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    rows = await reads.loops(database, account_id, numbers)
+    return {row["loop_id"]: loop(row, ids) for row in rows}
+
+
+async def _attempts(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    rows = await reads.attempts(database, account_id, numbers)
+    return {row["attempt_id"]: views.attempt(row, views.zone_of(row), ids) for row in rows}
+
+
+async def _dnc_entries(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    rows = await reads.suppressions(database, account_id, numbers)
+    return {row["suppression_id"]: _dnc_entry(row, account_id, ids) for row in rows}
+
+
+def _dnc_entry(row: Row, account_id: int, ids: PublicIds) -> DncEntry:
+    return DncEntry(
+        id=ids.digest("dnc", account_id, row["phone"]),
+        object="dnc_entry",
+        created_at=utc(row["created_at"]),
+        phone=row["phone"],
+        reason=row["reason"],
+        source=row["source"],
+        effective_at=utc(row["created_at"]),
+    )
+
+
+def _one_by_one(
+    read: Callable[[Database, int, int], Awaitable[Row]], view: Callable[[Row, PublicIds], Any]
+) -> Reader:
+    """For what few events are about."""
+
+    async def read_all(
+        database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+    ) -> dict[int, Any]:
+        found = {}
+        for number in numbers:
+            try:
+                found[number] = view(await read(database, account_id, number), ids)
+            except NotFound:
+                continue
+        return found
+
+    return read_all
+
+
+READERS: dict[str, Reader] = {
+    "lead": _leads,
+    "loop": _loops,
+    "attempt": _attempts,
+    "dnc_entry": _dnc_entries,
+    "batch": _one_by_one(reads.batch, views.batch),
+    "import": _one_by_one(reads.import_, views.import_),
+    "agent": _one_by_one(reads.agent, views.agent),
+}

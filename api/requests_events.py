@@ -1,0 +1,29 @@
+"""Which events somebody asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from api.requests import Id, ListQuery
+
+EventType = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z]+\.[a-z_]+$")]
+
+
+class EventsQuery(ListQuery, forbid_unknown_fields=True):
+    """`cursor`: of a page before, or the id of an event: what comes after it."""
+
+    type: Annotated[list[EventType], Meta(max_length=30)] = msgspec.field(default_factory=list)
+    lead_id: Id | None = None
+    batch_id: Id | None = None
+
+
+class StreamQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`topics`: of `tick`, `attempts`, `batch:bat_x`, `lead:lead_x`, separated by commas; everything without.
+    `ticket`: in place of the Authorization header. `last_event_id`: in place of `Last-Event-ID`."""
+
+    topics: Annotated[str, Meta(min_length=1, max_length=1000)] | None = None
+    ticket: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    last_event_id: Id | None = None

@@ -1,0 +1,11 @@
+-- read_loops: loops with the zone of their lead.
+-- $1 account_id bigint  $2 loop_ids bigint[]
+SELECT lo.loop_id, lo.lead_id, lo.agent_id, lo.batch_id, lo.status, lo.run, lo.step, lo.attempts, lo.started_at,
+       lo.next_at, lo.end_reason, lo.ended_at,
+       pl.own_zones, ac.timezone AS account_timezone
+FROM loop AS lo
+JOIN lead AS le USING (lead_id)
+JOIN place AS pl USING (place_id)
+JOIN account AS ac ON ac.account_id = lo.account_id
+WHERE lo.account_id = $1
+  AND lo.loop_id = ANY($2::bigint[]);
