@@ -27,8 +27,7 @@ from scheduler.domain.model import Priority
 from scheduler.errors import DialwheelError, ImportRefused
 from scheduler.flow.batches import follow_throttle
 from scheduler.flow.context import Flow
-from scheduler.flow.enrol import OnDuplicate, Target, agent_of
-from scheduler.flow.policies import AgentPolicy
+from scheduler.flow.terms import OnDuplicate, Target, Terms, in_batch, terms_of
 from scheduler.flow.throttle import NO_THROTTLE, Pace, Throttle, pace_of, read_throttle
 from scheduler.ledger.imports import Begun, begin_import, end_import
 from scheduler.settings import Settings
@@ -64,24 +63,25 @@ async def run_import(
     consent: str | None = None,
     throttle: Throttle = NO_THROTTLE,
     on_duplicate: OnDuplicate = "update",
+    cadence_id: int | None = None,
     layout: Layout | None = None,
     size_bytes: int | None = None,
     workers: ImportWorkers | None = None,
 ) -> ImportTotals:
     """Import a file into the batch of that name, made or continued; every line of progress goes to `report`.
 
-    `throttle`: what it states of the batch's pace holds from now on. `consent`: the basis of all rows that
-    state none. `size_bytes`: of the whole file where it is known, for the time of arrival. Without `workers`
-    it starts its own, for this file.
+    `throttle`: what it states of the batch's pace holds from now on; so does `cadence_id`, which its leads
+    follow. `consent`: the basis of all rows that state none. `size_bytes`: of the whole file where it is
+    known, for the time of arrival. Without `workers` it starts its own, for this file.
 
-    Raises ImportRefused, NotFound for the agent, and Overloaded, before anything is written. Later trouble
-    (the sender gone, a server away) ends the import as failed: what was committed stays, and `resume_row` is
-    the line from which to send again.
+    Raises ImportRefused, NotFound for the agent, Refused (`cadence-not-active`) and Overloaded, before
+    anything is written. Later trouble (the sender gone, a server away) ends the import as failed: what was
+    committed stays, and `resume_row` is the line from which to send again.
     """
     refuse_full_disk(settings)
     layout = layout or Layout()
-    target = Target(account_id, agent_id, 0, on_duplicate)
-    await agent_of(flow, target)
+    target = Target(account_id, agent_id, 0, on_duplicate, cadence_id)
+    await terms_of(flow, target)
     opening = await open_file(chunks, layout, settings)
     columns = (NDJSON_COLUMN,) if opening.columns is None else opening.columns.header
     begun = await begin_import(
@@ -91,10 +91,12 @@ async def run_import(
         batch=batch,
         priority=priority.value,
         throttle=msgspec.json.encode(throttle).decode(),
+        cadence_id=cadence_id,
         columns=columns,
         now_ms=clock.now_ms(),
     )
     batch_id = begun.batch_id
+    target = await in_batch(flow, msgspec.structs.replace(target, batch_id=batch_id))
     reading = Reading(
         columns=opening.columns,
         delimiter=opening.delimiter,
@@ -108,7 +110,7 @@ async def run_import(
     crew = workers or ImportWorkers(settings.import_workers)
     run = _Run(
         flow,
-        msgspec.structs.replace(target, batch_id=batch_id),
+        target,
         begun,
         reading,
         opening,
@@ -161,7 +163,7 @@ class _Run:
         self._reporter = reporter
         self._workers = workers
         self._writer = ChunkWriter(flow, target, begun.import_id, reading, reporter)
-        self._planned_by: tuple[AgentPolicy, Pace] | None = None
+        self._planned_by: tuple[Terms, Pace] | None = None
         self._recipe = b""
         self._reading_now: deque[tuple[Block, Pace, asyncio.Future[ReadBlock]]] = deque()
         self._writing_now: deque[tuple[Block, asyncio.Task[None]]] = deque()
@@ -234,13 +236,11 @@ class _Run:
         refuse_full_disk(self._settings)
         while len(self._reading_now) >= self._workers.ahead:
             await self._pass_on_oldest()
-        agent = await agent_of(self._flow, self._target)
-        assert agent is not None
+        terms = await terms_of(self._flow, self._target)
         pace = await pace_of(self._flow, self._target.batch_id)
-        if (agent, pace) != self._planned_by:
-            self._planned_by = (agent, pace)
-            policy = agent.policy if agent.enabled else None
-            recipe = Recipe(self._reading, policy, self._flow.phone_key, pace.spread, self._rows_before)
+        if (terms, pace) != self._planned_by:
+            self._planned_by = (terms, pace)
+            recipe = Recipe(self._reading, terms.policy, self._flow.phone_key, pace.spread, self._rows_before)
             self._recipe = pack(recipe)
         block = self._framer.take(self._rows)
         reading = self._workers.read(self._recipe, block, self._clock.now_ms())

@@ -158,10 +158,13 @@ def draft_entries(
                 first = starts.plan(lead, None if ordinals is None else ordinals[at], now_ms)
             append_plan(loops, first, entry.priority)
     version = None if policy is None else policy.version
-    follows = None
-    if policy is not None and policy.cadence is not None:
-        follows = (int(policy.cadence.cadence_id), policy.cadence.version)
-    return Drafts(now_ms, version, list(places), leads, loops, ordinals, follows)
+    return Drafts(now_ms, version, list(places), leads, loops, ordinals, followed(policy))
+
+
+def followed(policy: Policy | None) -> tuple[int, int] | None:
+    """The cadence in a policy, and its version."""
+    cadence = None if policy is None else policy.cadence
+    return None if cadence is None else (int(cadence.cadence_id), cadence.version)
 
 
 def append_plan(loops: LoopColumns, first: Plan, priority: Priority) -> None:

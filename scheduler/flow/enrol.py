@@ -9,30 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler.domain.time import Ms
-from scheduler.errors import NotFound
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts, draft_entries
 from scheduler.flow.enrol_known import meet_known
 from scheduler.flow.enrolment import (
     DUPLICATE,
     Enrolled,
-    OnDuplicate,
     Prepared,
-    Target,
     lead_status,
     start_loops,
 )
 from scheduler.flow.entries import Entry
 from scheduler.flow.lanes import LaneKey, LaneRef
-from scheduler.flow.policies import AgentPolicy
 from scheduler.flow.respread import respread
+from scheduler.flow.terms import OnDuplicate, Target, in_batch, terms_of
 from scheduler.flow.throttle import Pace, pace_of
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
 from scheduler.wheel import Placing
 
-__all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "agent_of", "enrol", "place", "prepare", "write"]
+__all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "enrol", "place", "prepare", "write"]
 
 
 async def enrol(
@@ -44,14 +41,16 @@ async def enrol(
     now_ms: Ms,
     batch_id: int | None = None,
     on_duplicate: OnDuplicate = "update",
+    cadence_id: int | None = None,
 ) -> list[Enrolled]:
-    """Enrol leads, in one transaction; answers one result for each, in order.
+    """Enrol leads, in one transaction; answers one result for each, in order. They follow `cadence_id`, else
+    their batch's cadence, else their agent's settings.
 
-    Raises NotFound for an agent that is not this account's, ServerUnavailable.
+    Raises NotFound for an agent that is not this account's; Refused (`cadence-not-active`);
+    ServerUnavailable.
     """
-    target = Target(account_id, agent_id, batch_id or 0, on_duplicate)
-    agent = await agent_of(flow, target)
-    policy = agent.policy if agent is not None and agent.enabled else None
+    target = await in_batch(flow, Target(account_id, agent_id, batch_id or 0, on_duplicate, cadence_id))
+    policy = (await terms_of(flow, target)).policy
     pace = await pace_of(flow, batch_id) if batch_id else None
     first = _first_of_each(entries)
     fresh = [entry for entry, is_first in zip(entries, first, strict=True) if is_first]
@@ -63,16 +62,6 @@ async def enrol(
     await place(flow, target, prepared, placings)
     written = iter(results)
     return [next(written) if is_first else DUPLICATE for is_first in first]
-
-
-async def agent_of(flow: Flow, target: Target) -> AgentPolicy | None:
-    """The target's agent with its policy as the ledger has it now. Raises NotFound."""
-    if target.agent_id is None:
-        return None
-    agent = await flow.policies.of_agent(target.agent_id)
-    if agent.account_id != target.account_id:
-        raise NotFound("no such agent")
-    return agent
 
 
 async def prepare(flow: Flow, target: Target, drafts: Drafts, pace: Pace | None = None) -> Prepared:

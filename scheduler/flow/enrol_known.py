@@ -15,25 +15,26 @@ from scheduler.domain.numbers import place_of
 from scheduler.domain.places import combine
 from scheduler.domain.spread import Spread
 from scheduler.domain.time import Ms
+from scheduler.domain.variables import read_variables
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.context import Flow
-from scheduler.flow.drafts import LeadColumns, LoopColumns, Starts, append_plan
+from scheduler.flow.drafts import LeadColumns, LoopColumns, Starts, append_plan, followed
 from scheduler.flow.enrolment import (
     DUPLICATE,
     SUPPRESSED,
     Enrolled,
     Prepared,
-    Target,
     lead_status,
     start_loops,
 )
 from scheduler.flow.entries import MAX_VARIABLES
 from scheduler.flow.lanes import LaneKey
+from scheduler.flow.terms import Target, terms_of
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms_or_none, to_ms_tuple
 from scheduler.wheel import Placing
 
-PLANNED_BY = ("place_id", "priority", "consent")
+PLANNED_BY = ("place_id", "priority", "consent", "appointment_at_ms", "tags", "variables")
 """What the planner looks at: a change raises the lead's version, so that the arm plans its loop again."""
 
 TAKEN = Enrolled(
@@ -176,6 +177,7 @@ def _as_it_is(row: Row) -> Change:
 
 async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> Change:
     """The lead with all that the row states."""
+    before = _as_it_is(row)
     change = _as_it_is(row)
     where = (change.phone, change.timezone, change.region)
     change.phone = leads.phones[at]
@@ -193,7 +195,7 @@ async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> C
     if (change.phone, change.timezone, change.region) != where:
         place = combine(place_of(change.phone), change.timezone, change.region)
         change.place_id = await flow.places.id_of(place)
-    if any(getattr(change, name) != row[name] for name in PLANNED_BY):
+    if any(getattr(change, name) != getattr(before, name) for name in PLANNED_BY):
         change.version += 1
     return change
 
@@ -217,12 +219,14 @@ async def _start(
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
     """Start the first loop of known leads; they may have been called in another way: their contacts count."""
     assert target.agent_id is not None
-    agent = await flow.policies.of_agent(target.agent_id, on)
-    drafts = msgspec.structs.replace(prepared.drafts, policy_version=agent.policy.version)
+    policy = (await terms_of(flow, target, on)).policy
+    if policy is None:
+        raise ServerUnavailable("the ledger is busy", "the agent was changed by another writer", "try again")
+    drafts = msgspec.structs.replace(prepared.drafts, policy_version=policy.version, follows=followed(policy))
     loops = LoopColumns(*([] for _ in LoopColumns.__struct_fields__))
     keys = []
     spread = Spread() if prepared.pace is None else prepared.pace.spread
-    starts = Starts(spread, agent.policy, drafts.now_ms)
+    starts = Starts(spread, policy, drafts.now_ms)
     for at, row, change in unenrolled:
         place: Place = await flow.places.get(change.place_id)
         priority = Priority(change.priority)
@@ -232,6 +236,9 @@ async def _start(
             priority=priority,
             contacts=to_ms_tuple(row["contacts"]),
             consent=change.consent is not None,
+            appointment_at_ms=change.appointment_at_ms,
+            tags=tuple(change.tags.split("\x1f")) if change.tags else (),
+            variables={} if policy.cadence is None else read_variables(change.variables),
         )
         ordinal = None if drafts.ordinals is None else drafts.ordinals[at]
         append_plan(loops, starts.plan(lead, ordinal, drafts.now_ms), priority)

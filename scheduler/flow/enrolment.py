@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -13,24 +12,11 @@ from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts, LoopColumns
 from scheduler.flow.facts import LEAD_STATUS_AT_END
 from scheduler.flow.lanes import LaneRef
+from scheduler.flow.terms import Target
 from scheduler.flow.throttle import Pace
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
 from scheduler.wheel import Placing
-
-OnDuplicate: TypeAlias = Literal["update", "skip", "reject"]
-"""What a row does that means a known lead: change what it states, nothing, or come back as already-active."""
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where leads are enrolled; `agent_id` None: nowhere, they are only kept. `batch_id` 0: in no batch.
-    `cadence_id`: what they follow, in place of what their agent's settings say."""
-
-    account_id: int
-    agent_id: int | None
-    batch_id: int = 0
-    on_duplicate: OnDuplicate = "update"
-    cadence_id: int | None = None
 
 
 class Prepared(msgspec.Struct):

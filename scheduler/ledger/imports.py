@@ -65,16 +65,17 @@ async def begin_import(
     throttle: str,
     columns: Sequence[str],
     now_ms: Ms,
+    cadence_id: int | None = None,
 ) -> Begun:
     """Open the batch of that name, made if it is new, and a new import. `throttle`: JSON of what is stated of
-    the batch's pace, which holds from now on.
+    the batch's pace, which holds from now on; so does a `cadence_id`.
 
     Raises Refused when the batch is canceled or belongs to another agent.
     """
     now = to_datetime(now_ms)
     async with database.transaction() as on:
         row = await database.fetch_row(
-            "import_batch", account_id, agent_id, batch, priority, throttle, now, on=on
+            "import_batch", account_id, agent_id, batch, priority, throttle, now, cadence_id, on=on
         )
         assert row is not None
         if row["agent_id"] != agent_id:
