@@ -83,6 +83,19 @@ def of_status(told: Gathered, row: Row, before: str, after: str) -> None:
         told.add("lead.opted_out", **whose)
 
 
+def of_opted_out(rows: Iterable[Row]) -> list[News]:
+    """Loops that were ended because their leads must not be called again; rows with account_id, loop_id,
+    lead_id and batch_id."""
+    told = Gathered()
+    rows = list(rows)
+    for row in rows:
+        whose = {"lead_id": row["lead_id"], "batch_id": row["batch_id"]}
+        told.add("loop.ended", row["account_id"], row["loop_id"], **whose)
+    for row in rows:
+        told.add("lead.opted_out", row["account_id"], row["lead_id"], batch_id=row["batch_id"])
+    return told.news()
+
+
 def _of_attempt(told: Gathered, type_: str, row: Row, extra: dict[str, Any] | None = None) -> None:
     told.add(
         type_,

@@ -113,6 +113,14 @@ async def tell_all(ledger: Database, news: Sequence[News], at_ms: Ms, on: Connec
     )
 
 
+async def tell_suppressed(
+    ledger: Database, whom: Sequence[tuple[int, str]], at_ms: Ms, on: Connection
+) -> None:
+    """Tell `dnc.added` of those of the accounts' phones that this transaction has put on the list."""
+    accounts, phones = [account_id for account_id, _ in whom], [phone for _, phone in whom]
+    await ledger.execute("news_suppressed", accounts, phones, to_datetime(at_ms), on=on)
+
+
 async def number(database: Database, *, most: int) -> Numbered:
     """Number what is committed, `most` groups at most; nothing while somebody else does."""
     waiting = await database.fetch_row("news_waiting")

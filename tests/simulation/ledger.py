@@ -17,6 +17,7 @@ from scheduler.ledger.statements import statement
 from tests.simulation import (
     statements_arm,
     statements_enrol,
+    statements_news,
     statements_serve,
     statements_settle,
     statements_steer,
@@ -41,7 +42,14 @@ def _modelled(*modules: ModuleType) -> dict[str, Callable[..., list[Row]]]:
     return found
 
 
-MODELS = _modelled(statements_arm, statements_enrol, statements_serve, statements_settle, statements_steer)
+MODELS = _modelled(
+    statements_arm,
+    statements_enrol,
+    statements_news,
+    statements_serve,
+    statements_settle,
+    statements_steer,
+)
 
 
 class Session:
