@@ -24,6 +24,7 @@ from api.intake import SCOPE as INTAKE
 from api.preconditions import names, tag_of
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
+from scheduler.ledger.tenancy import serving
 from scheduler.public_ids import PublicIds
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -170,7 +171,10 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
             await deps.rate_limits.admit(request)
             caller = await keys.caller_of(request.headers.get("Authorization"))
             caller.require(one.scope)
-        call = Call(request, deps, caller, request[REQUEST_ID])
+        with serving(None if one.scope is None else caller.account_id):
+            return await answer(request, Call(request, deps, caller, request[REQUEST_ID]))
+
+    async def answer(request: web.Request, call: Call) -> web.StreamResponse:
         if one.streams:  # the body is not known before it is used: its length must do
             raw = str(request.content_length).encode()
         else:
@@ -196,7 +200,7 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
                 deps.flow.database,
                 deps.clock,
                 request,
-                account_id=caller.account_id,
+                account_id=call.account_id,
                 request_id=call.request_id,
                 raw=raw,
                 act=act,
@@ -241,7 +245,7 @@ def _response(request: web.Request, reply: Any) -> web.StreamResponse:
     body = msgspec.json.encode(reply.body)
     headers = dict(reply.headers)
     if request.method in ("GET", "HEAD", "PATCH"):
-        headers["ETag"] = tag_of(body)
+        headers.setdefault("ETag", tag_of(body))
     if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), headers["ETag"]):
         return web.Response(status=304, headers=headers)
     return web.Response(status=reply.status, body=body, content_type="application/json", headers=headers)

@@ -15,6 +15,7 @@ import asyncpg
 from scheduler.errors import Overloaded, ServerUnavailable
 from scheduler.ledger.outages import UNREACHABLE, unavailable
 from scheduler.ledger.statements import statement
+from scheduler.ledger.tenancy import ROLE, TenantConnection, served
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy | asyncpg.Connection
 Row: TypeAlias = asyncpg.Record
@@ -30,10 +31,14 @@ CLEAN_UP_S = 1.0
 
 class Database:
     """Runs named statements, alone or inside `transaction()`. Nothing here waits without end: a server that
-    swallows all it is sent costs at most the wait for a connection, a statement, and the clearing up."""
+    swallows all it is sent costs at most the wait for a connection, a statement, and the clearing up.
 
-    def __init__(self, pool: asyncpg.Pool, *, wait_s: float = WAIT_S) -> None:
+    While an account is served (`tenancy.serving`) they run on connections that see that account alone.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, tenants: asyncpg.Pool, *, wait_s: float = WAIT_S) -> None:
         self._pool = pool
+        self._tenants = tenants
         self._wait_s = wait_s
 
     @classmethod
@@ -60,17 +65,19 @@ class Database:
         }
         if point_reads:
             settings |= dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")
+        options: dict[str, Any] = {
+            "min_size": 0,  # else the pool tries without a pause while the server is away, and logs it all
+            "max_size": max_connections,
+            "timeout": connect_s,
+            "command_timeout": statement_s,
+            "statement_cache_size": 256,
+            "max_cached_statement_lifetime": 0,
+            "reset": _keep_session,
+        }
         try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=0,  # else the pool tries without a pause while the server is away, and logs it all
-                max_size=max_connections,
-                timeout=connect_s,
-                command_timeout=statement_s,
-                statement_cache_size=256,
-                max_cached_statement_lifetime=0,
-                reset=_keep_session,
-                server_settings=settings,
+            pool = await asyncpg.create_pool(url, server_settings=settings, **options)
+            tenants = await asyncpg.create_pool(
+                url, server_settings=settings | {"role": ROLE}, connection_class=TenantConnection, **options
             )
             try:
                 async with pool.acquire():
@@ -90,14 +97,16 @@ class Database:
                 type(error).__name__ + ": " + str(error).split("\n")[0],
                 "start it, check DIALWHEEL_POSTGRES_URL, or unset it to use the embedded server",
             ) from error
-        return cls(pool, wait_s=wait_s)
+        return cls(pool, tenants, wait_s=wait_s)
 
     async def close(self) -> None:
         """Give connections five seconds to finish, then cut them."""
+        pools = (self._pool, self._tenants)
         try:
-            await asyncio.wait_for(self._pool.close(), 5)
+            await asyncio.wait_for(asyncio.gather(*(pool.close() for pool in pools)), 5)
         except TimeoutError:
-            self._pool.terminate()
+            for pool in pools:
+                pool.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -121,20 +130,24 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection without a transaction: COPY, advisory locks, LISTEN. Raises as `transaction`."""
         try:
-            connection = await self._acquire()
+            account_id = served()
+            pool = self._pool if account_id is None else self._tenants
+            connection = await self._acquire(pool)
             try:
+                if account_id is not None:
+                    await connection.serve(account_id)
                 yield connection
             finally:
                 with suppress(Exception):  # it was cut, and the next one opens another
-                    await self._pool.release(connection, timeout=CLEAN_UP_S)
+                    await pool.release(connection, timeout=CLEAN_UP_S)
         except UNREACHABLE as error:
             raise unavailable(error) from error
 
-    async def _acquire(self) -> Connection:
+    async def _acquire(self, pool: asyncpg.Pool) -> Connection:
         try:
-            return await self._pool.acquire(timeout=self._wait_s)
+            return await pool.acquire(timeout=self._wait_s)
         except TimeoutError:
-            if self._pool.get_size() < self._pool.get_max_size():
+            if pool.get_size() < pool.get_max_size():
                 raise
         raise Overloaded(
             "the ledger is busy",
