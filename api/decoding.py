@@ -81,7 +81,9 @@ def _problem(message: str, type_: type, *, query: bool) -> Problem:
             known = _choices(type_, steps)
             said, hint = "not one of the known values", f"known: {', '.join(known)}" if known else ""
     if query:
-        error = FieldError(code, said, parameter=steps[0] if steps else "")
+        dotted = ".".join(steps[:2])  # such as created_at.gte
+        name = dotted if dotted in _known_names(type_, []) else (steps or [""])[0]
+        error = FieldError(code, said, parameter=name)
     else:
         error = FieldError(code, said, pointer="".join("/" + _escape(step) for step in steps))
     where = (error.parameter or error.pointer) if steps else "the body"

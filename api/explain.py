@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.instants import utc_ms
-from api.schemas import Blocker
+from api.schemas_leads import Blocker
 from scheduler.domain.calendars import Calendar, calendar_of
 from scheduler.domain.caller_ids import SPENT, Budget
 from scheduler.domain.caps import cap_text

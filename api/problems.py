@@ -60,6 +60,26 @@ KINDS: dict[str, Kind] = {
         "Wait for `Retry-After`, then send the same request again to get its reply.",
     ),
     "dnc-blocked": Kind(409, "The person may not be called", "The phone is on a suppression list."),
+    "loop-already-active": Kind(
+        409, "The lead is followed up already", "A lead has one loop at a time; end that one first."
+    ),
+    "lead-busy": Kind(
+        409, "A call to the lead is under way", "Wait for its end, then send the request again."
+    ),
+    "consent-missing": Kind(
+        409, "The lead has not agreed to such calls", "State the lead's `consent`, or have a person call."
+    ),
+    "outside-statutory-hours": Kind(
+        409,
+        "The law forbids calls there now",
+        "Wait, or `acknowledge_statutory` with a `reason` where that is lawful.",
+    ),
+    "frequency-cap": Kind(
+        409,
+        "The lead was called as often as is allowed",
+        "The detail names the cap; manual calls count as well.",
+    ),
+    "dialing-paused": Kind(409, "Dialing is paused", "Resume the account, the agent or the batch first."),
     "state-conflict": Kind(409, "The present state forbids this", "Read the object again, then decide."),
     "in-use": Kind(409, "Others need this", "Take it out of use first, then remove it."),
     "version-stale": Kind(

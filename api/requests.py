@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -11,48 +11,6 @@ from msgspec import UNSET, Meta, UnsetType
 Line = Annotated[str, Meta(max_length=500)]
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Id = Annotated[str, Meta(max_length=32)]
-LeadStatus = Literal[
-    "new", "active", "reached", "converted", "exhausted", "unreachable", "opted_out", "closed"
-]
-
-
-class ConsentIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    basis: Annotated[str, Meta(min_length=1, max_length=100)]
-    captured_at: Annotated[datetime, Meta(tz=True)] | None = None
-    source: Line = ""
-    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
-
-
-class LeadIn(msgspec.Struct, forbid_unknown_fields=True):
-    phone: Annotated[str, Meta(max_length=64)]
-    external_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    name: Line = ""
-    email: Line = ""
-    timezone: Annotated[str, Meta(max_length=64)] | None = None
-    region: Annotated[str, Meta(max_length=64)] | None = None
-    appointment_at: Annotated[datetime, Meta(tz=True)] | None = None
-    priority: Literal["live", "bulk"] = "bulk"
-    agent_id: Id | None = None
-    batch_id: Id | None = None
-    consent: ConsentIn | None = None
-    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=100)] = []
-    variables: dict[str, Any] = {}
-
-
-class LeadFilterIn(msgspec.Struct, forbid_unknown_fields=True):
-    phone: Annotated[str, Meta(max_length=64)] | None = None
-    external_id: Annotated[str, Meta(max_length=255)] | None = None
-    email: Line | None = None
-    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    status: LeadStatus | list[LeadStatus] | None = None
-    agent_id: Id | None = None
-    batch_id: Id | None = None
-
-
-class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
-    filter: LeadFilterIn = msgspec.field(default_factory=LeadFilterIn)
-    limit: Limit = 50
-    cursor: Id | None = None
 
 
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):

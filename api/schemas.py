@@ -68,45 +68,6 @@ class WhyLine(msgspec.Struct):
     ref: str | None
 
 
-class NextAttempt(msgspec.Struct):
-    at: str
-    at_local: str | None
-    channel: str
-    step: int
-    headline: str
-
-
-class Lead(msgspec.Struct):
-    """`why`: how the next attempt came to its instant; empty when none is planned."""
-
-    id: str
-    object: str
-    created_at: str
-    updated_at: str
-    external_id: str | None
-    phone: str
-    name: str
-    email: str
-    timezone: str | None
-    region: str | None
-    appointment_at: str | None
-    appointment_at_local: str | None
-    priority: str
-    agent_id: str | None
-    batch_id: str | None
-    consent: Raw | None
-    tags: list[str]
-    variables: Raw
-    status: str
-    timezone_source: str
-    local_timezone: str
-    attempts_count: int
-    contacted_at: str | None
-    contacted_at_local: str | None
-    next_attempt: NextAttempt | None
-    why: list[WhyLine]
-
-
 class Attempt(msgspec.Struct):
     """`id` is null while the attempt is only planned; instants it has not reached are null."""
 
@@ -137,35 +98,6 @@ class Attempt(msgspec.Struct):
     provider: str | None = None
     provider_call_id: str | None = None
     error: str | None = None
-
-
-class TimelineEntry(msgspec.Struct, omit_defaults=True):
-    """What happened, or will: `kind` is lead_created, loop_started, attempt, loop_ended or planned."""
-
-    kind: str
-    at: str
-    at_local: str | None
-    detail: str = ""
-    attempt: Attempt | None = None
-    loop_id: str | None = None
-    end_reason: str | None = None
-
-
-class Blocker(msgspec.Struct):
-    """Why the lead may not be called at this instant; `until_at`: when that ends, if it is known."""
-
-    rule: str
-    detail: str
-    until_at: str | None = None
-
-
-class Explain(msgspec.Struct):
-    lead_id: str
-    at: str
-    callable_now: bool
-    blockers: list[Blocker]
-    next_attempt: NextAttempt | None
-    why: list[WhyLine]
 
 
 class Throttle(msgspec.Struct):

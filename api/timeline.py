@@ -7,7 +7,8 @@ from datetime import datetime
 
 from api import views
 from api.instants import local, utc
-from api.schemas import Attempt, TimelineEntry
+from api.schemas import Attempt
+from api.schemas_leads import TimelineEntry
 from scheduler.ledger.database import Row
 from scheduler.public_ids import PublicIds
 

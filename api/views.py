@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw
 
-from api import schemas
+from api import schemas, schemas_leads
 from api.instants import local, utc, utc_ms, utc_or_none
 from scheduler.domain.model import Why
 from scheduler.flow.throttle import read_throttle
@@ -66,10 +66,10 @@ def agent(row: Row, ids: PublicIds) -> schemas.Agent:
     )
 
 
-def lead(row: Row, ids: PublicIds) -> schemas.Lead:
+def lead(row: Row, ids: PublicIds) -> schemas_leads.Lead:
     """A row of `read_leads`."""
     zone = zone_of(row)
-    return schemas.Lead(
+    return schemas_leads.Lead(
         id=ids.write("lead", row["lead_id"]),
         object="lead",
         created_at=utc(row["created_at"]),
@@ -99,14 +99,14 @@ def lead(row: Row, ids: PublicIds) -> schemas.Lead:
     )
 
 
-def next_attempt(row: Row) -> schemas.NextAttempt | None:
+def next_attempt(row: Row) -> schemas_leads.NextAttempt | None:
     """What the active loop of a `read_leads` row has planned."""
     if row["next_at"] is None:
         return None
     words = f"{_CHANNEL_WORDS.get(row['next_channel'], 'Contact')} {row['attempts'] + 1}"
     if row["next_kind"] == "callback":
         words = f"Callback ({words[0].lower()}{words[1:]})"
-    return schemas.NextAttempt(
+    return schemas_leads.NextAttempt(
         at=utc(row["next_at"]),
         at_local=local(row["next_at"], zone_of(row)),
         channel=row["next_channel"],

@@ -20,6 +20,7 @@ from scheduler.flow.enrolment import (
     start_loops,
 )
 from scheduler.flow.entries import Entry
+from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey, LaneRef
 from scheduler.flow.respread import respread
 from scheduler.flow.terms import OnDuplicate, Target, in_batch, terms_of
@@ -162,6 +163,7 @@ async def _make_leads(flow: Flow, target: Target, prepared: Prepared, on: Connec
         leads.tags,
         leads.variables,
         statuses,
+        [lead_key(flow.phone_key, None, phone) for phone in leads.phones],
         on=on,
     )
     return {row["phone"]: row["lead_id"] for row in rows}

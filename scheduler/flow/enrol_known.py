@@ -28,6 +28,7 @@ from scheduler.flow.enrolment import (
     start_loops,
 )
 from scheduler.flow.entries import MAX_VARIABLES
+from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey
 from scheduler.flow.terms import Target, terms_of
 from scheduler.ledger.database import Connection, Row
@@ -83,7 +84,8 @@ async def meet_known(
     leads = prepared.drafts.leads
     phones = [leads.phones[at] for at in rows]
     external_ids = [external_id for at in rows if (external_id := leads.external_ids[at]) is not None]
-    forbidden = await flow.database.fetch("enrol_suppressed", target.account_id, phones, on=on)
+    marks = [lead_key(flow.phone_key, None, phone) for phone in phones]
+    forbidden = await flow.database.fetch("enrol_suppressed", target.account_id, phones, marks, on=on)
     suppressed = {row["phone"] for row in forbidden}
     locked = await flow.database.fetch("enrol_lock", target.account_id, phones, external_ids, on=on)
     found = await flow.database.fetch("enrol_read", [row["lead_id"] for row in locked], on=on)
@@ -112,7 +114,7 @@ async def meet_known(
         elif target.on_duplicate == "skip":
             results[at] = _result("unchanged", row)
         else:
-            before = _as_it_is(row)
+            before = as_it_is(row)
             after = await _as_it_becomes(flow, leads, at, row)
             starts = prepared.drafts.loops is not None and not row["enrolled"]
             if len(after.variables.encode()) > MAX_VARIABLES:
@@ -153,7 +155,7 @@ def _meant(
     return named if named["lead_id"] == called["lead_id"] else None
 
 
-def _as_it_is(row: Row) -> Change:
+def as_it_is(row: Row) -> Change:
     return Change(
         lead_id=row["lead_id"],
         phone=row["phone"],
@@ -177,8 +179,8 @@ def _as_it_is(row: Row) -> Change:
 
 async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> Change:
     """The lead with all that the row states."""
-    before = _as_it_is(row)
-    change = _as_it_is(row)
+    before = as_it_is(row)
+    change = as_it_is(row)
     where = (change.phone, change.timezone, change.region)
     change.phone = leads.phones[at]
     change.external_id = leads.external_ids[at] or change.external_id

@@ -17,18 +17,6 @@ MOST_ATTEMPTS = 1000
 _REJECTS_A_PAGE = 1000
 
 
-class LeadFilter(msgspec.Struct, frozen=True):
-    """What is not None narrows the search. `phone` is E.164; `name` is a part of it, in any case."""
-
-    phone: str | None = None
-    external_id: str | None = None
-    email: str | None = None
-    name: str | None = None
-    statuses: tuple[str, ...] | None = None
-    agent_id: int | None = None
-    batch_id: int | None = None
-
-
 class Owned(msgspec.Struct, frozen=True):
     """Whether an agent and a batch are the account's (None is), and the batch's agent."""
 
@@ -65,26 +53,6 @@ async def lead(database: Database, account_id: int, lead_id: int) -> Row:
 async def leads(database: Database, account_id: int, lead_ids: Sequence[int]) -> list[Row]:
     """Newest first."""
     return await database.fetch("read_leads", account_id, list(lead_ids)) if lead_ids else []
-
-
-async def find_leads(
-    database: Database, account_id: int, narrow: LeadFilter, *, before: int | None, limit: int
-) -> list[int]:
-    """Ids, newest first."""
-    rows = await database.fetch(
-        "read_lead_ids",
-        account_id,
-        narrow.phone,
-        narrow.external_id,
-        narrow.email,
-        None if narrow.name is None else f"%{_like(narrow.name)}%",
-        None if narrow.statuses is None else list(narrow.statuses),
-        narrow.agent_id,
-        narrow.batch_id,
-        before,
-        limit,
-    )
-    return [row["lead_id"] for row in rows]
 
 
 async def lead_attempts(database: Database, account_id: int, lead_id: int) -> list[Row]:
@@ -168,8 +136,3 @@ def _found(row: Row | None, what: str) -> Any:
     if row is None:
         raise NotFound(f"no such {what}")
     return row
-
-
-def _like(text: str) -> str:
-    """`text` as itself inside a LIKE pattern."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

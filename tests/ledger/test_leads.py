@@ -21,7 +21,7 @@ async def make_leads(database: Database, on: Connection, *phones: str, name: str
     nothing = [None] * n
     rows = await database.fetch(
         "enrol_leads", 1, None, None, NOW, list(phones), nothing, [name] * n, [""] * n, nothing, nothing,
-        [1] * n, ["bulk"] * n, nothing, nothing, [""] * n, ["{}"] * n, ["new"] * n, on=on,
+        [1] * n, ["bulk"] * n, nothing, nothing, [""] * n, ["{}"] * n, ["new"] * n, list(phones), on=on,
     )  # fmt: skip
     return [row["phone"] for row in rows]
 

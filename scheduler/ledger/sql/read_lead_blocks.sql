@@ -15,4 +15,5 @@ LEFT JOIN agent AS ag ON ag.agent_id = le.agent_id
 LEFT JOIN trunk AS tr ON tr.trunk_id = ag.trunk_id
 LEFT JOIN batch AS ba ON ba.batch_id = le.batch_id
 WHERE le.account_id = $1
+  AND le.erased_at IS NULL
   AND le.lead_id = $2;

@@ -11,5 +11,6 @@ JOIN account AS ac USING (account_id)
 JOIN place AS pl USING (place_id)
 LEFT JOIN loop AS lo ON lo.lead_id = le.lead_id AND lo.status <> 'ended'
 WHERE le.account_id = $1
+  AND le.erased_at IS NULL
   AND le.lead_id = ANY($2::bigint[])
 ORDER BY le.lead_id DESC;

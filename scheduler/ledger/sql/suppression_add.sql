@@ -3,4 +3,5 @@
 INSERT INTO suppression (account_id, phone, reason, source, created_at)
 SELECT s.account_id, s.phone, $3, $4, $5
 FROM unnest($1::bigint[], $2::text[]) AS s (account_id, phone)
+WHERE s.phone IS NOT NULL  -- of somebody who was erased since
 ON CONFLICT (account_id, phone) DO NOTHING;

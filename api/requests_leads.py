@@ -1,0 +1,130 @@
+"""Bodies and parameters of leads, with their bounds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from api.requests import Id, Limit, Line
+
+LeadStatus = Literal[
+    "new", "active", "reached", "converted", "exhausted", "unreachable", "opted_out", "closed"
+]
+Priority = Literal["live", "bulk"]
+Phone = Annotated[str, Meta(max_length=64)]
+ExternalId = Annotated[str, Meta(min_length=1, max_length=255)]
+Zone = Annotated[str, Meta(max_length=64)]
+Region = Annotated[str, Meta(max_length=64)]
+Instant = Annotated[datetime, Meta(tz=True)]
+Tag = Annotated[str, Meta(min_length=1, max_length=100)]
+Tags = Annotated[list[Tag], Meta(max_length=100)]
+Cursor = Annotated[str, Meta(max_length=1000)]
+Few = Meta(min_length=1, max_length=50)
+
+
+class ConsentIn(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    basis: Annotated[str, Meta(min_length=1, max_length=100)]
+    captured_at: Instant | None = None
+    source: Line = ""
+    expires_at: Instant | None = None
+
+
+class LeadIn(msgspec.Struct, forbid_unknown_fields=True):
+    phone: Phone
+    external_id: ExternalId | None = None
+    name: Line = ""
+    email: Line = ""
+    timezone: Zone | None = None
+    region: Region | None = None
+    appointment_at: Instant | None = None
+    priority: Priority = "bulk"
+    agent_id: Id | None = None
+    batch_id: Id | None = None
+    consent: ConsentIn | None = None
+    tags: Tags = []
+    variables: dict[str, Any] = {}
+
+
+class LeadChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is; null takes away. `variables` are replaced whole."""
+
+    phone: Phone | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
+    name: Line | UnsetType = UNSET
+    email: Line | UnsetType = UNSET
+    timezone: Zone | UnsetType | None = UNSET
+    region: Region | UnsetType | None = UNSET
+    appointment_at: Instant | UnsetType | None = UNSET
+    priority: Priority | UnsetType = UNSET
+    agent_id: Id | UnsetType | None = UNSET
+    batch_id: Id | UnsetType | None = UNSET
+    consent: ConsentIn | UnsetType | None = UNSET
+    tags: Tags | UnsetType = UNSET
+    variables: dict[str, Any] | UnsetType = UNSET
+
+
+class LeadsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Newest first unless `order=asc`. A parameter given several times finds each of them; a lead has all of
+    its `tag`s."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    order: Literal["asc", "desc"] = "desc"
+    count: Literal["estimate", "exact"] | None = None
+    status: Annotated[list[LeadStatus], Few] | None = None
+    agent_id: Annotated[list[Id], Few] | None = None
+    batch_id: Annotated[list[Id], Few] | None = None
+    external_id: ExternalId | None = None
+    priority: Priority | None = None
+    tag: Annotated[list[Tag], Few] | None = None
+    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
+    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
+
+
+class Span(msgspec.Struct, forbid_unknown_fields=True):
+    """`gte` inclusive, `lt` exclusive."""
+
+    gte: Instant | None = None
+    lt: Instant | None = None
+
+
+class LeadFilterIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Every part must be met: one of the values of each, but all of the `tag`s. `name`: a part of it."""
+
+    phone: Phone | None = None
+    external_id: ExternalId | None = None
+    email: Line | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    status: LeadStatus | Annotated[list[LeadStatus], Few] | None = None
+    agent_id: Id | Annotated[list[Id], Few] | None = None
+    batch_id: Id | Annotated[list[Id], Few] | None = None
+    priority: Priority | None = None
+    tag: Tag | Annotated[list[Tag], Few] | None = None
+    created_at: Span | None = None
+
+
+SortBy = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "contacted_at",
+    "-contacted_at",
+    "name",
+    "-name",
+    "attempts_count",
+    "-attempts_count",
+]
+
+
+class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`sort`: `-` for the largest first."""
+
+    filter: LeadFilterIn = msgspec.field(default_factory=LeadFilterIn)
+    sort: SortBy = "-created_at"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    count: Literal["estimate", "exact"] | None = None

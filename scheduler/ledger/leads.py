@@ -1,0 +1,121 @@
+"""Leads as lists: narrowed, in an order that has no end, counted exactly or about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from scheduler.ledger.database import Connection, Database, Row
+
+Sort: TypeAlias = Literal["created_at", "updated_at", "contacted_at", "name", "attempts_count"]
+"""By `created_at` every page costs the same, by the others a walk over all that the filter finds."""
+
+FEW_TAGGED = 2000
+"""A tag that fewer leads have is looked up first: the server cannot tell how few they are."""
+
+
+class LeadFilter(msgspec.Struct, frozen=True):
+    """What is not None narrows: one of each list, but all of `tags`. `phone` is E.164; `name` is a part of
+    it; case does not matter in it, nor in `email`. `created_from` is inclusive, `created_until` exclusive."""
+
+    phone: str | None = None
+    external_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    statuses: tuple[str, ...] | None = None
+    agent_ids: tuple[int, ...] | None = None
+    batch_ids: tuple[int, ...] | None = None
+    priority: str | None = None
+    tags: tuple[str, ...] | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    lead_ids: tuple[int, ...] | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page ended: the last lead and what it is sorted by, one of `at`, `text` and `number`."""
+
+    lead_id: int
+    at: datetime | None = None
+    text: str | None = None
+    number: int | None = None
+
+
+async def page_of_leads(
+    database: Database,
+    account_id: int,
+    narrow: LeadFilter,
+    *,
+    limit: int,
+    sort: Sort = "created_at",
+    descending: bool = True,
+    after: Place | None = None,
+) -> list[Place]:
+    """The next leads, after the place where the page before ended; ties are in order of their ids."""
+    after_columns = (None,) * 4 if after is None else (after.lead_id, after.at, after.text, after.number)
+    async with database.transaction() as on:
+        lead_ids = await _known_ids(database, account_id, narrow, on)
+        columns = (*_columns(narrow), sort, descending, *after_columns, limit, lead_ids)
+        rows = await database.fetch("lead_page", account_id, *columns, on=on)
+    return [Place(row["lead_id"], row["at"], row["text"], row["number"]) for row in rows]
+
+
+async def count_leads(database: Database, account_id: int, narrow: LeadFilter, *, exact: bool) -> int:
+    """How many leads the filter finds; not `exact`: about, as the server's statistics have it."""
+    async with database.transaction() as on:
+        lead_ids = await _known_ids(database, account_id, narrow, on)
+        name = "lead_count" if exact else "lead_estimate"
+        [row] = await database.fetch(name, account_id, *_columns(narrow), lead_ids, on=on)
+    if exact:
+        return int(row["count"])
+    [plan] = msgspec.json.decode(row[0])
+    return int(plan["Plan"]["Plan Rows"])
+
+
+async def leads_by_id(database: Database, account_id: int, lead_ids: Sequence[int]) -> list[Row]:
+    """Rows of `read_leads` in the order of the ids."""
+    rows = await database.fetch("read_leads", account_id, list(lead_ids)) if lead_ids else []
+    by_id = {row["lead_id"]: row for row in rows}
+    return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
+
+
+async def _known_ids(
+    database: Database, account_id: int, narrow: LeadFilter, on: Connection
+) -> list[int] | None:
+    """The ids that the filter comes down to, where that is known before."""
+    await database.execute("lead_custom_plans", on=on)
+    lead_ids = None if narrow.lead_ids is None else list(narrow.lead_ids)
+    if narrow.tags and lead_ids is None:
+        rows = await database.fetch("lead_tagged", account_id, list(narrow.tags), FEW_TAGGED, on=on)
+        if len(rows) < FEW_TAGGED:
+            lead_ids = [row["lead_id"] for row in rows]
+    return lead_ids
+
+
+def _columns(narrow: LeadFilter) -> tuple[Any, ...]:
+    """$2 to $12 of the statements."""
+    return (
+        narrow.phone,
+        narrow.external_id,
+        narrow.email,
+        None if narrow.name is None else f"%{_like(narrow.name)}%",
+        _list(narrow.statuses),
+        _list(narrow.agent_ids),
+        _list(narrow.batch_ids),
+        narrow.priority,
+        _list(narrow.tags),
+        narrow.created_from,
+        narrow.created_until,
+    )
+
+
+def _list(values: Sequence[Any] | None) -> list[Any] | None:
+    return None if values is None else list(values)
+
+
+def _like(text: str) -> str:
+    """`text` as itself inside a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
