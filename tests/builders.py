@@ -171,6 +171,7 @@ class World:
         priority: Priority = Priority.BULK,
         agent_id: int | None = None,
         batch_id: int | None = None,
+        cadence_id: int | None = None,
         **fields: Any,
     ) -> list[Enrolled]:
         entries = []
@@ -185,7 +186,33 @@ class World:
             entries=entries,
             now_ms=self.now_ms,
             batch_id=batch_id,
+            cadence_id=cadence_id,
         )
+
+    async def a_cadence(self, *steps: dict[str, Any], status: str = "active", **form: Any) -> int:
+        """A cadence of the account with one published version; steps are numbered from 1."""
+        content = {"steps": [{"id": number, **step} for number, step in enumerate(steps, 1)], **form}
+        cadence_id = await self.value(
+            "INSERT INTO cadence (account_id, name, status, draft, created_at, updated_at)"
+            " VALUES ($1, gen_random_uuid()::text, 'draft', '{}', now(), now()) RETURNING cadence_id",
+            self.account_id,
+        )
+        await self.publish(int(cadence_id), content, status=status)
+        return int(cadence_id)
+
+    async def publish(self, cadence_id: int, content: dict[str, Any], *, status: str = "active") -> int:
+        """The cadence's next version; answers its number. Loops are not told."""
+        version = await self.value(
+            "INSERT INTO cadence_version (account_id, cadence_id, version, content, published_by,"
+            " published_at) SELECT account_id, cadence_id, coalesce(version, 0) + 1, $2, 'test', now()"
+            " FROM cadence WHERE cadence_id = $1 RETURNING version",
+            cadence_id,
+            msgspec.json.encode(content).decode(),
+        )
+        await self.run(
+            "UPDATE cadence SET version = $2, status = $3 WHERE cadence_id = $1", cadence_id, version, status
+        )
+        return int(version)
 
     async def a_batch(self, throttle: str = "{}") -> int:
         """A batch of the agent's, running."""

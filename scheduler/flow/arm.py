@@ -191,8 +191,12 @@ async def _plan_again(
     placings = await replan_loops(flow, ledger, busy, now_ms + BUSY_PAUSE_MS, on) if busy else []
     others = [row["loop_id"] for row in anew if row["refusal"] in ("outdated", "closed")]
     planned = await replan_loops(flow, ledger, others, now_ms, on) if others else []
-    due_now = {item.loop_id: item.due_at_ms for item in planned if item.due_at_ms <= now_ms}
-    placings += [item for item in planned if item.due_at_ms > now_ms]
+    due_now = {
+        item.loop_id: item.due_at_ms
+        for item in planned
+        if item.due_at_ms <= now_ms and item.loop_id in others  # and not begun by another cadence just now
+    }
+    placings += [item for item in planned if item.loop_id not in due_now]
     second = await _arm_rows(flow, ledger, due_now, worker, permit, now_ms, on) if due_now else []
     answered = {row["loop_id"] for row in anew}
     still_refused = [row["loop_id"] for row in second if row["refusal"] not in (None, WANTS_CALLER_ID)]

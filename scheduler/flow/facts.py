@@ -48,7 +48,8 @@ _trail = msgspec.json.Decoder(tuple[Touch, ...]).decode
 
 
 class NextRow(msgspec.Struct, frozen=True):
-    """A plan as the loop's columns, instants in ms. `lane`: where it waits; None once it is over."""
+    """A plan as the loop's columns, instants in ms. `lane`: where it waits; None once it is over. `hands_to`:
+    the cadence that the lead goes over to, and from when on."""
 
     status: str
     lead_status: str
@@ -61,6 +62,7 @@ class NextRow(msgspec.Struct, frozen=True):
     end_reason: str | None
     lane: LaneKey | None
     run: int | None = None
+    hands_to: tuple[int, Ms] | None = None
 
 
 Facts: TypeAlias = tuple[LoopFacts, Lead]
@@ -154,6 +156,9 @@ def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow
             why=encode_why(plan.why),
             end_reason=plan.reason,
             lane=None,
+            hands_to=None
+            if plan.next_start_at_ms is None
+            else (int(plan.next_cadence_id), plan.next_start_at_ms),
         )
     return NextRow(
         status=LoopStatus.AWAITING_RESULT,

@@ -13,6 +13,7 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow, encode_trail, last_result, lead_facts, loop_facts, next_row
+from scheduler.flow.transitions import Handover, begin_handed, hand_over
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
 from scheduler.wheel import Placing
@@ -46,12 +47,14 @@ async def replan_loops(
     for row, course in zip(rows, await courses_of(flow, rows, on), strict=True):
         place = await flow.places.get(row["place_id"])
         try:
-            loop, nxt = _planned(flow, row, place, course, not_before_ms or now_ms, held_by)
+            loop, nxt = planned_anew(flow, row, place, course, not_before_ms or now_ms, held_by)
         except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
             log.error("loop_not_planned", loop_id=row["loop_id"], error=type(error).__name__)
             continue
         planned.append(_Replanned(row, course, loop, nxt))
-    return await _write(flow, ledger, planned, now_ms, on)
+    handed = await _hand_over(flow, planned, now_ms, on)
+    placings = await _write(flow, ledger, planned, now_ms, on)
+    return placings + await begin_handed(flow, ledger, handed, now_ms, on)
 
 
 class _Replanned(NamedTuple):
@@ -61,6 +64,19 @@ class _Replanned(NamedTuple):
     course: Course
     loop: Loop
     next: NextRow
+
+
+async def _hand_over(flow: Flow, planned: list[_Replanned], now_ms: Ms, on: Connection) -> list[Handover]:
+    """Put what ends by going over to another cadence as it is to be written."""
+    ending = [at for at, each in enumerate(planned) if each.next.hands_to is not None]
+    leads = [
+        (each.row, lead_facts(flow, each.row, await flow.places.get(each.row["place_id"])), each.next)
+        for each in (planned[at] for at in ending)
+    ]
+    handed = await hand_over(flow, leads, now_ms, on)
+    for at, each in zip(ending, handed, strict=True):
+        planned[at] = planned[at]._replace(next=each.ends)
+    return handed
 
 
 async def _write(
@@ -102,9 +118,10 @@ async def _write(
     ]
 
 
-def _planned(
-    flow: Flow, row: Row, place: Place, course: Course, from_ms: Ms, held_by: str
+def planned_anew(
+    flow: Flow, row: Row, place: Place, course: Course, from_ms: Ms, held_by: str = ""
 ) -> tuple[Loop, NextRow]:
+    """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it."""
     loop = course.carried(loop_facts(row))
     outcome = course.plan(loop, lead_facts(flow, row, place), last_result(row), from_ms)
     if isinstance(outcome, Planned):

@@ -12,13 +12,14 @@ from uuid import UUID
 
 import msgspec
 
-from scheduler.domain.model import AttemptKind, Disposition, EndReason, Loop, Outcome, Place, Result
+from scheduler.domain.model import AttemptKind, Disposition, EndReason, Lead, Loop, Outcome, Place, Result
 from scheduler.domain.planner import fold
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow, encode_trail, lead_facts, loop_facts, next_row
 from scheduler.flow.news import of_opted_out, of_settled
+from scheduler.flow.transitions import Handover, begin_handed, hand_over
 from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
@@ -86,6 +87,7 @@ class _Closing(msgspec.Struct, frozen=True):
     report: Report
     loop: Loop
     course: Course
+    lead: Lead
     dialled_at_ms: Ms
     next: NextRow | None
 
@@ -129,8 +131,9 @@ async def _settle(
     placings, back = await _take_back(flow, ledger, unsent, rows, now_ms, on)
     await _progress(ledger, [r for r in live if r.outcome is None and not _never_left(r)], provider, on)
     ended = [r for r in live if r.outcome is not None]
-    closings = await _plan_next(flow, ended, rows, now_ms, on)
+    closings, handed = await _plan_next(flow, ended, rows, now_ms, on)
     placings += await _close(flow, ledger, closings, provider, now_ms, on)
+    placings += await begin_handed(flow, ledger, handed, now_ms, on)
     await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
     amended = await _amend(ledger, [r for r in over if r.outcome is not None], on)
     await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
@@ -154,13 +157,21 @@ async def _settle(
 
 async def _plan_next(
     flow: Flow, ended: Sequence[Report], rows: dict[int, Row], now_ms: Ms, on: Connection
-) -> list[_Closing]:
+) -> tuple[list[_Closing], list[Handover]]:
     of_ended = [rows[report.attempt_id] for report in ended]
     closings = []
     for report, row, course in zip(ended, of_ended, await courses_of(flow, of_ended, on), strict=True):
         place = await flow.places.get(row["place_id"])
         closings.append(_closing(flow, row, report, course, place, now_ms))
-    return closings
+    ending = {
+        at: c.next for at, c in enumerate(closings) if c.next is not None and c.next.hands_to is not None
+    }
+    handed = await hand_over(
+        flow, [(closings[at].row, closings[at].lead, nxt) for at, nxt in ending.items()], now_ms, on
+    )
+    for at, each in zip(ending, handed, strict=True):
+        closings[at] = msgspec.structs.replace(closings[at], next=each.ends)
+    return closings, handed
 
 
 def _closing(flow: Flow, row: Row, report: Report, course: Course, place: Place, now_ms: Ms) -> _Closing:
@@ -180,13 +191,13 @@ def _closing(flow: Flow, row: Row, report: Report, course: Course, place: Place,
         run=row["run"],
     )
     loop = course.carried(fold(loop_facts(row), result, dialled_at_ms))
+    lead = lead_facts(flow, row, place)
+    lead = msgspec.structs.replace(lead, contacts=(*lead.contacts, rang_until_ms))
     next_one = None
     if row["loop_status"] == "dialing":
-        lead = lead_facts(flow, row, place)
-        lead = msgspec.structs.replace(lead, contacts=(*lead.contacts, rang_until_ms))
         planned = course.plan(loop, lead, result, now_ms)
         next_one = next_row(planned, row["agent_id"], row["batch_id"], row["place_id"])
-    return _Closing(row, report, loop, course, dialled_at_ms, next_one)
+    return _Closing(row, report, loop, course, lead, dialled_at_ms, next_one)
 
 
 async def _close(
