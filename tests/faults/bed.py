@@ -9,7 +9,7 @@ import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from api.embedded.postgres import EmbeddedPostgres
-from api.embedded.valkey import EmbeddedValkey
+from api.embedded.valkey import EmbeddedValkey, valkey_binary
 from api.parts import Stores, open_stores
 from scheduler.domain.model import Priority
 from scheduler.domain.time import SECOND, Ms
@@ -32,11 +32,12 @@ from scheduler.ledger.keys import SCOPES, create_key
 from scheduler.ledger.migrate import migrate
 from scheduler.settings import Settings
 from tests.builders import KEYS, TUESDAY_2PM, phones
+from tests.cluster.launcher import Cluster
 from tests.faults import oracle, worker
 from tests.faults.clocks import OffsetClock
 from tests.faults.failpoints import Failure
 from tests.faults.oracle import Faults, OracleConfig
-from tests.faults.processes import Child
+from tests.faults.processes import Child, Missed
 from tests.faults.proxy import Proxy, a_proxy
 
 SCALED: dict[str, Any] = {
@@ -47,9 +48,13 @@ SCALED: dict[str, Any] = {
 """Deadlines as in production, but shorter; the rules between them still hold."""
 
 STARTS = 10
+CHUNK = 2000
 TEMPLATE = "faults_template"
 DUE = "next_at <= to_timestamp($1) AND open_until - interval '60 s' > to_timestamp($1)"
 """Due at $1 and held back by no hours: permits end a minute before they do."""
+
+SOON_S = 5.0
+"""A first call that is due so soon is waited for as well: what was not sent comes again a moment later."""
 
 QUIET_AFTER_S = 25.0
 """The longest that everything may take to come to rest once the faults are over."""
@@ -62,6 +67,7 @@ class Bed:
         self.folder = folder
         self.valkey = EmbeddedValkey(folder / "vk")
         self.postgres = EmbeddedPostgres(folder / "pg" / "data")
+        self._cluster: Cluster | None = None
 
     def start(self) -> None:
         self.valkey.start()
@@ -77,6 +83,17 @@ class Bed:
         ledger = await Database.connect(self.ledger_url(TEMPLATE), max_connections=2)
         await migrate(ledger)
         await ledger.close()
+
+    async def cluster(self) -> Cluster:
+        """Three servers with a replica each, whole and empty; they run from the first trial that asks."""
+        if self._cluster is None:
+            self._cluster = Cluster(valkey_binary(), self.folder / "cluster")
+            await self._cluster.start()
+        return await self._cluster.as_new()
+
+    async def end_cluster(self) -> None:
+        if self._cluster is not None:
+            await self._cluster.stop()
 
     def stop(self) -> None:
         self.valkey.stop()
@@ -136,9 +153,9 @@ class Trial:
     complaints: list[Violation] = field(default_factory=list)
     skews: list[Ms] = field(default_factory=list)
     recovery_s: float | None = None
+    cluster: Cluster | None = None
+    """Where the wheel is instead, in trials of that kind."""
     acked_leads: int = 0
-    most_per_person: int = 1
-    """The second attempt of a follow-up is hours away."""
     slow_line: bool = False
     frozen_sends: int = 0
     """Stops that landed between the gate and the send: their dials may be late, and are counted."""
@@ -194,28 +211,55 @@ class Trial:
         ):
             return dict(msgspec.json.decode(await answer.read()))
 
-    async def enrol(self, count: int, *, early_ms: Ms = 0) -> None:
-        """Live leads that nobody has called yet, due since `early_ms`."""
+    async def enrol(self, count: int, *, early_ms: Ms = 0, **how: Any) -> list[str]:
+        """Live leads that nobody has called yet, due since `early_ms`: their phones."""
         fresh = phones(len(self.numbers) + count)[len(self.numbers) :]
         self.numbers += fresh
-        entries = [read_entry(phone=p, priority=Priority.LIVE, consent={"basis": "test"}) for p in fresh]
-        await enrol(
-            self.stores.flow,
-            account_id=self.account_id,
-            agent_id=self.agent_id,
-            entries=[entry for entry in entries if isinstance(entry, Entry)],
-            now_ms=self.clock.now_ms() - early_ms,
-        )
-        self.acked_leads += count
+        await self.enrol_phones(fresh, early_ms=early_ms, **how)
+        return fresh
+
+    async def enrol_phones(
+        self,
+        numbers: list[str],
+        *,
+        early_ms: Ms = 0,
+        account_id: int | None = None,
+        agent_id: int | None = None,
+        batch_id: int | None = None,
+        priority: Priority = Priority.LIVE,
+    ) -> None:
+        """These leads, of this account and agent where nothing else is said."""
+        entries = [read_entry(phone=p, priority=priority, consent={"basis": "test"}) for p in numbers]
+        for start in range(0, len(entries), CHUNK):
+            enrolled = await enrol(
+                self.stores.flow,
+                account_id=account_id or self.account_id,
+                agent_id=agent_id or self.agent_id,
+                batch_id=batch_id,
+                entries=[entry for entry in entries[start : start + CHUNK] if isinstance(entry, Entry)],
+                now_ms=self.clock.now_ms() - early_ms,
+            )
+            self.acked_leads += sum(each.action == "created" for each in enrolled)
 
     def dials(self) -> int:
         """How often a phone has rung so far."""
         return self.history.read_bytes().count(b'"dial"') if self.history.exists() else 0
 
     async def until_dials(self, count: int, *, most_s: float = 15.0) -> None:
+        """Raises Missed when so many are not to be had: whether that is right shows when all is at rest."""
+        try:
+            async with asyncio.timeout(most_s):
+                while self.dials() < count:  # noqa: ASYNC110 - another process writes the file
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise Missed from None
+
+    async def until(self, holds: Callable[[], Awaitable[Any]], *, most_s: float = 15.0) -> Any:
+        """Ask again and again until the answer is something; answers it. Raises TimeoutError."""
         async with asyncio.timeout(most_s):
-            while self.dials() < count:  # noqa: ASYNC110 - another process writes the file
-                await asyncio.sleep(0.01)
+            while not (answer := await holds()):  # noqa: ASYNC110 - other processes do the work
+                await asyncio.sleep(0.02)
+        return answer
 
     async def rows(self, sql: str, *arguments: Any) -> list[Any]:
         async with self.stores.database.connection() as on:
@@ -235,6 +279,12 @@ class Trial:
     def redis(self) -> Redis:
         return Redis.from_url(self.bed.valkey.url)
 
+    async def wheel_servers(self) -> list[Redis]:
+        """A client of each server that holds a part of the wheel; whoever asked closes them."""
+        if self.cluster is None:
+            return [self.redis()]
+        return [Redis(port=node.port, protocol=3) for node in await self.cluster.primaries()]
+
     async def kill_server(self, server: EmbeddedValkey | EmbeddedPostgres) -> None:
         """kill -9, and wait until it is gone."""
         pid = server.pid
@@ -243,20 +293,33 @@ class Trial:
         await asyncio.to_thread(server.stop)
 
     async def quiet(self, *, most_s: float = QUIET_AFTER_S) -> None:
-        """Return when nothing is due and nothing is under way. Raises TimeoutError: something is stuck."""
+        """Return when nothing is due and nothing is under way. Raises TimeoutError: something is stuck, and
+        it is not a call that lasts so long."""
         began_s = time.monotonic()
-        async with asyncio.timeout(most_s):
-            while await self._busy():  # noqa: ASYNC110 - the ledger is asked
-                await asyncio.sleep(0.05)
+        limit_s = began_s + most_s
+        while await self._busy():
+            if time.monotonic() > limit_s:
+                if (left_s := self._calls_left_s()) <= 0:
+                    raise TimeoutError
+                limit_s = time.monotonic() + left_s + SOON_S
+            await asyncio.sleep(0.05)
         self.recovery_s = time.monotonic() - began_s
+
+    def _calls_left_s(self) -> float:
+        """Until the last call is over that is under way at the provider."""
+        lines = self.history.read_bytes().splitlines() if self.history.exists() else []
+        ends_ms = max((msgspec.json.decode(line).get("ends_ms", 0) for line in lines), default=0)
+        return (ends_ms - self.clock.now_ms()) / SECOND
 
     async def _busy(self) -> bool:
         due = (
-            f"SELECT EXISTS (SELECT FROM loop WHERE {DUE}) OR EXISTS (SELECT FROM"
-            " attempt WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"
+            "SELECT EXISTS (SELECT FROM loop WHERE open_until - interval '60 s' > to_timestamp($1)"
+            " AND next_at <= to_timestamp($1 + CASE attempts WHEN 0 THEN $2 ELSE 0 END))"
+            " OR EXISTS (SELECT FROM attempt"
+            " WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"
         )
         try:
-            return bool(await self.value(due, self.clock.now_ms() / SECOND))
+            return bool(await self.value(due, self.clock.now_ms() / SECOND, SOON_S))
         except Exception:
             return True  # a server is still coming back
 
@@ -271,9 +334,11 @@ async def a_trial(
     early_ms: Ms = 0,
     account: dict[str, Any] | None = None,
     model: dict[str, Any] | None = None,
+    clustered: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Trial]:
-    """A fresh ledger, an empty wheel, an oracle, and leads due now; all processes are gone afterwards."""
+    """A fresh ledger, an empty wheel, an oracle, and leads due now; all processes are gone afterwards.
+    `clustered`: the wheel is on a cluster, which nothing stands before."""
     name = f"t_{uuid.uuid4().hex[:10]}"
     folder = bed.folder / name
     folder.mkdir()
@@ -282,6 +347,7 @@ async def a_trial(
     await _copy_database(bed, name)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_drop_database, bed, name)
+        cluster = await bed.cluster() if clustered else None
         redis = Redis.from_url(bed.valkey.url)
         await redis.flushall()
         await redis.aclose()
@@ -293,7 +359,8 @@ async def a_trial(
         stack.push_async_callback(child.end)
         port = int((await child.says("READY")).split()[1])
         to_provider = await stack.enter_async_context(a_proxy(("127.0.0.1", port), seed))
-        ours = Settings(postgres_url=bed.ledger_url(name), redis_url=bed.valkey.url, **{**SCALED, **settings})
+        redis_url = bed.valkey.url if cluster is None else cluster.url
+        ours = Settings(postgres_url=bed.ledger_url(name), redis_url=redis_url, **{**SCALED, **settings})
         stores = await stack.enter_async_context(
             open_stores(ours, clock, apply_migrations=False, installation_id=uuid.UUID(int=1), keys=KEYS)
         )
@@ -301,7 +368,7 @@ async def a_trial(
             **SCALED,
             **settings,
             "postgres_url": f"postgresql://dialwheel@127.0.0.1:{to_postgres.port}/{name}",
-            "redis_url": f"redis://127.0.0.1:{to_valkey.port}",
+            "redis_url": f"redis://127.0.0.1:{to_valkey.port}" if cluster is None else cluster.url,
             "sim_url": f"http://127.0.0.1:{to_provider.port}",
             "data_dir": str(folder / "data"),
         }
@@ -316,7 +383,7 @@ async def a_trial(
         trial = Trial(
             bed, random.Random(seed), clock, stores, name, account_id, agent_id, account, to_valkey,
             to_postgres, to_provider, child, f"http://127.0.0.1:{port}", history, folder / "log.ndjson",
-            theirs, [],
+            theirs, [], cluster=cluster,
         )  # fmt: skip
         try:
             if leads:

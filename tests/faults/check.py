@@ -25,6 +25,12 @@ DIGITS = b"55501"
 SWEEPS = 25
 """How often the sweeper may come round before what it has not put back counts as lost."""
 
+CALLED_AGAIN_MS = 20_000
+"""A follow-up's second call comes half a minute after the first at the earliest."""
+
+MOST_A_DAY = 3
+"""Calls to one person, by the caps of an account that says nothing else."""
+
 NETWORK_MS = 1_500
 """How long a request may take from our gate to the provider's ear: provider_total_s and some."""
 
@@ -35,7 +41,7 @@ async def check(trial: Trial) -> list[Violation]:
     found: list[Violation] = []
     found += _once(dials)
     found += await _permits(trial, dials)
-    found += _people(trial, dials)
+    found += await _people(trial, dials)
     found += _hours(dials)
     found += _calls_at_once(trial, dials)
     found += _rate(trial, dials)
@@ -94,17 +100,21 @@ async def _permits(trial: Trial, dials: list[Dial]) -> list[Violation]:
     return found
 
 
-def _people(trial: Trial, dials: list[Dial]) -> list[Violation]:
-    """I4, I11: one call at a time for a person, and no more than the caps allow."""
+async def _people(trial: Trial, dials: list[Dial]) -> list[Violation]:
+    """I4, I11: one call at a time for a person, and no more than the caps allow; each account has its own."""
+    rows = await trial.rows("SELECT attempt_id, account_id FROM attempt")
+    account_of = {row["attempt_id"]: row["account_id"] for row in rows}
     found = []
-    by_person: dict[int, list[Dial]] = defaultdict(list)
+    by_person: dict[tuple[int | None, int], list[Dial]] = defaultdict(list)
     for dial in dials:
-        by_person[dial.person].append(dial)
-    for person, theirs in by_person.items():
+        by_person[account_of.get(dial.attempt_id), dial.person].append(dial)
+    for (_, person), theirs in by_person.items():
         for one, other in pairwise(theirs):
             if other.clock_ms < one.ends_ms:
                 found.append(Violation("I4", f"person {person} was called during a call"))
-        if len(theirs) > trial.most_per_person:
+            if other.clock_ms - one.clock_ms < CALLED_AGAIN_MS:
+                found.append(Violation("I11", f"person {person} was called twice in a row"))
+        if len(theirs) > MOST_A_DAY:
             found.append(Violation("I11", f"person {person} was called {len(theirs)} times"))
     return found
 
@@ -239,12 +249,12 @@ async def _numbers(trial: Trial) -> list[Violation]:
     found = []
     if trial.logs.exists() and DIGITS in trial.logs.read_bytes():
         found.append(Violation("I25", "a number in a log"))
-    redis = trial.redis()
-    try:
-        async for key in redis.scan_iter(count=1000):
-            dumped = await redis.dump(key)
-            if DIGITS in key or (dumped is not None and DIGITS in dumped):
-                found.append(Violation("I25", f"a number in {key.decode()}"))
-    finally:
-        await redis.aclose()
+    for redis in await trial.wheel_servers():
+        try:
+            async for key in redis.scan_iter(count=1000):
+                dumped = await redis.dump(key)
+                if DIGITS in key or (dumped is not None and DIGITS in dumped):
+                    found.append(Violation("I25", f"a number in {key.decode()}"))
+        finally:
+            await redis.aclose()
     return found

@@ -16,6 +16,11 @@ class OffsetClock(RealClock):
         self._shift_ms = offset_ms + skew_ms
         self._skew_ms = skew_ms
 
+    def step(self, by_ms: Ms) -> None:
+        """This process's clock is set, forward or back."""
+        self._shift_ms += by_ms
+        self._skew_ms += by_ms
+
     def now_ms(self) -> Ms:
         return time.time_ns() // 1_000_000 + self._shift_ms
 

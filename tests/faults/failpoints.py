@@ -1,7 +1,8 @@
 """Where a process may be made to fail, C1 to C11: put around the real functions, in the test process only.
 
 C1   the wheel has executed a claim, its answer is not read
-C2   claimed, not armed
+Y    claims in hand, their permits not asked for
+C2   claimed, not armed: the permits are asked for
 C3   the arm's COMMIT has gone out, its answer is not read
 C4   armed, not sent
 Z    the gate was asked for the last time, the bytes are about to leave
@@ -29,18 +30,20 @@ import msgspec
 
 from dialer.providers.base import Action, MayLeave, PlaceResult, always
 from dialer.providers.simulated_http import SimulatedHttpProvider
-from scheduler.domain.time import Ms
+from dialer.sender import Sender
+from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow import arm as arming
 from scheduler.flow import settle as settling
 from scheduler.wheel import TimingWheel
+from tests.faults.clocks import OffsetClock
 
 POINTS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c9", "c10", "c11")
 
 
 class Failure(msgspec.Struct):
     """At the `after`-th passing of `point`: kill, stop (until somebody continues it), block (the event loop,
-    for `seconds`), lose (the answer: ServerUnavailable)."""
+    for `seconds`), lose (the answer: ServerUnavailable), step (the clock, by `seconds`)."""
 
     point: str
     action: str
@@ -51,10 +54,11 @@ class Failure(msgspec.Struct):
 class Failpoint:
     """Counts passings; at the right one it says `HIT <point>` through `say`, and fails."""
 
-    def __init__(self, failure: Failure, say: Callable[[str], None]) -> None:
+    def __init__(self, failure: Failure, say: Callable[[str], None], clock: OffsetClock) -> None:
         self._failure = failure
         self._left = failure.after
         self._say = say
+        self._clock = clock
 
     def passed(self, point: str) -> None:
         if point != self._failure.point or self._left <= 0:
@@ -72,6 +76,8 @@ class Failpoint:
             time.sleep(self._failure.seconds)
         elif action == "lose":
             raise ServerUnavailable("the answer was lost", "the test took it", "ask again")
+        elif action == "step":
+            self._clock.step(int(self._failure.seconds * SECOND))
 
     def is_next(self, point: str) -> bool:
         return point == self._failure.point and self._left == 1
@@ -98,6 +104,13 @@ def _around_claims(failpoint: Failpoint) -> None:
 
 def _around_arms(failpoint: Failpoint) -> None:
     arm = arming.arm
+    arm_and_send = Sender.arm_and_send
+
+    async def in_hand(self: Sender, *args: Any, **how: Any) -> int:
+        failpoint.passed("y")
+        return await arm_and_send(self, *args, **how)
+
+    Sender.arm_and_send = in_hand  # type: ignore[method-assign]
 
     async def armed(*args: Any, **how: Any) -> Any:
         failpoint.passed("c2")

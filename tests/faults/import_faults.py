@@ -1,4 +1,4 @@
-"""F32: imports whose API is killed, or whose sender goes, in the middle; then sent again."""
+"""F31 and F32: rows that are poison; imports whose API is killed, or whose sender goes, then sent again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scheduler.public_ids import PublicIds
 from tests.builders import phones
 from tests.faults.bed import Trial
 from tests.faults.kinds import fault
+from tests.imports.builders import lead_rows, phone
+from tests.imports.test_poison import CHUNK_ROWS, GOOD, PLACES, POISON
 
 ROWS = 400
 BAD = b"12\n"
@@ -28,7 +30,7 @@ def _file(t: Trial) -> bytes:
 
 
 async def _send(
-    t: Trial, url: str, key: str, data: bytes, *, cut_at: int | None = None
+    t: Trial, url: str, key: str, data: bytes, *, cut_at: int | None = None, batch: str = "trial"
 ) -> dict[str, int] | None:
     """Import the file; the totals, or None where it did not end. `cut_at`: the sender goes there."""
 
@@ -45,7 +47,7 @@ async def _send(
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
             session.post(
-                f"{url}/v1/imports?name=trial&consent=test&agent_id={agent}", data=body(), headers=headers
+                f"{url}/v1/imports?name={batch}&consent=test&agent_id={agent}", data=body(), headers=headers
             ) as answer,
         ):
             if answer.status >= 300:
@@ -96,3 +98,32 @@ async def the_sender_goes_in_the_middle_of_an_import(t: Trial) -> None:
     await _send(t, url, key, data, cut_at=t.dice.randrange(500, len(data)))
     t.hit("sender gone")
     await _again(t, key, data)
+
+
+@fault("F31", needs=("poison named by its line",), leads=0, import_workers=0, import_batch_rows=CHUNK_ROWS)
+async def every_kind_of_poison_comes_in_a_file_of_good_rows(t: Trial) -> None:
+    """Each kind at a place by lot; the good rows go in, the bad one is named by its line."""
+    key, (_, url) = await t.api_key(), await t.api()
+    await t.rows("INSERT INTO suppression VALUES ($1, $2, 'asked', 'test', now())", t.account_id, phone(902))
+    for n, (kind, (poison, code)) in enumerate(POISON.items()):
+        at = max(t.dice.choice(list(PLACES.values())), code == "duplicate-in-file")
+        lines = [row.encode() for row in lead_rows(GOOD)]
+        lines.insert(at, poison)
+        data = b"Phone,Name,Time Zone,Notes\n" + b"\n".join(lines) + b"\n"
+        totals = await _send(t, url, key, data, batch=f"poison-{n}")
+        if totals is None:
+            t.complain("I21", f"{kind}: the import did not end")
+            continue
+        good = totals["created"] + totals["updated"] + totals["unchanged"]
+        bad = totals["rejected"] + totals["duplicate"] + totals["suppressed"]
+        rows = await t.rows(
+            "SELECT row, code FROM import_reject WHERE import_id = (SELECT max(import_id) FROM import)"
+        )
+        named = [(row["row"], row["code"]) for row in rows]
+        if (totals["rows"], good, bad) != (GOOD + 1, GOOD, 1) or named != [(at + 2, code)]:
+            t.complain(
+                "I21", f"{kind} in line {at + 2}: {good} good rows of {GOOD}, {bad} bad, told as {named}"
+            )
+        t.hit("poison named by its line")
+    if await t.value("SELECT count(*) FROM lead") != GOOD:
+        t.complain("I21", "leads that are not of the good rows")

@@ -35,11 +35,33 @@ async def a_send_that_stood_still_behind_the_gate_rings_nobody(t: Trial) -> None
     await t.scheduler()
     dialer = await t.dialer(Failure("z", "stop", 2))
     await t.dialer()
-    await dialer.says("HIT")
+    await dialer.fails()
     await asyncio.sleep(3.5)  # looked up, and called again
+    t.sometimes["armed by another while it stood still"] += await t.value(
+        "SELECT count(*) FROM (SELECT FROM arm GROUP BY attempt_id HAVING count(*) > 1) AS twice"
+    )
     dialer.signal(signal.SIGCONT)
     t.hit("stopped behind the gate")
     await t.quiet()
+
+
+@fault("F3", "testimony", needs=("an unknown was testified not sent",))
+async def a_zombie_testifies_that_it_never_sent(t: Trial) -> None:
+    """Nobody else can say: look-ups are not answered. What was unknown is called after all."""
+    await t.provider_faults(blind=1.0)
+    await t.scheduler()
+    dialer = await t.dialer(Failure("c4", "stop", 2))
+    await t.dialer()
+    await dialer.fails()
+    rows = await t.until(lambda: t.rows("SELECT attempt_id FROM attempt WHERE state = 'unknown'"))
+    dialer.signal(signal.SIGCONT)
+    t.sometimes["an unknown was testified not sent"] += await t.until(
+        lambda: t.value(
+            "SELECT count(*) FROM attempt AS a WHERE attempt_id = ANY($1) AND (state = 'not_sent'"
+            " OR (SELECT count(*) FROM arm WHERE arm.attempt_id = a.attempt_id) > 1)",
+            [row["attempt_id"] for row in rows],
+        )
+    )
 
 
 @fault("F26", "a dialer's clock", needs=("a wrong clock armed nothing",))

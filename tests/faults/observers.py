@@ -10,7 +10,8 @@ from redis.exceptions import NoScriptError, OutOfMemoryError
 from dialer import news
 from scheduler.errors import EpochNotReady
 from scheduler.wheel import TimingWheel
-from scheduler.wheel.client import Servers
+from scheduler.wheel.client import OneServer
+from scheduler.wheel.cluster import ClusterServers
 
 
 def observe(say: Callable[[str], None]) -> None:
@@ -61,9 +62,14 @@ def _around_settles(saw: Callable[[str], None]) -> None:
 
 
 def _around_commands(saw: Callable[[str], None]) -> None:
-    command = Servers.command
+    for servers in (OneServer, ClusterServers):
+        _around_command(servers, saw)
 
-    async def commanded(self: Servers, *args: Any, **how: Any) -> Any:
+
+def _around_command(servers: type[OneServer | ClusterServers], saw: Callable[[str], None]) -> None:
+    command = servers.command
+
+    async def commanded(self: Any, *args: Any, **how: Any) -> Any:
         try:
             return await command(self, *args, **how)
         except NoScriptError:
@@ -73,7 +79,7 @@ def _around_commands(saw: Callable[[str], None]) -> None:
             saw("refused for want of memory")
             raise
 
-    Servers.command = commanded  # type: ignore[method-assign]
+    servers.command = commanded  # type: ignore[method-assign]
 
 
 def _around_news(saw: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""F1 to F4, F28, F33, F35: processes that die, stand still, hang, come in numbers, and are replaced."""
+"""F1 to F4, F22, F28, F33, F35, F36: processes that die, stand still, hang, come in numbers, are replaced."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _at_points(action: str) -> None:
             await t.scheduler()
             dialer = await t.dialer(Failure(point, action, after))
             other = await t.dialer()
-            await dialer.says("HIT")
+            await dialer.fails()
             if action == "kill":
                 await dialer.gone()
                 t.hit(f"killed at {point}")
@@ -66,6 +66,33 @@ def _at_points(action: str) -> None:
 _at_points("kill")
 _at_points("stop")
 _at_points("block")
+
+
+@fault("F3", "y", needs=("stopped at y",), model={"time_scale": 0.03})
+async def a_zombie_asks_for_permits_that_another_has(t: Trial) -> None:
+    await t.scheduler()
+    dialer = await t.dialer(Failure("y", "stop", 2))
+    await t.dialer()
+    await dialer.fails()
+    await asyncio.sleep(1.5 + 0.5 * t.dice.random())  # its claims are another's by now
+    dialer.signal(signal.SIGCONT)
+    t.hit("stopped at y")
+
+
+def _reports_cut_off(point: str, when: str) -> None:
+    """Who takes the provider's reports in dies: what was not committed is told again, what was is known."""
+
+    @fault("F22", f"{when} the commit", needs=(f"taker killed {when} the commit",))
+    async def script(t: Trial) -> None:
+        await t.scheduler()
+        for _ in range(2):
+            dialer = await t.dialer(Failure(point, "kill", t.dice.randrange(1, 4)))
+            await dialer.gone()
+            t.hit(f"taker killed {when} the commit")
+
+
+_reports_cut_off("c9", "before")
+_reports_cut_off("c11", "after")
 
 
 @fault("F3", "random", needs=("stopped",), weight=2)

@@ -15,6 +15,10 @@ _CONTEXT.set_forkserver_preload(["tests.faults.worker", "tests.faults.oracle"])
 Entry = Callable[[bytes, Connection], None]
 
 
+class Missed(Exception):
+    """The fault did not meet its window: the trial says nothing, and does not count."""
+
+
 class Child:
     """One process and what it said. It is killed with `end` whatever state it is in."""
 
@@ -51,6 +55,13 @@ class Child:
                     raise ChildProcessError(f"gone before it said {word}")
                 self._news.clear()
                 await self._news.wait()
+
+    async def fails(self) -> None:
+        """Return when it met its failpoint. Raises Missed when others have done all the work before."""
+        try:
+            await self.says("HIT")
+        except TimeoutError:
+            raise Missed from None
 
     def signal(self, number: signal.Signals) -> None:
         if self.alive:

@@ -1,9 +1,10 @@
-"""F23 to F25: opt-outs, pauses and closing time against dials under way."""
+"""F19, F23 to F25: locks that many want; opt-outs, pauses and closing time against dials under way."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from typing import Literal
 
 from dialer.providers.simulated_http import SimulatedHttpProvider
@@ -15,6 +16,7 @@ from tests.builders import ACTOR, TUESDAY_2PM
 from tests.faults.bed import Trial
 from tests.faults.failpoints import Failure
 from tests.faults.kinds import fault
+from tests.faults.proxy import Line
 
 CLOSING = TUESDAY_2PM + 239 * MINUTE
 """17:59 in New York: the hours end at six, permits a minute before."""
@@ -22,6 +24,8 @@ CLOSING = TUESDAY_2PM + 239 * MINUTE
 
 @fault("F23", needs=("opted out", "opt-out met an armed attempt"), leads=60, weight=2)
 async def opt_outs_race_dials(t: Trial) -> None:
+    """On a line to the provider as slow as real ones: permits are out for a tenth of a second."""
+    t.to_provider.line = Line(delay_s=0.03, jitter_s=0.04)
     await t.scheduler()
     await t.dialer()
     await t.dialer()
@@ -51,6 +55,44 @@ async def opt_outs_race_dials(t: Trial) -> None:
 
     await asyncio.gather(*(one(phone) for phone in t.numbers))
     await provider.close()
+
+
+@fault("F19", needs=("a deadlock was broken", "locks were held for long"), leads=40)
+async def locks_are_wanted_by_many(t: Trial) -> None:
+    """Somebody locks leads in the wrong order and for long while they are armed, settled, imported again and
+    opted out: Postgres ends one of two that wait for each other, whichever it likes."""
+    await t.scheduler()
+    for _ in range(2):
+        await t.dialer()
+    stop = asyncio.Event()
+    leads = [row["lead_id"] for row in await t.rows("SELECT lead_id FROM lead")]
+
+    async def in_the_way() -> None:
+        while not stop.is_set():
+            try:
+                async with t.stores.database.transaction() as on:
+                    await on.execute("SET LOCAL deadlock_timeout = '20 ms'")
+                    for lead_id in sorted(t.dice.sample(leads, 12), reverse=True):
+                        await on.execute("SELECT FROM lead WHERE lead_id = $1 FOR UPDATE", lead_id)
+                    t.hit("locks were held for long")
+                    await asyncio.sleep(0.1 * t.dice.random())
+            except Exception:
+                continue  # it was the one that was ended
+
+    async def again() -> None:
+        while not stop.is_set():
+            with suppress(DialwheelError):
+                await t.enrol_phones(t.dice.sample(t.numbers, 20))
+            await asyncio.sleep(0.05)
+
+    tasks = [asyncio.create_task(each()) for each in (in_the_way, in_the_way, in_the_way, again, again)]
+    await t.until_dials(8)
+    await asyncio.sleep(1.0)
+    stop.set()
+    await asyncio.gather(*tasks)
+    t.sometimes["a deadlock was broken"] += await t.value(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
 
 
 def _pausing(kind: Literal["account", "agent"]) -> None:
@@ -86,7 +128,7 @@ async def the_hours_end_while_leads_wait(t: Trial) -> None:
     await t.scheduler()
     stopped = await t.dialer(Failure(t.dice.choice(("c1", "c2", "c3")), "stop", t.dice.randrange(1, 4)))
     await t.dialer()
-    await stopped.says("HIT")
+    await stopped.fails()
     await asyncio.sleep(max(0.0, (CLOSING - t.clock.now_ms()) / SECOND) + 0.5 * t.dice.random())
     stopped.signal(signal.SIGCONT)
     await asyncio.sleep(0.5)

@@ -11,6 +11,8 @@ from tests.faults.failpoints import Failure
 from tests.faults.kinds import fault
 from tests.faults.proxy import Line, Proxy
 
+EPOCH = "{dw:0}:epoch"
+
 
 async def _under_load(t: Trial, dialers: int = 2) -> None:
     await t.scheduler()
@@ -40,6 +42,29 @@ async def valkey_comes_back_without_its_last_writes(t: Trial) -> None:
     os.truncate(log, size - lost)  # a command cut in half at the end is left out on loading
     t.sometimes["acknowledged writes lost"] += lost > 0
     await asyncio.to_thread(t.bed.valkey.start)
+
+
+@fault("F7", "epoch", needs=("the epoch went back",), leads=40)
+async def valkey_comes_back_with_an_epoch_of_before(t: Trial) -> None:
+    """The wheel was lost and rebuilt; then its server comes back as it was before that."""
+    await _under_load(t)
+    redis = t.redis()
+    [log] = (t.bed.folder / "vk" / "appendonlydir").glob("*.incr.aof")
+    before, size = await redis.get(EPOCH), log.stat().st_size
+    await redis.flushall()
+
+    async def rebuilt() -> bool:
+        return await redis.get(EPOCH) not in (None, before)
+
+    await t.until(rebuilt)
+    await asyncio.sleep(0.5 * t.dice.random())
+    await redis.aclose()
+    await t.kill_server(t.bed.valkey)
+    os.truncate(log, size)
+    await asyncio.to_thread(t.bed.valkey.start)
+    redis = t.redis()
+    t.sometimes["the epoch went back"] += await redis.get(EPOCH) == before
+    await redis.aclose()
 
 
 @fault("F6", "wiped", needs=("valkey wiped",), weight=2)
@@ -104,7 +129,7 @@ for _name in ("valkey", "postgres", "provider"):
 async def the_answer_to_the_arms_commit_is_lost(t: Trial) -> None:
     await t.scheduler()
     dialer = await t.dialer(Failure("c3", "lose", t.dice.randrange(1, 4)))
-    await dialer.says("HIT")
+    await dialer.fails()
     t.hit("commit in doubt")
 
 

@@ -65,7 +65,7 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
     clock = OffsetClock(config.offset_ms, config.skew_ms)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    failpoint = Failpoint(config.failure or Failure("", ""), pipe.send)
+    failpoint = Failpoint(config.failure or Failure("", ""), pipe.send, clock)
     observe(pipe.send)
     if config.failure is not None:
         install(failpoint)

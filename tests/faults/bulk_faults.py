@@ -1,0 +1,114 @@
+"""F30: a large backlog of bulk and a flood of live leads under one rate."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+
+from bench.fiction import phones
+from scheduler.domain.model import Priority
+from scheduler.domain.numbers import place_of
+from scheduler.domain.time import SECOND
+from scheduler.flow.batches import cancel_batch, create_batch
+from scheduler.flow.throttle import Throttle
+from scheduler.ledger.accounts import create_account, create_agent
+from tests.builders import ACTOR
+from tests.faults.bed import Trial
+from tests.faults.check import read_history
+from tests.faults.hours import is_lawful
+from tests.faults.kinds import fault
+
+SHARES = (10_000, 30_000, 30_000, 30_000)
+"""Of each account; there are some 35,000 fictional numbers, and the first account has live leads as well."""
+
+PER_S = 40
+"""Dials a second of each account."""
+
+FLOOD = 200
+"""Live leads at once: for five seconds they could take all of the rate."""
+
+LATE_CLAIMS = 4
+"""What the two dialers may have claimed and not sent: so many claims may arrive in another order than that of
+the wheel."""
+
+
+@fault(
+    "F30", needs=("bulk paid its floor",), leads=0, account={"max_concurrent": None, "max_dials_per_s": PER_S}
+)  # fmt: skip
+async def live_leads_flood_in_beside_a_hundred_thousand_of_bulk(t: Trial) -> None:
+    t.account = {}  # several accounts here: their rates are judged one by one
+    batches = await _backlog(t)
+    await t.scheduler()
+    await t.dialer()
+    await t.dialer()
+    await t.until_dials(20, most_s=60)
+    now_ms = t.clock.now_ms()
+    fresh = (
+        number
+        for number in islice(phones(), SHARES[0], None)
+        if is_lawful(now_ms, place_of(number).zones, ())
+    )
+    await t.enrol_phones(list(islice(fresh, FLOOD)))
+    await t.until(partial(t.value, ALL_CALLED, t.account_id), most_s=60)
+    for account_id, batch_id in batches:
+        await cancel_batch(
+            t.stores.flow, t.clock, account_id=account_id, batch_id=batch_id, actor=ACTOR,
+            permit_s=t.settings["permit_s"],
+        )  # fmt: skip
+    await t.quiet(most_s=60)
+    await _judge(t)
+
+
+ALL_CALLED = (
+    "SELECT NOT EXISTS (SELECT FROM loop JOIN lane USING (lane_id)"
+    " WHERE loop.account_id = $1 AND class = 'live' AND loop.attempts = 0)"
+)
+
+
+async def _backlog(t: Trial) -> list[tuple[int, int]]:
+    """Bulk leads due now, most of them of other accounts; answers (account, batch)."""
+    made: list[tuple[int, int]] = []
+    now_ms = t.clock.now_ms()
+    account_id, agent_id = t.account_id, t.agent_id
+    for count in SHARES:
+        if made:
+            account_id = await create_account(
+                t.stores.database, name=f"Account {len(made)}", now_ms=now_ms, max_dials_per_s=PER_S
+            )
+            agent_id = await create_agent(
+                t.stores.database, account_id=account_id, name="Ada", auto_dialer={"strategy": "followup"},
+                now_ms=now_ms,
+            )  # fmt: skip
+        batch_id = await create_batch(
+            t.stores.flow, account_id=account_id, agent_id=agent_id, name="backlog", priority="bulk",
+            throttle=Throttle(spread_over_s=0), actor=ACTOR, now_ms=now_ms,
+        )  # fmt: skip
+        made.append((account_id, batch_id))
+        await t.enrol_phones(
+            list(islice(phones(), count)), account_id=account_id, agent_id=agent_id, batch_id=batch_id,
+            priority=Priority.BULK,
+        )  # fmt: skip
+    return made
+
+
+async def _judge(t: Trial) -> None:
+    """I13: no account is above its rate in any second. I17, I18: from the first to the last live dial bulk
+    has its share of the dials, and hardly more."""
+    rows = await t.rows("SELECT attempt_id, a.account_id, class FROM attempt AS a JOIN lane USING (lane_id)")
+    lanes = {row["attempt_id"]: (row["account_id"], row["class"]) for row in rows}
+    dials = [(dial.clock_ms, *lanes[dial.attempt_id]) for dial in read_history(t)]
+    settings = t.stores.settings
+    most = PER_S + round(PER_S * settings.throttle_burst_s) + LATE_CLAIMS * settings.claim_batch
+    for account_id in {account_id for _, account_id, _ in dials}:
+        at = [clock_ms for clock_ms, owner, _ in dials if owner == account_id]
+        worst = max(sum(first <= other < first + SECOND for other in at) for first in at)
+        if worst > most:
+            t.complain("I13", f"{worst} dials in a second, {most} allowed")
+    ours = [kind for _, account_id, kind in dials if account_id == t.account_id]
+    lives = [position for position, kind in enumerate(ours) if kind == "live"]
+    span = ours[lives[0] : lives[-1] + 1]
+    bulk = len(span) - len(lives)
+    owed, late = settings.bulk_floor * len(span), LATE_CLAIMS * settings.claim_batch
+    if not owed - late - 1 <= bulk <= owed + late + 1:
+        t.complain("I17" if bulk > owed else "I18", f"{bulk} of {len(span)} dials were bulk's")
+    t.sometimes["bulk paid its floor"] += bulk
