@@ -21,9 +21,11 @@ from api.parts import (
     memory_task,
     open_aside,
     open_stores,
+    open_witness,
     probe_tasks,
     run_until,
     service_tasks,
+    witness_tasks,
 )
 from api.sim_server import make_sim_app
 from api.starter import ensure_starter
@@ -56,9 +58,10 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
         open_stores(settings, RealClock(), apply_migrations=True) as stores,
         simulator(settings) as provider,
         open_aside(stores) as aside,
+        open_witness(stores) as witnessing,
     ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
-        dialing = make_dialing(stores, provider, aside)
+        dialing = make_dialing(stores, provider, aside, witnessing)
         services = make_services(stores, provider.name, provider.find, spools=True)
         tasks = [
             *service_tasks(stores, services, stop),
@@ -81,11 +84,18 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
 
 async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
     """The HTTP API alone. Calls that an opt-out must end are ended at the simulator, if one is named."""
-    async with open_stores(settings, RealClock(), apply_migrations=True) as stores:
+    async with (
+        open_stores(settings, RealClock(), apply_migrations=True) as stores,
+        open_witness(stores) as witnessing,
+    ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         probe = make_probe(stores)
-        tasks = [memory_task(stores, stop, decides=False), *probe_tasks(stores, probe, stop)]
+        tasks = [
+            memory_task(stores, stop, decides=False),
+            *probe_tasks(stores, probe, stop),
+            *witness_tasks(stores, witnessing, stop),
+        ]
         async with (
             serving(api_app(stores, provider, probe), settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
@@ -98,11 +108,18 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
 
 async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
     """The services alone. What nobody reported on is looked up at the simulator, if one is named."""
-    async with open_stores(settings, RealClock(), apply_migrations=False) as stores:
+    async with (
+        open_stores(settings, RealClock(), apply_migrations=False) as stores,
+        open_witness(stores, journal=False) as witnessing,
+    ):
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         find = None if provider is None else provider.find
         services = make_services(stores, SimulatedHttpProvider.name, find, spools=True)
-        tasks = [*service_tasks(stores, services, stop), memory_task(stores, stop, decides=True)]
+        tasks = [
+            *service_tasks(stores, services, stop),
+            memory_task(stores, stop, decides=True),
+            *witness_tasks(stores, witnessing, stop),
+        ]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
         ) as metrics_url:
@@ -117,12 +134,13 @@ async def run_dialer(settings: Settings, *, on_ready: OnReady, stop: asyncio.Eve
     async with (
         open_stores(settings, RealClock(), apply_migrations=False) as stores,
         open_aside(stores) as aside,
+        open_witness(stores) as witnessing,
     ):
         http = HttpClient(
             settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
         )
         provider = SimulatedHttpProvider(settings.sim_url, http)
-        dialing = make_dialing(stores, provider, aside)
+        dialing = make_dialing(stores, provider, aside, witnessing)
         tasks = [*dialing_tasks(stores, dialing, stop), memory_task(stores, stop, decides=False)]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port

@@ -8,7 +8,7 @@ import platform
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -101,6 +101,7 @@ async def _postgres(url: str) -> list[Finding]:
         facts = await ledger_facts(database)
         after = time.time_ns()
         missing = await pending(database)
+        quarantine = [] if missing else await _quarantine(database)
     finally:
         await database.close()
     took_ms = (after - before) / 1e6
@@ -121,7 +122,19 @@ async def _postgres(url: str) -> list[Finding]:
                                 f"the first is {missing[0]}", "dialwheel migrate"))  # fmt: skip
     else:
         findings.append(Finding("ok", "schema", "current"))
+        findings += quarantine
     return [*findings, _drift("postgres", facts.now_ms, before, after)]
+
+
+async def _quarantine(database: Any) -> list[Finding]:
+    from scheduler.ledger.quarantine import open_gap
+
+    gap = await open_gap(database)
+    if gap is None:
+        return []
+    return [
+        Finding("FAIL", "ledger", "in quarantine: nobody is called", gap.why, "dialwheel ledger reconcile")
+    ]
 
 
 async def _redis(url: str) -> list[Finding]:

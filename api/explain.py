@@ -10,6 +10,7 @@ from scheduler.domain.caps import cap_text
 from scheduler.domain.model import Place, Policy, Priority
 from scheduler.domain.placement import SEARCH, limits_of
 from scheduler.domain.time import Ms
+from scheduler.flow.quarantine import Standing
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_ms_tuple
 
@@ -36,6 +37,11 @@ def blockers_of(
     after_hours = policy.live_after_hours and lead["priority"] == Priority.LIVE
     calendar = calendar_of(policy, place, after_hours)
     return found + _by_hours(calendar, now_ms) + _by_caps(calendar, lead, now_ms)
+
+
+def by_ledger(standing: Standing) -> list[Blocker]:
+    """A ledger that was put back to an earlier state gives nobody a permit."""
+    return [Blocker("quarantine", f"nobody is called: {standing.why}")] if standing.quarantined else []
 
 
 def _by_state(blocks: Row) -> list[Blocker]:

@@ -10,6 +10,8 @@ from api.deps import Deps
 from scheduler.errors import DialwheelError, EpochNotReady, ServerUnavailable
 from scheduler.ledger import reads
 
+QUARANTINABLE = "ledger"
+
 
 class Check(msgspec.Struct):
     """One part that readiness hangs on."""
@@ -29,8 +31,14 @@ async def checks_of(deps: Deps) -> list[Check]:
         await _check("postgres", lambda: _postgres(deps)),
         await _check("wheel", lambda: _wheel(deps)),
         *_clocks(deps),
+        _ledger(deps),
         Check("parts", deps.started(), "up" if deps.started() else "starting"),
     ]
+
+
+def serves(check: Check) -> bool:
+    """Whether requests are served: in quarantine nobody is called, but opt-outs and leads are taken."""
+    return check.ok or check.name == QUARANTINABLE
 
 
 async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:
@@ -42,6 +50,15 @@ async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:
 
 def _clocks(deps: Deps) -> list[Check]:
     return [] if deps.probe is None else [Check("clocks", deps.probe.may_arm(), deps.probe.said)]
+
+
+def _ledger(deps: Deps) -> Check:
+    standing = deps.flow.standing
+    if standing.quarantined:
+        return Check(
+            QUARANTINABLE, False, f"nobody is called: {standing.why}; run: dialwheel ledger reconcile"
+        )
+    return Check(QUARANTINABLE, True, "has all that was seen of it")
 
 
 async def _postgres(deps: Deps) -> str:

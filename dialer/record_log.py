@@ -11,7 +11,7 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -68,7 +68,7 @@ class RecordLog:
 
     def append(self, records: Sequence[bytes]) -> None:
         """All of them or none; on disk when this returns. Raises LogFull."""
-        data = b"".join([_HEAD.pack(len(each), zlib.crc32(each)) + each for each in records])
+        data = framed(records)
         if self.size + len(data) > self._max_bytes:
             raise LogFull
         if any(len(each) > MOST_RECORD for each in records):
@@ -137,7 +137,7 @@ class RecordLog:
                 self._files.pop().path.unlink(missing_ok=True)
 
     def _take_in(self, path: Path) -> None:
-        size = _whole_bytes(path)
+        size = sum(_HEAD.size + len(record) for record in whole_records(path))
         self.cut_bytes += path.stat().st_size - size
         number = int(path.stem)
         self._next = number + 1
@@ -173,16 +173,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _whole_bytes(path: Path) -> int:
-    """Up to where the file holds whole records."""
-    end = 0
+def framed(records: Sequence[bytes]) -> bytes:
+    """Records as they lie in a file: each with its length and checksum."""
+    return b"".join([_HEAD.pack(len(each), zlib.crc32(each)) + each for each in records])
+
+
+def whole_records(path: Path) -> Iterator[bytes]:
+    """The records of a file up to where it is torn."""
     with open(path, "rb") as stream:
         while len(head := stream.read(_HEAD.size)) == _HEAD.size:
             length, checksum = _HEAD.unpack(head)
             if length > MOST_RECORD:
-                break
+                return
             record = stream.read(length)
             if len(record) < length or zlib.crc32(record) != checksum:
-                break
-            end += _HEAD.size + length
-    return end
+                return
+            yield record

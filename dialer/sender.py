@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from dialer.gate import Asked, Gate
+from dialer.journal import Journal
 from dialer.providers.base import HELD, Accepted, Action, MayLeave, PlaceResult, Provider, Unknown
 from dialer.recorder import Recorder, Sent
 from dialer.rest import TROUBLE_REST_S
@@ -21,6 +22,7 @@ from scheduler.flow.breaker import Breakers
 from scheduler.flow.context import Flow
 from scheduler.flow.doubt import armed_in_doubt
 from scheduler.ledger.database import Database
+from scheduler.ledger.quarantine import Testimony
 from scheduler.metrics import Metrics
 from scheduler.wheel import Claim, Placing, Release
 
@@ -47,6 +49,7 @@ class Sender:
         permit_s: float,
         send_s: float,
         breakers: Breakers | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -60,6 +63,7 @@ class Sender:
         self._permit_s = permit_s
         self._send_s = send_s
         self._breakers = breakers
+        self._journal = journal
         self.dialled = asyncio.Event()
         """Set whenever something was sent: the provider may have news soon."""
 
@@ -145,11 +149,12 @@ class Sender:
         arrive_by_ms = self._arrive_by_ms(asked)
         actions = [self._action(item, arrive_by_ms) for item in armed]
         results: list[PlaceResult | None] = [None] * len(armed)
+        kept = await self._keep(armed)
         looked_s = self._clock.monotonic_s()
         allowed = [
             position
             for position, item in enumerate(armed)
-            if self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)
+            if kept and self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)
         ]
         now_ms = self._clock.now_ms()
         if allowed:
@@ -171,6 +176,26 @@ class Sender:
         self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in left])
         self.dialled.set()
         return len(left)
+
+    async def _keep(self, armed: list[Armed]) -> bool:
+        """Put down in the journal who is about to be called: should the ledger forget it, this is left. What
+        cannot be put down is not sent."""
+        if self._journal is None:
+            return True
+        now_ms = self._clock.now_ms()
+        by_permit: dict[UUID, list[Testimony]] = {}
+        for item in armed:
+            who = self._flow.lead_key(None, item.phone)
+            called = Testimony(
+                item.account_id, who, now_ms, item.attempt_id, item.loop_id, item.n, item.permit
+            )
+            by_permit.setdefault(item.permit, []).append(called)
+        try:
+            await asyncio.gather(*[self._journal.keep(called) for called in by_permit.values()])
+        except DialwheelError as error:
+            log.error("calls_not_sent", calls=len(armed), why=error.what, because=error.why)
+            return False
+        return True
 
     async def _place(self, actions: list[Action], now_ms: Ms, may_leave: MayLeave) -> list[PlaceResult]:
         try:

@@ -8,17 +8,16 @@ ones left there. Draining twice is harmless: the ledger stores each event once.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import itertools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from dialer.folders import folder_name, in_thread, lock_folder
 from dialer.news import Group, Sent
 from dialer.providers.base import Accepted, NotDialled, ProviderEvent, Unknown
 from dialer.record_log import LogFull, Mark, RecordLog, move_files
@@ -26,8 +25,6 @@ from scheduler.domain.time import Ms
 from scheduler.wheel import Claim
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 
 class _Event(msgspec.Struct, tag="event", array_like=True, frozen=True):
@@ -68,7 +65,7 @@ class Spool:
         records += [_encode(_Event(event)) for event in news.events]
         async with self._busy:
             try:
-                await _in_thread(self._records.append, records)
+                await in_thread(self._records.append, records)
             except LogFull:
                 return False
         return True
@@ -76,7 +73,7 @@ class Spool:
     async def head(self, limit: int) -> tuple[Group, Mark | None]:
         """The oldest news, and the mark to `drop` once it is committed; None when there is none."""
         async with self._busy:
-            records, mark = await _in_thread(self._records.head, limit)
+            records, mark = await in_thread(self._records.head, limit)
         group = Group([], [])
         for record in records:
             try:
@@ -93,7 +90,7 @@ class Spool:
 
     async def drop(self, mark: Mark) -> None:
         async with self._busy:
-            await _in_thread(self._records.drop, mark)
+            await in_thread(self._records.drop, mark)
 
     def close(self) -> None:
         """What is in it stays for the next process on this data directory."""
@@ -110,52 +107,21 @@ def open_spool(folder: Path, *, max_bytes: int, new_id: Callable[[], UUID]) -> S
         place = folder / str(number)
         if own is not None and not place.exists():
             break
-        lock = _lock(place)
+        lock = lock_folder(place)
         if lock is None:
             continue
         if own is None:
             own = place, lock
-            names.append(_name(lock, new_id))
+            names.append(folder_name(lock, new_id))
             continue
         if move_files(place, own[0]):
-            names.append(_name(lock, new_id))
+            names.append(folder_name(lock, new_id))
         os.close(lock)
     assert own is not None
     records = RecordLog(own[0], max_bytes=max_bytes)
     if not records.empty:
         log.warning("spool_found", bytes=records.size, torn_bytes=records.cut_bytes, spools=len(names))
     return Spool(records, own[1], names)
-
-
-async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Not left before it is done: whoever comes next finds the files at rest."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
-def _lock(place: Path) -> int | None:
-    """The lock of a spool's folder; None while another process has it."""
-    place.mkdir(exist_ok=True, mode=0o700)
-    descriptor = os.open(place / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _name(lock: int, new_id: Callable[[], UUID]) -> str:
-    """What the folder is called on the wheel: written into its lock once."""
-    name = os.pread(lock, 64, 0).decode()
-    if not name:
-        name = new_id().hex
-        os.pwrite(lock, name.encode(), 0)
-    return name
 
 
 def _record(answer: Sent) -> _Sent:

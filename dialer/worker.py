@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dialer.claimer import Claimer, Limits, Pass
 from dialer.gate import Gate
+from dialer.journal import Journal
 from dialer.providers.base import Provider
 from dialer.recorder import Recorder
 from dialer.sender import Sender
@@ -40,6 +41,7 @@ class Worker:
         send_s: float,
         may_arm: Callable[[], bool],
         breakers: Breakers | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._flow = flow
         self._recorder = recorder
@@ -62,6 +64,7 @@ class Worker:
             permit_s=permit_s,
             send_s=send_s,
             breakers=breakers,
+            journal=journal,
         )
         self._by_hand: dict[int, Claimer] = {}
 

@@ -98,6 +98,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 0.05  # caught up at once; above 0.1 seconds get uneven
     spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # 250,000 events: 10 min at 400 a second
     spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead dialer's spool: as call slots do
+    journal_max_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = (
+        1000  # 20 million calls; 0: none, where Postgres never forgets, as with a synchronous standby
+    )
+    journal_keep_h: Annotated[int, Meta(ge=1, le=8760)] = 48  # older than any backup that is put back
+    journal_hold_s: Annotated[int, Meta(ge=0)] = (
+        86_400  # who may have been called unheard of waits so long: a day's frequency caps hold then
+    )
+    failover_safe: bool = False  # true: commits wait for the standby, so one that is promoted is the ledger
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
     batch_spread_s: Annotated[int, Meta(ge=0, le=604_800)] = (

@@ -67,6 +67,8 @@ def make_app() -> App:
                       help_prologue=_examples("config show", "config show --json")),
         "keys": App(name="keys", help="Keys to the HTTP API.",
                     help_prologue=_examples("keys create", "keys create --scopes read")),
+        "ledger": App(name="ledger", help="See whether the ledger is whole, and end a quarantine.",
+                      help_prologue=_examples(*COMMANDS["ledger"][1:])),
         "wheel": App(name="wheel", help="See the wheel, and build it anew.",
                      help_prologue=_examples(*COMMANDS["wheel"][1:])),
     }  # fmt: skip

@@ -241,6 +241,26 @@ def wheel_reshard(*, shards: int, session: Given) -> int:
     return reshard_wheel(session, shards)
 
 
+def ledger(*, session: Given) -> int:
+    """Whether the ledger has all that was seen of it; if not, what it has forgotten."""
+    from api.cli.ledger import show_ledger
+
+    return show_ledger(session)
+
+
+def ledger_reconcile(*, accept_loss: Annotated[bool, Switch] = False, session: Given) -> int:
+    """Put back what a restored ledger has forgotten, and call people again.
+
+    Parameters
+    ----------
+    accept_loss
+        Call at once whom a missing journal may have called; without it they wait for a day.
+    """
+    from api.cli.ledger import reconcile_ledger
+
+    return reconcile_ledger(session, accept_loss=accept_loss)
+
+
 def demo(
     *,
     until_done: Annotated[bool, Switch] = False,
@@ -319,6 +339,8 @@ COMMANDS: dict[str, tuple[Shell, str, str]] = {
     "wheel": (wheel, "wheel --lanes 50", "wheel rebuild --yes"),
     "wheel rebuild": (wheel_rebuild, "wheel rebuild", "wheel rebuild --shard 0 --yes"),
     "wheel reshard": (wheel_reshard, "wheel reshard --shards 4", "wheel reshard --shards 1 --yes --json"),
+    "ledger": (ledger, "ledger", "ledger reconcile"),
+    "ledger reconcile": (ledger_reconcile, "ledger reconcile", "ledger reconcile --accept-loss --yes"),
     "api": (api, "api", "api --data-dir /var/lib/dialwheel"),
     "scheduler": (scheduler, "scheduler", "scheduler --quiet"),
     "dialer": (dialer, "dialer", "dialer --quiet"),

@@ -30,7 +30,7 @@ def show_status(session: Session) -> int:
         lines,
         plain=[*((check["name"], check["ok"], check["detail"]) for check in checks), *plain_rows(wheel)],
     )
-    return OK if ready else TRY_LATER
+    return OK if ready and all(check["ok"] for check in checks) else TRY_LATER
 
 
 def pause_dialing(session: Session, reason: str) -> int:

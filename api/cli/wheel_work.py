@@ -25,7 +25,7 @@ WAIT_S = 60.0
 
 def rebuild_wheel(session: Session, shard: int | None) -> int:
     """Wipe the shards and build them anew; claims are refused until each is whole."""
-    done = _with_stores(session, lambda stores: _rebuild(session, stores, shard))
+    done = with_stores(session, lambda stores: _rebuild(session, stores, shard))
     total = sum(one["loops"] for one in done)
     session.answer(
         {"shards": done, "loops": total},
@@ -44,7 +44,7 @@ def reshard_wheel(session: Session, shards: int) -> int:
         raise UsageError(
             f"{shards} is no number of shards", "there may be 1 to 1024", "dialwheel wheel reshard --shards 4"
         )
-    done = _with_stores(session, lambda stores: _reshard(session, stores, shards))
+    done = with_stores(session, lambda stores: _reshard(session, stores, shards))
     session.answer(
         done,
         [
@@ -68,7 +68,7 @@ async def _rebuild(session: Session, stores: Any, shard: int | None) -> list[dic
     wanted = list(shards) if shard is None else [shard]
     impact = await _impact(stores, wanted)
     which = f"shard {wanted[0]}" if len(wanted) == 1 else f"{len(wanted)} shards"
-    _confirm(
+    confirm(
         session,
         f"Wipe {which} of the wheel and build it anew: {_words(impact)}. Nothing is claimed meanwhile.",
         "the wheel is as it was",
@@ -104,7 +104,7 @@ async def _reshard(session: Session, stores: Any, shards: int) -> dict[str, Any]
 
     before = stores.settings.shards
     impact = await _impact(stores, range(before))
-    _confirm(
+    confirm(
         session,
         f"Spread the accounts over {shards} shards instead of {before}; the wheel is built anew:"
         f" {_words(impact)}. Parts that run with another number claim nothing until they are started again.",
@@ -147,12 +147,12 @@ def _words(impact: dict[int, tuple[int, int]]) -> str:
     return f"{grouped(loops)} loops due within the horizon, {grouped(calls)} calls under way"
 
 
-def _confirm(session: Session, impact: str, otherwise: str) -> None:
+def confirm(session: Session, impact: str, otherwise: str) -> None:
     if not session.ask(f"{impact} Go on? [y/N]"):
         raise Refused("state-conflict", "nothing was done", f"the answer was no; {otherwise}")
 
 
-def _with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
+def with_stores(session: Session, work: Callable[[Any], Awaitable[T]]) -> T:
     """Run `work` on the servers that settings name, or those of the `up` that runs in the data directory, or
     its private ones, started for the moment. Raises ServerUnavailable where there are none."""
     from scheduler.logs import set_up_logs

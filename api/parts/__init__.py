@@ -5,11 +5,13 @@ from api.parts.probing import make_probe, probe_tasks
 from api.parts.services import Services, make_services, memory_task, service_tasks
 from api.parts.stores import Stores, make_flow, open_stores
 from api.parts.tasks import run_until
+from api.parts.witnessing import Witnessing, open_witness, witness_tasks
 
 __all__ = [
     "Dialing",
     "Services",
     "Stores",
+    "Witnessing",
     "dialing_tasks",
     "make_dialing",
     "make_flow",
@@ -18,7 +20,9 @@ __all__ = [
     "memory_task",
     "open_aside",
     "open_stores",
+    "open_witness",
     "probe_tasks",
     "run_until",
     "service_tasks",
+    "witness_tasks",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from api.parts.probing import make_probe, probe_tasks
 from api.parts.stores import Stores
+from api.parts.witnessing import Witnessing, witness_tasks
 from dialer.aside import Aside
 from dialer.claimer import Limits
 from dialer.gate import Gate
@@ -19,7 +20,7 @@ from dialer.recorder import Recorder
 from dialer.spool import open_spool
 from dialer.worker import Worker
 from scheduler.domain.time import SECOND
-from scheduler.errors import StartError
+from scheduler.errors import DialwheelError, StartError
 from scheduler.flow.breaker import Breakers
 from scheduler.services.clock_probe import ClockProbe
 from scheduler.settings import Settings
@@ -37,6 +38,7 @@ class Dialing:
     provider: Provider
     probe: ClockProbe | None = None
     breakers: Breakers | None = None
+    witnessing: Witnessing | None = None
 
 
 @asynccontextmanager
@@ -61,10 +63,15 @@ async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
         spool.close()
 
 
-def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None) -> Dialing:
-    """`aside`: where news waits while the ledger is away; without it, in memory and with the provider."""
+def make_dialing(
+    stores: Stores, provider: Provider, aside: Aside | None = None, witnessing: Witnessing | None = None
+) -> Dialing:
+    """`aside`: where news waits while the ledger is away; without it, in memory and with the provider.
+    `witnessing`: holds the ledger against what was seen of it."""
     settings = stores.settings
     probe, breakers = make_probe(stores), make_breakers(stores)
+    witness = None if witnessing is None else witnessing.witness
+    guards = [each.may_arm for each in (probe, witness) if each is not None]
     recorder = Recorder(
         stores.flow,
         stores.ledger,
@@ -100,8 +107,9 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
         new_id=stores.new_id,
         permit_s=settings.permit_s,
         send_s=send_s(settings),
-        may_arm=always if probe is None else probe.may_arm,
+        may_arm=lambda: all(may_arm() for may_arm in guards),
         breakers=breakers,
+        journal=None if witnessing is None else witnessing.journal,
     )
     pump = Pump(
         provider,
@@ -110,7 +118,7 @@ def make_dialing(stores: Stores, provider: Provider, aside: Aside | None = None)
         stores.clock,
         may_carry=always if probe is None else probe.may_arm,
     )
-    return Dialing(worker, recorder, pump, provider, probe, breakers)
+    return Dialing(worker, recorder, pump, provider, probe, breakers, witnessing)
 
 
 def make_breakers(stores: Stores) -> Breakers | None:
@@ -139,6 +147,9 @@ def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list
     async def dial(shard: int) -> None:
         if dialing.probe is not None:  # before the first permit, not five seconds after it
             await dialing.probe.step(stores.clock.now_ms())
+        if dialing.witnessing is not None:
+            with suppress(DialwheelError):  # until it has looked, nothing is armed
+                await dialing.witnessing.witness.step(stores.clock.now_ms())
         await dialing.worker.run(shard, stop)
 
     claimers = [
@@ -153,6 +164,7 @@ def dialing_tasks(stores: Stores, dialing: Dialing, stop: asyncio.Event) -> list
     return [
         *claimers,
         *probe_tasks(stores, dialing.probe, stop),
+        *witness_tasks(stores, dialing.witnessing, stop),
         *breaker_tasks(dialing.breakers, stop),
         asyncio.create_task(claimers_over(), name="claimers"),
         asyncio.create_task(dialing.recorder.run(sent_all), name="recorder"),

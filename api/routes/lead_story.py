@@ -7,7 +7,7 @@ from typing import Any
 
 from api import schemas_leads as schemas
 from api import timeline, views
-from api.explain import blockers_of
+from api.explain import blockers_of, by_ledger
 from api.instants import utc
 from api.routing import Call, Reply, route
 from api.schemas import Page
@@ -38,7 +38,7 @@ async def explain_lead(call: Call) -> Reply[schemas.Explain]:
     policy = None if agent_id is None else (await call.deps.flow.policies.of_agent(agent_id)).policy
     now_ms = call.deps.clock.now_ms()
     numbers = await _numbers_left(call, blocks["caller_id_pool_id"], now_ms)
-    blockers = blockers_of(row, blocks, policy, numbers, now_ms)
+    blockers = by_ledger(call.deps.flow.standing) + blockers_of(row, blocks, policy, numbers, now_ms)
     return Reply(
         schemas.Explain(
             lead_id=call.ids.write("lead", row["lead_id"]),

@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from api.problems import KINDS, Problem
-from api.readiness import Readiness, checks_of
+from api.readiness import Readiness, checks_of, serves
 from api.routing import Call, Reply, route
 from scheduler.domain import rules
 from scheduler.domain.zones import TZDATA_VERSION
@@ -66,14 +66,16 @@ async def livez(call: Call) -> Reply[Status]:
 
 @route("GET", "/readyz", scope=None, answers=(200, 503))
 async def readyz(call: Call, query: ReadyQuery) -> Reply[Readiness]:
-    """Whether requests would be served and calls go out; `?verbose` says it part by part."""
+    """Whether requests would be served and calls go out; `?verbose` says it part by part. `quarantined`:
+    requests are served, and nobody is called: the ledger was put back to an earlier state."""
     checks = await checks_of(call.deps)
-    failed = [check for check in checks if not check.ok]
+    failed = [check for check in checks if not serves(check)]
+    status = "ok" if all(check.ok for check in checks) else "quarantined"
     if query.verbose is not None:
-        return Reply(Readiness("unready" if failed else "ok", checks), status=503 if failed else 200)
+        return Reply(Readiness("unready" if failed else status, checks), status=503 if failed else 200)
     if failed:
         raise Problem("starting" if failed[0].name == "parts" else "dependency-down", failed[0].detail)
-    return Reply(Readiness("ok"))
+    return Reply(Readiness(status))
 
 
 @route("GET", "/version", scope=None)

@@ -60,6 +60,12 @@ class Flow:
         """What paced batches have on the wheel."""
         return Stock(self.database, self.wheel, self.reach, horizons=self.stock_horizons)
 
+    def forget(self) -> None:
+        """The ledger was put back to an earlier state: its ids may come to mean something else."""
+        self.lanes.resize(self.wheel.shards)
+        self.policies.forget()
+        self.places.forget()
+
     def lead_key(self, external_id: str | None, phone: str) -> str:
         """The stable part of every jitter of a lead: its external id, else a keyed hash of its phone."""
         return lead_key(self.phone_key, external_id, phone)

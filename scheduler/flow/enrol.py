@@ -22,6 +22,7 @@ from scheduler.flow.enrolment import (
 from scheduler.flow.entries import Entry
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey, LaneRef
+from scheduler.flow.put_back import count_contacts, owed_to
 from scheduler.flow.respread import respread
 from scheduler.flow.terms import OnDuplicate, Target, in_batch, terms_of
 from scheduler.flow.throttle import Pace, pace_of
@@ -96,7 +97,9 @@ async def write(
         return [], []
     if target.batch_id:
         prepared.outdated = await pace_of(flow, target.batch_id, on) != prepared.pace
+    calls = await owed_to(flow, target.account_id, drafts.leads.phones, drafts.now_ms, on)
     made = await _make_leads(flow, target, prepared, on)
+    await count_contacts(flow, target.account_id, calls, on)
     created = [phone in made for phone in drafts.leads.phones]
     results: list[Enrolled] = []
     placings: list[Placing] = []

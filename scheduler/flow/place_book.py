@@ -49,6 +49,11 @@ class PlaceBook:
             place = Place(tuple(row["zones"]), tuple(row["regions"]), tuple(row["own_zones"]), row["source"])
             self._keep(row["place_id"], place)
 
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._ids.clear()
+        self._places.clear()
+
     def _keep(self, place_id: int, place: Place) -> None:
         self._ids[place] = place_id
         self._places[place_id] = place

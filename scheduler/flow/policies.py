@@ -144,6 +144,10 @@ class Policies:
             self._composed[key] = policy
         return policy
 
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._known.clear()
+
     async def _load(self, agent_ids: Iterable[int], on: Connection | None) -> None:
         for row in await self._database.fetch("policy_of_agents", list(agent_ids), on=on):
             self._known[row["agent_id"]] = compile_policy(row, self._seed)

@@ -42,6 +42,11 @@ class Standing:
         self.owes = False
         self.journal: OptOuts | None = None
 
+    async def opted_out(self, account_id: int, who: str, now_ms: Ms) -> None:
+        """Keep it outside of the ledger, where this process has a journal. Raises ServerUnavailable."""
+        if self.journal is not None:
+            await self.journal.opted_out(account_id, who, now_ms)
+
     def armed(self, attempt_id: int, loop_id: int) -> None:
         """The arm of this attempt was answered: its commit is on disk."""
         self.mark = Mark(attempt_id, loop_id)

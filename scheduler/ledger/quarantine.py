@@ -26,6 +26,9 @@ BEATS_AHEAD = 1_000
 OVERLAP_MS: Ms = MINUTE
 """Journals tell from this long before the ledger's last beat: clocks differ, and what it has is left out."""
 
+SAID_WITHIN_MS: Ms = 20 * MINUTE
+"""A journal in use says so in the ledger more often than this."""
+
 _NO_PERMIT = UUID(int=0)
 
 
@@ -183,9 +186,11 @@ async def see_journal(database: Database, name: str, now_ms: Ms) -> None:
     await database.execute("journal_seen", name, to_datetime(now_ms))
 
 
-async def journals_since(database: Database, since_ms: Ms) -> list[Told]:
-    """The journals that were in use since then."""
-    rows = await database.fetch("journal_all", to_datetime(since_ms))
+async def journals_of(database: Database, gap: Gap) -> list[Told]:
+    """The journals that may have something to tell of the forgotten time."""
+    rows = await database.fetch(
+        "journal_all", to_datetime(gap.told_from_ms - SAID_WITHIN_MS), to_datetime(gap.began_at_ms)
+    )
     return [
         Told(
             row["name"],

@@ -1,7 +1,7 @@
--- journal_all: the journals that were in use since then.
--- $1 since timestamptz
+-- journal_all: the journals that were in use in a while.
+-- $1 since timestamptz  $2 until timestamptz
 -- Rows: name, last_at, told, told_at, remembers_from
 SELECT name, last_at, told, told_at, remembers_from
 FROM journal
-WHERE last_at >= $1
+WHERE last_at BETWEEN $1 AND $2
 ORDER BY name;
