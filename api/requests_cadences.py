@@ -11,12 +11,12 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.preview.spec import Course, Instant, OutcomeSpec
-from api.requests import Id, Line
+from api.requests import Id, Line, ListQuery
+from api.schemas_windows import Windows
 from scheduler.domain.cadence_form import LONGEST_S
 from scheduler.domain.model import Action, Channel, OnComplete
 
 MOST_STEPS = 200
-FORMAT = "dialwheel.cadence/1"
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Text = Annotated[str, Meta(max_length=2_000)]
@@ -26,7 +26,6 @@ Wait = Annotated[int, Meta(ge=0, le=LONGEST_S)]
 Offset = Annotated[int, Meta(ge=-LONGEST_S, le=LONGEST_S)]
 Times = Annotated[int, Meta(ge=1, le=100)]
 Position = Annotated[int, Meta(ge=1, le=MOST_STEPS)]
-WallClock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 Daypart = Literal["any", "morning", "afternoon", "evening", "rotate"]
 CallerIdStrategy = Literal["random", "rotate", "sticky", "local", "fixed"]
 Status = Literal["draft", "active", "inactive", "archived"]
@@ -36,29 +35,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """An object that comes in."""
 
 
-class RangeIn(Body):
-    start: WallClock
-    end: WallClock
-
-
-class DayIn(Body):
-    enabled: bool = True
-    ranges: Annotated[list[RangeIn], Meta(max_length=24)] = []
-
-
-class WindowsIn(Body):
-    """Hours that narrow the agent's; a day left out is closed."""
-
-    mon: DayIn | None = None
-    tue: DayIn | None = None
-    wed: DayIn | None = None
-    thu: DayIn | None = None
-    fri: DayIn | None = None
-    sat: DayIn | None = None
-    sun: DayIn | None = None
-
-
-class RuleIn(Body):
+class RoutingRuleIn(Body):
     """`on`: an outcome or a disposition; `step`: a position from 1."""
 
     on: Word
@@ -69,19 +46,19 @@ class RuleIn(Body):
     max: Times | None = None
 
 
-class CallerIdIn(Body):
+class StepCallerIdIn(Body):
     """`pool`: ids of the account's caller ids; empty means the agent's pool."""
 
     strategy: CallerIdStrategy = "random"
     pool: Annotated[list[Id], Meta(max_length=100)] = []
 
 
-class VoicemailIn(Body):
+class StepVoicemailIn(Body):
     leave: bool = False
     message: Text = ""
 
 
-class AdvancedIn(Body):
+class StepAdvancedIn(Body):
     """`when`: the condition without which the step is left out."""
 
     when: Text = ""
@@ -89,7 +66,7 @@ class AdvancedIn(Body):
     metadata: Annotated[dict[Word, Any], Meta(max_length=50)] = {}
 
 
-Routing = Annotated[list[RuleIn], Meta(max_length=50)]
+Routing = Annotated[list[RoutingRuleIn], Meta(max_length=50)]
 
 
 class StepIn(Body):
@@ -104,10 +81,10 @@ class StepIn(Body):
     offset_s: Offset = 0
     daypart: Daypart = "any"
     script: Script | None = None
-    caller_id: CallerIdIn = msgspec.field(default_factory=CallerIdIn)
-    voicemail: VoicemailIn = msgspec.field(default_factory=VoicemailIn)
+    caller_id: StepCallerIdIn = msgspec.field(default_factory=StepCallerIdIn)
+    voicemail: StepVoicemailIn = msgspec.field(default_factory=StepVoicemailIn)
     routing: Routing = []
-    advanced: AdvancedIn = msgspec.field(default_factory=AdvancedIn)
+    advanced: StepAdvancedIn = msgspec.field(default_factory=StepAdvancedIn)
 
 
 class StepChange(Body):
@@ -119,10 +96,10 @@ class StepChange(Body):
     offset_s: Offset | UnsetType = UNSET
     daypart: Daypart | UnsetType = UNSET
     script: Script | UnsetType | None = UNSET
-    caller_id: CallerIdIn | UnsetType = UNSET
-    voicemail: VoicemailIn | UnsetType = UNSET
+    caller_id: StepCallerIdIn | UnsetType = UNSET
+    voicemail: StepVoicemailIn | UnsetType = UNSET
     routing: Routing | UnsetType = UNSET
-    advanced: AdvancedIn | UnsetType = UNSET
+    advanced: StepAdvancedIn | UnsetType = UNSET
 
 
 class OnCompleteIn(Body):
@@ -134,10 +111,16 @@ class OnCompleteIn(Body):
 Steps = Annotated[list[StepIn], Meta(max_length=MOST_STEPS)]
 
 
+class CadencesQuery(ListQuery, forbid_unknown_fields=True):
+    """`status` may be repeated."""
+
+    status: Annotated[list[Status], Meta(max_length=4)] = msgspec.field(default_factory=list)
+
+
 class CadenceIn(Body):
     name: Name
     description: Text = ""
-    windows: WindowsIn | None = None
+    windows: Windows | None = None
     initial_delay_s: Wait = 0
     runs: Times = 1
     on_complete: OnCompleteIn = msgspec.field(default_factory=OnCompleteIn)
@@ -149,37 +132,37 @@ class CadenceChange(Body):
 
     name: Name | UnsetType = UNSET
     description: Text | UnsetType = UNSET
-    windows: WindowsIn | UnsetType | None = UNSET
+    windows: Windows | UnsetType | None = UNSET
     initial_delay_s: Wait | UnsetType = UNSET
     runs: Times | UnsetType = UNSET
     on_complete: OnCompleteIn | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
 
 
-class ReorderIn(Body):
+class StepOrderIn(Body):
     """Every step of the draft once, in the order that they are to have."""
 
     ids: Annotated[list[Id], Meta(max_length=MOST_STEPS)]
 
 
-class PublishIn(Body):
+class CadencePublishIn(Body):
     apply_to: Literal["active_loops", "new_loops"] = "new_loops"
     note: Line = ""
 
 
-class ArchiveIn(Body):
+class CadenceArchiveIn(Body):
     """`end_loops`: that those still running are ended is meant."""
 
     end_loops: bool = False
 
 
-class NameIn(Body):
+class CopyIn(Body):
     """Without a name it is derived from what is copied."""
 
     name: Name | None = None
 
 
-class RuleOut(Body):
+class ExportedRule(Body):
     """A rule in a file: it names the cadence that it leads to."""
 
     on: Word
@@ -190,13 +173,13 @@ class RuleOut(Body):
     max: Times | None = None
 
 
-class CallerIdOut(Body):
+class ExportedCallerId(Body):
     strategy: CallerIdStrategy = "random"
     pool: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=100)] = []
     """Phones of the account's caller ids."""
 
 
-class StepOut(Body):
+class ExportedStep(Body):
     name: Line = ""
     channel: Channel = Channel.CALL
     delay_after_s: Wait = 0
@@ -204,13 +187,13 @@ class StepOut(Body):
     offset_s: Offset = 0
     daypart: Daypart = "any"
     script: Script | None = None
-    caller_id: CallerIdOut = msgspec.field(default_factory=CallerIdOut)
-    voicemail: VoicemailIn = msgspec.field(default_factory=VoicemailIn)
-    routing: Annotated[list[RuleOut], Meta(max_length=50)] = []
-    advanced: AdvancedIn = msgspec.field(default_factory=AdvancedIn)
+    caller_id: ExportedCallerId = msgspec.field(default_factory=ExportedCallerId)
+    voicemail: StepVoicemailIn = msgspec.field(default_factory=StepVoicemailIn)
+    routing: Annotated[list[ExportedRule], Meta(max_length=50)] = []
+    advanced: StepAdvancedIn = msgspec.field(default_factory=StepAdvancedIn)
 
 
-class OnCompleteOut(Body):
+class ExportedOnComplete(Body):
     action: OnComplete = OnComplete.IDLE
     cadence: Name | None = None
     delay_s: Wait = 0
@@ -222,11 +205,11 @@ class CadenceFile(Body):
     format: Literal["dialwheel.cadence/1"]
     name: Name
     description: Text = ""
-    windows: WindowsIn | None = None
+    windows: Windows | None = None
     initial_delay_s: Wait = 0
     runs: Times = 1
-    on_complete: OnCompleteOut = msgspec.field(default_factory=OnCompleteOut)
-    steps: Annotated[list[StepOut], Meta(max_length=MOST_STEPS)] = []
+    on_complete: ExportedOnComplete = msgspec.field(default_factory=ExportedOnComplete)
+    steps: Annotated[list[ExportedStep], Meta(max_length=MOST_STEPS)] = []
 
 
 class TemplateIn(Body):
@@ -235,7 +218,7 @@ class TemplateIn(Body):
     name: Name
     description: Text | None = None
     cadence_id: Id | None = None
-    windows: WindowsIn | None = None
+    windows: Windows | None = None
     initial_delay_s: Wait = 0
     runs: Times = 1
     on_complete: OnCompleteIn = msgspec.field(default_factory=OnCompleteIn)
@@ -245,14 +228,14 @@ class TemplateIn(Body):
 class TemplateChange(Body):
     name: Name | UnsetType = UNSET
     description: Text | UnsetType = UNSET
-    windows: WindowsIn | UnsetType | None = UNSET
+    windows: Windows | UnsetType | None = UNSET
     initial_delay_s: Wait | UnsetType = UNSET
     runs: Times | UnsetType = UNSET
     on_complete: OnCompleteIn | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
 
 
-class PreviewIn(Course, kw_only=True):
+class CadencePreviewIn(Course, kw_only=True):
     """Whom and how: a `lead` of the account, or one in a `timezone` and a `region`, under the settings of
     `agent_id` (else the lead's agent, else the account's first). `version`: else the draft."""
 

@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler.domain.cadence_form import CadenceForm
 from scheduler.domain.time import Ms
-from scheduler.errors import NotFound
+from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
 from scheduler.ledger.refusals import refusing
@@ -65,12 +65,20 @@ async def count_cadences(database: Database, account_id: int, *, statuses: Seque
     return 0 if row is None else int(row["count"])
 
 
-async def cadence(database: Database, account_id: int, cadence_id: int) -> Row:
+async def cadence(database: Database, account_id: int, cadence_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("cadence_page", account_id, [cadence_id], None, None, False, 1)
+    row = await database.fetch_row("cadence_page", account_id, [cadence_id], None, None, False, 1, on=on)
     if row is None:
         raise NotFound("no such cadence")
     return row
+
+
+async def active_loops(
+    database: Database, cadence_ids: Collection[int], on: Connection | None = None
+) -> dict[int, int]:
+    """How many loops run each of these, in any version; those without are left out."""
+    rows = await database.fetch("cadence_active_loops", list(cadence_ids), on=on)
+    return {row["cadence_id"]: row["loops"] for row in rows}
 
 
 async def lock_cadence(database: Database, on: Connection, account_id: int, cadence_id: int) -> Row:
@@ -138,19 +146,32 @@ async def change_cadence(
     return changed is not None
 
 
+async def apply_latest(
+    database: Database, on: Connection, account_id: int, cadence_id: int, now_ms: Ms
+) -> None:
+    """No permit is given under an older version from now on: what is planned under one is planned anew."""
+    await database.execute("cadence_apply", account_id, cadence_id, to_datetime(now_ms), on=on)
+
+
+async def loops_behind(database: Database, on: Connection, cadence_id: int) -> tuple[int, int]:
+    """How many of its loops wait, and how many run an older version than the one that is applied."""
+    row = await database.fetch_row("cadence_waiting", cadence_id, on=on)
+    return (0, 0) if row is None else (row["waiting"], row["behind"])
+
+
 async def publish_cadence(
     database: Database, on: Connection, row: Row, *, account_id: int, note: str, by: str, now_ms: Ms
-) -> int | None:
-    """Make a version of the draft of what `lock_cadence` gave as `row`, and answer its number; None for one
-    that is archived."""
+) -> int:
+    """Make a version of the draft of what `lock_cadence` gave as `row`, which is not archived; answers its
+    number."""
     version = (row["version"] or 0) + 1
     at = to_datetime(now_ms)
     content = msgspec.structs.replace(draft_of(row), name=row["name"], description=row["description"])
     await database.execute(
         "cadence_version_add", account_id, row["cadence_id"], version, _json(content), note, by, at, on=on
     )
-    changed = await database.fetch_row("cadence_publish", account_id, row["cadence_id"], version, at, on=on)
-    return None if changed is None else version
+    await database.execute("cadence_publish", account_id, row["cadence_id"], version, at, on=on)
+    return int(version)
 
 
 async def move_cadence(
@@ -173,8 +194,8 @@ async def move_cadence(
 
 
 async def delete_cadence(database: Database, on: Connection, account_id: int, cadence_id: int) -> bool:
-    """False unless it is a draft or archived. Raises Refused (`in-use`) when an agent names it."""
-    with refusing(taken="", in_use="an agent calls by this cadence"):
+    """False when leads were enrolled in it. Raises Refused (`in-use`) when a batch is to follow it."""
+    with refusing(taken="", in_use="a batch follows this cadence"):
         return await database.fetch_row("cadence_delete", account_id, cadence_id, on=on) is not None
 
 
@@ -217,9 +238,12 @@ async def references(
     return References(known, numbers)
 
 
-async def leading_to(database: Database, on: Connection, account_id: int, cadence_id: int) -> list[Row]:
-    """Cadences, ten at most, that are not archived and whose latest version leads to this one."""
-    return await database.fetch("cadence_leading_to", account_id, cadence_id, on=on)
+async def check_free(database: Database, on: Connection, account_id: int, cadence_id: int) -> None:
+    """Raises Refused (`in-use`) that names the cadences and agents which lead into it."""
+    rows = await database.fetch("cadence_users", account_id, cadence_id, on=on)
+    if rows:
+        users = ", ".join(f"{row['kind']} “{row['name'][:60]}”" for row in rows)
+        raise Refused("in-use", "others lead into this cadence", users, "have them lead elsewhere first")
 
 
 async def free_name(database: Database, on: Connection, account_id: int, name: str) -> str:

@@ -1,6 +1,4 @@
--- cadence_delete: with its versions, from one of the states in which nobody can be enrolled.
+-- cadence_delete: with its versions, if no lead was ever enrolled in it.
 -- $1 account_id bigint  $2 cadence_id bigint
 -- Rows: name when it was removed
-DELETE FROM cadence
-WHERE account_id = $1 AND cadence_id = $2 AND status IN ('draft', 'archived')
-RETURNING name;
+DELETE FROM cadence WHERE account_id = $1 AND cadence_id = $2 AND NOT used RETURNING name;

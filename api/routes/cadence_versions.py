@@ -1,0 +1,82 @@
+"""Publishing: a draft becomes a version that never changes; and the versions there are."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api import cadence_views, requests, schemas
+from api import requests_cadences as bodies
+from api.cadence_edits import drafting, reply
+from api.cadence_publishing import publish
+from api.paging import listed, read_cursor
+from api.problems import Problem
+from api.routing import Call, Reply, route
+from api.schemas_cadences import Cadence, CadencePublished, CadenceVersion, CadenceVersionHead
+from api.schemas_impact import ChangeQuery
+from scheduler.domain.cadence_form import CadenceForm
+from scheduler.ledger import cadences
+from scheduler.ledger.database import Row
+
+_VERSION = "/v1/cadences/{id}/versions/{version:[1-9][0-9]{0,8}}"
+
+
+@route("POST", "/v1/cadences/{id}/publish", scope="cadences:write", answers=(200, 202))
+async def publish_draft(
+    call: Call, body: bodies.CadencePublishIn, query: ChangeQuery
+) -> Reply[CadencePublished]:
+    """Make the draft a version, and a cadence that was a draft active; 202 where running loops go over to it.
+
+    Without a change since the latest version that one is taken. `active_loops`: no loop gets a permit under
+    an older version from the answer on, and a job plans them anew; `new_loops`: they go on as they are.
+    """
+    return await publish(call, body, dry_run=query.dry_run)
+
+
+@route("GET", "/v1/cadences/{id}/versions", scope="read")
+async def list_versions(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[CadenceVersionHead]]:
+    """The published versions, oldest first unless `order=desc`."""
+    database, cadence_id = call.deps.flow.database, call.id("cad")
+    latest = (await cadences.cadence(database, call.account_id, cadence_id))["version"] or 0
+    rows = await cadences.versions_of(
+        database,
+        call.account_id,
+        cadence_id,
+        after=read_cursor(call.ids, query.cursor),
+        descending=query.order == "desc",
+        limit=query.limit + 1,
+    )
+
+    async def count() -> int:
+        return int(latest)  # they are numbered from 1 without a gap, and none is ever removed
+
+    heads = [cadence_views.version_head(row) for row in rows]
+    return await listed(call, query, heads, [row["version"] for row in rows], count)
+
+
+@route("GET", _VERSION, scope="read")
+async def show_version(call: Call) -> Reply[CadenceVersion]:
+    """One version as it was published."""
+    return Reply(cadence_views.version(await _version(call), call.ids))
+
+
+@route("POST", _VERSION + "/restore", scope="cadences:write")
+async def restore_version(call: Call) -> Reply[Cadence]:
+    """Have the draft say what this version says; calls follow it once it is published."""
+    row = await _version(call)
+    async with drafting(call, "cadence_version_restored") as draft:
+        draft.form = cadences.nameless(msgspec.json.decode(row["content"], type=CadenceForm))
+    return await reply(call, call.id("cad"))
+
+
+async def _version(call: Call) -> Row:
+    """Raises Problem 404."""
+    version = int(call.request.match_info["version"])
+    rows = await cadences.versions_of(
+        call.deps.flow.database, call.account_id, call.id("cad"), version=version, limit=1
+    )
+    if not rows:
+        raise Problem("not-found", "no such version")
+    return rows[0]
+
+
+ROUTES = (publish_draft, list_versions, show_version, restore_version)
