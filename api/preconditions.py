@@ -31,3 +31,8 @@ def require_match(request: web.Request, current: Any) -> None:
         raise Problem("precondition-required", "send the ETag of the object that you have read as If-Match")
     if not names(said, tag_of(msgspec.json.encode(current))):
         raise Problem("version-stale")
+
+
+def tagged(shown: Any) -> dict[str, str]:
+    """The `ETag` of an object that is answered with more around it than a GET shows."""
+    return {"ETag": tag_of(msgspec.json.encode(shown))}

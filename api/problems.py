@@ -47,6 +47,11 @@ KINDS: dict[str, Kind] = {
         "The key lacks the scope that the detail names, or is a "
         "test key on an account that reaches real phones.",
     ),
+    "account-suspended": Kind(
+        403,
+        "The account is suspended",
+        "Its keys are refused until the operator of this installation lifts it.",
+    ),
     "not-found": Kind(404, "No such thing", "There is no such path, or no such object in the key's account."),
     "method-not-allowed": Kind(405, "The path has no such method", "`Allow` lists the methods that it has."),
     "event-expired": Kind(
@@ -81,6 +86,9 @@ KINDS: dict[str, Kind] = {
     ),
     "dialing-paused": Kind(409, "Dialing is paused", "Resume the account, the agent or the batch first."),
     "state-conflict": Kind(409, "The present state forbids this", "Read the object again, then decide."),
+    "cadence-not-active": Kind(
+        409, "Nobody is enrolled in this cadence", "Publish it, or activate it again; or name another."
+    ),
     "in-use": Kind(409, "Others need this", "Take it out of use first, then remove it."),
     "version-stale": Kind(
         412, "The object has changed", "Read it again; `If-Match` names what you have read before."
@@ -98,6 +106,9 @@ KINDS: dict[str, Kind] = {
         "without Content-Encoding; imports take text/csv or application/x-ndjson.",
     ),
     "validation-failed": Kind(422, "The request says something impossible", "`errors` points at each place."),
+    "cadence-invalid": Kind(
+        422, "The cadence could not be run", "`errors` points at each place of the draft that has to change."
+    ),
     "idempotency-key-reused": Kind(
         422,
         "The Idempotency-Key belongs to another request",
@@ -107,6 +118,14 @@ KINDS: dict[str, Kind] = {
         429,
         "Too many requests",
         "The key or the address has used up its minute; `Retry-After` says when to go on.",
+    ),
+    "stop-condition-required": Kind(
+        422,
+        "Calling would never stop",
+        "Set `max_attempts`, `max_retry_days` or both; a cadence ends with its steps.",
+    ),
+    "no-callable-time": Kind(
+        422, "No time would be left to call", "Nobody could ever be called under these settings."
     ),
     "internal": Kind(500, "We failed", "The fault is ours; the request id is in our logs."),
     "backpressure": Kind(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
 T = TypeVar("T")
 
@@ -22,39 +22,6 @@ class Page(msgspec.Struct, Generic[T]):
     next_cursor: str | None = None
     count: int | UnsetType = UNSET
     count_exact: bool | UnsetType = UNSET
-
-
-class Account(msgspec.Struct):
-    id: str
-    object: str
-    created_at: str
-    updated_at: str
-    name: str
-    timezone: str
-    windows: Raw
-    live_after_hours: bool
-    strict: bool
-    max_concurrent: int | None
-    max_dials_per_s: float | None
-    frequency_caps: Raw
-    jitter_max_s: int
-    paused: bool
-    pause_reason: str | None
-
-
-class Agent(msgspec.Struct):
-    id: str
-    object: str
-    created_at: str
-    updated_at: str
-    name: str
-    voice: str
-    timezone: str | None
-    windows: Raw | None
-    auto_dialer: Raw
-    paused: bool
-    trunk_id: str | None
-    caller_id_pool_id: str | None
 
 
 class WhyLine(msgspec.Struct):

@@ -29,43 +29,6 @@ _CHANNEL_WORDS = {"call": "Call", "sms": "Text", "email": "Mail", "voicemail_dro
 _why_lines = msgspec.json.Decoder(list[Why])
 
 
-def account(row: Row, ids: PublicIds) -> schemas.Account:
-    return schemas.Account(
-        id=ids.write("acc", row["account_id"]),
-        object="account",
-        created_at=utc(row["created_at"]),
-        updated_at=utc(row["updated_at"]),
-        name=row["name"],
-        timezone=row["timezone"],
-        windows=_raw(row["windows"]),
-        live_after_hours=row["live_after_hours"],
-        strict=row["strict"],
-        max_concurrent=row["max_concurrent"],
-        max_dials_per_s=row["max_dials_per_s"],
-        frequency_caps=_raw(row["frequency_caps"]),
-        jitter_max_s=row["jitter_max_s"],
-        paused=row["paused"],
-        pause_reason=row["pause_reason"],
-    )
-
-
-def agent(row: Row, ids: PublicIds) -> schemas.Agent:
-    return schemas.Agent(
-        id=ids.write("agt", row["agent_id"]),
-        object="agent",
-        created_at=utc(row["created_at"]),
-        updated_at=utc(row["updated_at"]),
-        name=row["name"],
-        voice=row["voice"],
-        timezone=row["timezone"],
-        windows=_raw_or_none(row["windows"]),
-        auto_dialer=_raw(row["auto_dialer"]),
-        paused=row["paused"],
-        trunk_id=ids.write_or_none("trk", row["trunk_id"]),
-        caller_id_pool_id=ids.write_or_none("cip", row["caller_id_pool_id"]),
-    )
-
-
 def lead(row: Row, ids: PublicIds) -> schemas_leads.Lead:
     """A row of `read_leads`."""
     zone = zone_of(row)

@@ -125,6 +125,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         60  # how long a job outlives its process; a piece takes seconds
     )
 
+    impact_loops: Annotated[int, Meta(ge=100, le=1_000_000)] = (
+        20_000  # planned anew to tell what a change would do: half a second; of more loops a sample
+    )
+    closures_kept: Count = 1000  # an account; each is looked at for every place
+    no_call_days_kept: Count = 1000  # the same
+
     # what comes in
     rate_limit_per_min: Annotated[int, Meta(ge=0)] = 6000  # requests of a key; 0: none. Files are one request
     rate_limit_address_per_min: Annotated[int, Meta(ge=0)] = 12_000  # of an address: several keys; 0: none

@@ -38,7 +38,10 @@ def _settings(row: Any) -> dict[str, Any]:
             "account_zone": row["timezone"],
             "voice": row["voice"],
             "strict": row["strict"],
-            "no_call_days": tuple(row["no_call_dates"]),
+            "no_call_days": tuple(
+                {**day, "repeat": "yearly" if day["yearly"] else "none"}
+                for day in msgspec.json.decode(row["no_call_days"])
+            ),
             "caps": tuple(
                 {"max": cap["max"], "window_s": cap["window_s"]}
                 for cap in msgspec.json.decode(row["frequency_caps"])

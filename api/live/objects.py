@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from api import views
+from api import views, views_settings
 from api.instants import utc
 from api.schemas import DncEntry
 from api.schemas_events import Component, DialingScope
@@ -160,5 +160,5 @@ READERS: dict[str, Reader] = {
     "dnc_entry": _dnc_entries,
     "batch": _one_by_one(reads.batch, views.batch),
     "import": _one_by_one(reads.import_, views.import_),
-    "agent": _one_by_one(reads.agent, views.agent),
+    "agent": _one_by_one(reads.agent, views_settings.agent),
 }

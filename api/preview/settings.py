@@ -50,8 +50,8 @@ def policy_of(spec: Spec) -> Policy:
         "live_after_hours": spec.live_after_hours,
         "frequency_caps": msgspec.json.encode(spec.frequency_caps),
         "jitter_max_s": spec.jitter_max_s,
-        "no_call_dates": [],
-        "no_call_labels": [],
+        "no_call_days": "[]",
+        "closures": "[]",
     }
     policy = compile_policy(row, spec.seed).policy
     if cadence is not None:  # which ends with its steps where no other limit is given

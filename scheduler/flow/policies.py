@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from scheduler.domain.cadence_form import CadenceForm, cadence_of
-from scheduler.domain.model import DEFAULT_INTERVALS_S, Cadence, Cap, NoCallDay, Policy
+from scheduler.domain.model import DEFAULT_INTERVALS_S, Cadence, Cap, Closure, NoCallDay, Policy
 from scheduler.domain.strategies.intervals import check_intervals
 from scheduler.domain.windows import week_from_api
 from scheduler.errors import LedgerRefused, NotFound
@@ -144,26 +144,47 @@ class Policies:
             self._composed[key] = policy
         return policy
 
+    async def read(self, agent_ids: Iterable[int], on: Connection | None = None) -> dict[int, AgentPolicy]:
+        """Policies by agent as this transaction sees them. They are not kept: it may be taken back."""
+        rows = await self._database.fetch("policy_of_agents", list(agent_ids), on=on)
+        return {row["agent_id"]: compile_policy(row, self._seed) for row in rows}
+
+    def apart(self) -> Policies:
+        """Others that know nothing yet: for what may be taken back."""
+        return Policies(self._database, seed=self._seed)
+
+    def as_if(self, agents: Mapping[int, AgentPolicy]) -> Policies:
+        """Policies as they would be if these agents' were in force, whatever version the ledger names."""
+        return _AsIf(self._database, self._seed, agents)
+
     def forget(self) -> None:
         """Read everything anew."""
         self._known.clear()
 
     async def _load(self, agent_ids: Iterable[int], on: Connection | None) -> None:
-        for row in await self._database.fetch("policy_of_agents", list(agent_ids), on=on):
-            self._known[row["agent_id"]] = compile_policy(row, self._seed)
+        self._known |= await self.read(agent_ids, on)
+
+
+class _AsIf(Policies):
+    def __init__(self, database: Database, seed: int, agents: Mapping[int, AgentPolicy]) -> None:
+        super().__init__(database, seed=seed)
+        self._known = dict(agents)
+
+    async def of_versions(
+        self, versions: dict[int, int], on: Connection | None = None
+    ) -> dict[int, AgentPolicy]:
+        return {agent_id: self._known[agent_id] for agent_id in versions}
 
 
 def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
     """A row of `policy_of_agents` as a policy. Raises SettingsError for intervals out of range."""
-    dialer = msgspec.json.decode(row["auto_dialer"], type=AutoDialer)
-    followup, smart, cadence = (dialer.strategy == name for name in ("followup", "smart", "cadence"))
+    dialer = read_dialer(row["auto_dialer"])
+    followup, cadence = dialer.strategy == "followup", dialer.strategy == "cadence"
     intervals_s = DEFAULT_INTERVALS_S if dialer.intervals_s is None else dialer.intervals_s
     check_intervals(intervals_s)
     caps = msgspec.json.decode(row["frequency_caps"], type=tuple[FrequencyCap, ...])
     after_hours = dialer.live_after_hours
-    max_attempts, max_retry_days = dialer.max_attempts, dialer.max_retry_days
-    if max_attempts is None and max_retry_days is None and not cadence:
-        max_attempts, max_retry_days = (None, 7) if smart else (7, None)
+    max_attempts, max_retry_days = limits_of(dialer)
     policy = Policy(
         version=row["policy_version"],
         strategy=dialer.strategy,
@@ -178,11 +199,9 @@ def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
         voice=row["voice"],
         strict=row["strict"],
         live_after_hours=row["live_after_hours"] if after_hours is None else after_hours,
-        no_call_days=tuple(
-            NoCallDay(date, label)
-            for date, label in zip(row["no_call_dates"], row["no_call_labels"], strict=True)
-        ),
-        frequency_caps=tuple(Cap(cap.max, cap.window_s) for cap in caps),
+        no_call_days=msgspec.json.decode(row["no_call_days"], type=tuple[NoCallDay, ...]),
+        closures=msgspec.json.decode(row["closures"], type=tuple[Closure, ...]),
+        frequency_caps=tuple(Cap(cap.max, cap.window_s) for cap in caps if "call" in cap.channels),
         jitter_max_s=row["jitter_max_s"],
         seed=seed,
         intervals_s=intervals_s,
@@ -197,6 +216,18 @@ def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
         policy if cadence else _in_cadences(policy, dialer),
         dialer.cadence_id if cadence else None,
     )
+
+
+def read_dialer(encoded: str) -> AutoDialer:
+    """An agent's dialing settings out of their column."""
+    return msgspec.json.decode(encoded, type=AutoDialer)
+
+
+def limits_of(dialer: AutoDialer) -> tuple[int | None, int | None]:
+    """Attempts and days at most: as stated, or where neither is, as the strategy has it."""
+    if dialer.max_attempts is None and dialer.max_retry_days is None:
+        return {"smart": (None, 7), "cadence": (None, None)}.get(dialer.strategy, (7, None))
+    return dialer.max_attempts, dialer.max_retry_days
 
 
 def follows_of(row: Row) -> Follows | None:

@@ -10,12 +10,16 @@ import msgspec
 
 from scheduler.domain.time import Ms
 from scheduler.domain.windows import BUSINESS_WEEK, week_to_api
-from scheduler.errors import SettingsError
-from scheduler.ledger.database import Database
+from scheduler.errors import NotFound, Refused, SettingsError
+from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_ms_or_none
+from scheduler.ledger.refusals import refusing
 
 DEFAULT_CAPS = ({"max": 3, "window_s": 86_400, "channels": ["call", "voicemail_drop"], "scope": "person"},)
 """Three calls per person in any 24 hours, over all agents."""
+
+
+NAME_TAKEN = "there is an account of that name already"
 
 
 class Installation(msgspec.Struct, frozen=True):
@@ -86,24 +90,65 @@ async def create_account(
     frequency_caps: tuple[dict[str, Any], ...] = DEFAULT_CAPS,
     jitter_max_s: int = 900,
     simulated: bool = True,
+    on: Connection | None = None,
 ) -> int:
-    """Answers the account id. `windows` in the API's form; without them Monday to Friday, 09:00 to 18:00."""
-    row = await database.fetch_row(
-        "account_create",
-        name,
-        timezone,
-        _json(windows or week_to_api(BUSINESS_WEEK)),
-        live_after_hours,
-        strict,
-        max_concurrent,
-        max_dials_per_s,
-        _json(frequency_caps),
-        jitter_max_s,
-        simulated,
-        to_datetime(now_ms),
-    )
+    """Answers the account id. `windows` in the API's form; without them Monday to Friday, 09:00 to 18:00.
+
+    Raises Refused (`state-conflict`) when the name is taken.
+    """
+    with refusing(taken=NAME_TAKEN):
+        row = await database.fetch_row(
+            "account_create",
+            name,
+            timezone,
+            _json(windows or week_to_api(BUSINESS_WEEK)),
+            live_after_hours,
+            strict,
+            max_concurrent,
+            max_dials_per_s,
+            _json(frequency_caps),
+            jitter_max_s,
+            simulated,
+            to_datetime(now_ms),
+            on=on,
+        )
     assert row is not None
     return int(row["account_id"])
+
+
+async def accounts_page(database: Database, *, after: int | None, descending: bool, limit: int) -> list[Row]:
+    """Accounts of all the installation."""
+    return await database.fetch("account_page", None, after, descending, limit)
+
+
+async def account_row(database: Database, account_id: int, on: Connection | None = None) -> Row:
+    """Raises NotFound."""
+    row = await database.fetch_row("account_page", [account_id], None, False, 1, on=on)
+    if row is None:
+        raise NotFound("no such account")
+    return row
+
+
+async def count_accounts(database: Database) -> int:
+    row = await database.fetch_row("account_count")
+    assert row is not None
+    return row["count"]
+
+
+async def manage_account(
+    database: Database, on: Connection, account_id: int, name: str, suspended: bool, now_ms: Ms
+) -> None:
+    """Raises Refused (`state-conflict`) when the name is taken."""
+    with refusing(taken=NAME_TAKEN):
+        await database.fetch_row("account_manage", account_id, name, suspended, to_datetime(now_ms), on=on)
+
+
+async def delete_account(database: Database, on: Connection, account_id: int) -> None:
+    """Raises Refused (`in-use`) for an account that has anything of its own, and for the operator's."""
+    with refusing(taken="", in_use="the account has something of its own"):
+        gone = await database.fetch_row("account_delete", account_id, on=on)
+    if gone is None:
+        raise Refused("in-use", "the account has leads, agents or opt-outs", do="suspend it instead")
 
 
 async def find_account(database: Database, name: str | None = None) -> int | None:
@@ -132,18 +177,24 @@ async def create_agent(
     voice: str = "ai",
     timezone: str | None = None,
     windows: dict[str, Any] | None = None,
+    on: Connection | None = None,
 ) -> int:
-    """Answers the agent id. `auto_dialer` in the API's form; without `windows` the account's hold."""
-    row = await database.fetch_row(
-        "agent_create",
-        account_id,
-        name,
-        voice,
-        timezone,
-        None if windows is None else _json(windows),
-        _json(auto_dialer),
-        to_datetime(now_ms),
-    )
+    """Answers the agent id. `auto_dialer` in the API's form; without `windows` the account's hold.
+
+    Raises Refused (`state-conflict`) when the name is taken.
+    """
+    with refusing(taken="there is an agent of that name already"):
+        row = await database.fetch_row(
+            "agent_create",
+            account_id,
+            name,
+            voice,
+            timezone,
+            None if windows is None else _json(windows),
+            _json(auto_dialer),
+            to_datetime(now_ms),
+            on=on,
+        )
     assert row is not None
     return int(row["agent_id"])
 

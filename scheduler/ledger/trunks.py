@@ -78,32 +78,6 @@ async def delete_trunk(database: Database, on: Connection, account_id: int, trun
         raise NotFound("no such trunk")
 
 
-async def reroute_agent(
-    database: Database,
-    on: Connection,
-    account_id: int,
-    agent_id: int,
-    policy_version: int,
-    changes: dict[str, int | None],
-    now_ms: Ms,
-) -> Row | None:
-    """Set `trunk_id` and `caller_id_pool_id` where `changes` names them; what is planned for the agent is
-    outdated then. Answers the route as it was, None when the agent was changed since `policy_version`.
-
-    Raises Refused (`in-use`) for a trunk or a pool that is gone or another account's.
-    """
-    with refusing(taken="", in_use="no such trunk or pool of caller ids"):
-        return await database.fetch_row(
-            "agent_reroute",
-            account_id,
-            agent_id,
-            policy_version,
-            encode_changes(changes),
-            to_datetime(now_ms),
-            on=on,
-        )
-
-
 def encode_changes(changes: dict[str, Any]) -> str:
     """Fields by name, as the statements that change rows take them."""
     return msgspec.json.encode(changes).decode()

@@ -5,10 +5,10 @@ The arm checks the hours of each loop by itself; this keeps the wheel from handi
 
 from __future__ import annotations
 
-from scheduler.domain.model import LaneClass, Policy
-from scheduler.domain.placement import next_opening, opening_at
+from scheduler.domain.model import Policy
 from scheduler.domain.time import DAY, SECOND, Ms
 from scheduler.flow.context import Flow
+from scheduler.flow.hours import set_hours
 from scheduler.flow.lanes import KnownLane
 
 
@@ -47,7 +47,7 @@ class Calendars:
             lane
             for lane in lanes
             if (lane.open_from_ms is None or now_ms >= lane.open_from_ms or lane.key.agent_id in changed)
-            and await self._set_hours(lane, self._policies[lane.key.agent_id], now_ms)
+            and await set_hours(self._flow, lane, self._policies[lane.key.agent_id], now_ms)
         ]
         if moved:
             await self._flow.lanes.shape(moved, now_ms)
@@ -63,19 +63,3 @@ class Calendars:
             for agent_id in {lane.key.agent_id for lane in lanes}
         }
         return {agent_id for agent_id, policy in self._policies.items() if before.get(agent_id) != policy}
-
-    async def _set_hours(self, lane: KnownLane, policy: Policy, now_ms: Ms) -> bool:
-        """Set the lane's next closing and opening; answers whether that changed anything.
-
-        A lane that never opens again stays open: what is left on it is handed to the arm, which ends it.
-        """
-        before = (lane.open_until_ms, lane.open_from_ms)
-        lane.open_until_ms = lane.open_from_ms = None
-        if not (policy.live_after_hours and lane.key.lane_class != LaneClass.BULK):
-            place = await self._flow.places.get(lane.key.place_id)
-            now_open = opening_at(policy, place, now_ms)
-            opens = next_opening(policy, place, now_ms if now_open is None else now_open[1])
-            if opens is not None:
-                closes_ms = now_ms if now_open is None else now_open[1] - self._flow.close_margin_ms
-                lane.open_until_ms, lane.open_from_ms = closes_ms, opens[0]
-        return (lane.open_until_ms, lane.open_from_ms) != before

@@ -243,8 +243,8 @@ async def test_every_change_is_in_the_audit_log_and_no_number_with_it(site: Site
     rows = await site.rows("SELECT action, before::text, after::text, actor FROM audit ORDER BY audit_id")
 
     assert [row["action"] for row in rows] == [
-        "caller_id_created", "caller_id_pool_created", "trunk_created", "agent_rerouted", "caller_id_changed",
-        "caller_id_pool_changed", "trunk_changed", "agent_rerouted", "trunk_deleted",
+        "caller_id_created", "caller_id_pool_created", "trunk_created", "agent_changed", "caller_id_changed",
+        "caller_id_pool_changed", "trunk_changed", "agent_changed", "trunk_deleted",
     ]  # fmt: skip
     assert (rows[4]["before"], rows[4]["after"]) == ('{"daily_cap":100}', '{"daily_cap":3}')
     assert all(row["actor"].startswith("key:") for row in rows)

@@ -29,8 +29,8 @@ def policy_of_agents(s: Statement, agent_ids: Sequence[int]) -> list[Row]:
                     **{name: account[name] for name in ACCOUNT_RULES},
                     "account_paused": account["paused"],
                     "agent_paused": agent["paused"],
-                    "no_call_dates": [],
-                    "no_call_labels": [],
+                    "no_call_days": "[]",
+                    "closures": "[]",
                 }
             )
     return found

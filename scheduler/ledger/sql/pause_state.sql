@@ -7,7 +7,7 @@ WHERE $1 = 'account' AND account_id = $2 AND account_id = $3
 UNION ALL
 SELECT paused, false, pause_reason, pauses
 FROM agent
-WHERE $1 = 'agent' AND account_id = $2 AND agent_id = $3
+WHERE $1 = 'agent' AND account_id = $2 AND agent_id = $3 AND deleted_at IS NULL
 UNION ALL
 SELECT status = 'paused', status IN ('done', 'canceled'), pause_reason, pauses
 FROM batch

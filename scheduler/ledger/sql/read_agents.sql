@@ -5,6 +5,7 @@ SELECT agent_id, name, voice, timezone, windows, auto_dialer, paused, trunk_id, 
        created_at, updated_at
 FROM agent
 WHERE account_id = $1
+  AND deleted_at IS NULL
   AND ($2::bigint[] IS NULL OR agent_id = ANY($2::bigint[]))
   AND ($3::bigint IS NULL OR CASE WHEN $4::boolean THEN agent_id < $3 ELSE agent_id > $3 END)
 ORDER BY CASE WHEN $4::boolean THEN -agent_id ELSE agent_id END
