@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from api.auth import KeyRing
 from api.deps import Deps
 from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
@@ -35,6 +34,7 @@ from api.routes import (
     leads,
     pauses,
     root,
+    stream,
     trunks,
     wheel,
 )
@@ -59,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     *leads.ROUTES,
     *pauses.ROUTES,
     *root.ROUTES,
+    *stream.ROUTES,
     *trunks.ROUTES,
     *wheel.ROUTES,
 )
@@ -72,10 +73,11 @@ SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "access_log": None, 
 def make_app(deps: Deps) -> web.Application:
     app = web.Application(middlewares=[make_edge(deps.metrics)], client_max_size=deps.settings.body_max)
     app.on_response_prepare.append(put_headers)
-    add_routes(app, ROUTES, deps, KeyRing(deps.flow.database, deps.id_key, deps.clock))
+    add_routes(app, ROUTES, deps)
     app[root.OPENAPI] = msgspec.json.encode(describe(ROUTES, version("dialwheel")))
     deps.metrics.on_scrape(lambda: _depths(deps))
     app[imports.WORKERS] = ImportWorkers(deps.settings.import_workers)
+    app.on_shutdown.append(lambda _app: deps.feed.close())
     app.on_cleanup.append(_close_workers)
     app.cleanup_ctx.append(lambda _app: _purging(deps))
     return app

@@ -50,6 +50,16 @@ class KeyRing:
         same = hmac.compare_digest(sent, _NOBODY if stored is None else stored.secret_hash)
         if stored is None or not same or stored.environment != key.environment:
             raise _unauthenticated("this key is not known")
+        return self._caller(stored)
+
+    async def caller_of_key(self, key_id: str) -> Caller:
+        """Of a key that was shown before. Raises Problem 401 when it holds no more."""
+        stored = await self._find(key_id)
+        if stored is None:
+            raise _unauthenticated("this key is not known")
+        return self._caller(stored)
+
+    def _caller(self, stored: StoredKey) -> Caller:
         if stored.revoked or (
             stored.expires_at_ms is not None and stored.expires_at_ms <= self._clock.wall_ms()
         ):

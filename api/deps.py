@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from api.auth import KeyRing
 from api.intake import Intake
+from api.live.feed import Feed
 from api.rate_limits import RateLimits
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
@@ -44,6 +46,10 @@ class Deps:
         return PublicIds(self.id_key)
 
     @cached_property
+    def keys(self) -> KeyRing:
+        return KeyRing(self.flow.database, self.id_key, self.clock)
+
+    @cached_property
     def intake(self) -> Intake:
         return Intake(self.settings)
 
@@ -54,3 +60,15 @@ class Deps:
     @cached_property
     def wheel_viewer(self) -> WheelViewer:
         return WheelViewer(self.flow, self.clock)
+
+    @cached_property
+    def feed(self) -> Feed:
+        """Live events and ticks."""
+        return Feed(
+            self.flow.database,
+            self.ids,
+            self.clock,
+            self.wheel_viewer,
+            per_account=self.settings.streams_per_account,
+            at_once=self.settings.streams_at_once,
+        )

@@ -16,11 +16,12 @@ import msgspec
 from aiohttp import web
 from aiohttp.web import RequestPayloadError
 
-from api.auth import Caller, KeyRing
+from api.auth import Caller
 from api.decoding import decode_body, decode_query
 from api.deps import Deps
 from api.idempotency import once
 from api.intake import SCOPE as INTAKE
+from api.live.tickets import caller_with_ticket
 from api.preconditions import names, tag_of
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
@@ -101,6 +102,7 @@ class Route:
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     if_match: bool = False
+    tickets: bool = False
 
     @property
     def name(self) -> str:
@@ -119,12 +121,14 @@ def route(
     takes: tuple[str, ...] = (),
     gives: tuple[str, ...] = (),
     if_match: bool = False,
+    tickets: bool = False,
 ) -> Callable[[Handler], Route]:
     """Make a Route of a handler.
 
     `scope` None: needs no key. `streams`: the handler reads the request's body by itself. The rest says what
     its types do not: `answers`: the statuses of its successes (by method, see `_successes`), `query` of one
-    that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs the header.
+    that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs the header,
+    `tickets`: that a ticket in the query does for a key.
     """
 
     def of(handler: Handler) -> Route:
@@ -144,6 +148,7 @@ def route(
             takes,
             gives,
             if_match,
+            tickets,
         )
 
     return of
@@ -156,20 +161,20 @@ def _successes(method: str, path: str) -> tuple[int, ...]:
     return (204,) if method == "DELETE" else (200,)
 
 
-def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps, keys: KeyRing) -> None:
+def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps) -> None:
     for one in routes:
         path = one.path.replace("{id}", ID)
-        app.router.add_route(one.method, path, _handle(one, deps, keys))
+        app.router.add_route(one.method, path, _handle(one, deps))
         if one.method == "GET":
-            app.router.add_route("HEAD", path, _handle(one, deps, keys))
+            app.router.add_route("HEAD", path, _handle(one, deps))
 
 
-def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handle(one: Route, deps: Deps) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = NOBODY
         if one.scope is not None:
             await deps.rate_limits.admit(request)
-            caller = await keys.caller_of(request.headers.get("Authorization"))
+            caller = await _caller(one, deps, request)
             caller.require(one.scope)
         with serving(None if one.scope is None else caller.account_id):
             return await answer(request, Call(request, deps, caller, request[REQUEST_ID]))
@@ -207,6 +212,14 @@ def _handle(one: Route, deps: Deps, keys: KeyRing) -> Callable[[web.Request], Aw
             )
 
     return handle
+
+
+async def _caller(one: Route, deps: Deps, request: web.Request) -> Caller:
+    """Raises Problem 401."""
+    header, ticket = request.headers.get("Authorization"), request.query.get("ticket")
+    if one.tickets and header is None and ticket is not None:
+        return await caller_with_ticket(deps.flow.database, deps.ids, deps.clock, deps.keys, ticket)
+    return await deps.keys.caller_of(header)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:

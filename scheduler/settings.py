@@ -141,6 +141,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_batch_rows: Annotated[int, Meta(ge=1, le=50_000)] = 5000  # rows a transaction
     import_workers: Annotated[int, Meta(ge=0, le=64)] = 1  # processes beside the API; 0 works inside it
     imports_at_once: Count = 4  # files; each has two chunks of rows in the ledger's hands
+    streams_per_account: Count = 200  # open dashboards of one account, in a process
+    streams_at_once: Count = 1000  # in a process: each holds a connection and up to a megabyte
     intake_queue: Count = 200  # requests that bring leads, under way in a process: a second of a slow ledger
     ledger_disk: str = ""  # a folder on the disk that the ledger fills, where this machine sees it
     import_disk_share: Annotated[float, Meta(gt=0, le=1)] = 0.85  # imports stop here, dialing much later

@@ -31,6 +31,39 @@ class Event(msgspec.Struct, frozen=True):
     extra: dict[str, Any]
 
 
+class Group(msgspec.Struct, frozen=True):
+    """Like events as the ledger keeps them: the last one's number is `seq`. `lead_ids`: whose each is, empty
+    where it is nobody's; `batch_ids`: of each, or one for all, or none."""
+
+    seq: int
+    type: str
+    at_ms: Ms
+    ids: list[int]
+    lead_ids: list[int]
+    batch_ids: list[int]
+    extra: dict[str, Any]
+
+    @property
+    def before(self) -> int:
+        """The number of the event before its first."""
+        return self.seq - len(self.ids)
+
+    def event(self, place: int) -> Event:
+        lead_id = self.lead_ids[place] if self.lead_ids else None
+        batch_id = self.batch_ids[min(place, len(self.batch_ids) - 1)] if self.batch_ids else None
+        number = self.before + 1 + place
+        return Event(number, self.type, self.at_ms, self.ids[place], lead_id, batch_id or None, self.extra)
+
+    def of_batch(self, batch_id: int) -> list[int]:
+        """The places of its events that are of that batch."""
+        if len(self.batch_ids) == 1:
+            return list(range(len(self.ids))) if self.batch_ids[0] == batch_id else []
+        return _places(self.batch_ids, batch_id)
+
+    def of_lead(self, lead_id: int) -> list[int]:
+        return _places(self.lead_ids, lead_id)
+
+
 class Narrow(msgspec.Struct, frozen=True):
     """What is not None narrows the events."""
 
@@ -94,6 +127,23 @@ async def read_back(
     return Stretch(events, looked_to, looked_to - 1 > head.purged_seq)
 
 
+async def read_groups(database: Database, account_id: int, after: int, most: int) -> list[Group]:
+    """Whole groups after that number, which ends one."""
+    rows = await database.fetch("news_groups", account_id, after, most)
+    return [
+        Group(
+            row["seq"],
+            row["type"],
+            to_ms(row["at"]),
+            row["ids"],
+            row["ids"] if row["type"].startswith("lead.") else row["lead_ids"],
+            row["batch_ids"],
+            _extra(row),
+        )
+        for row in rows
+    ]
+
+
 async def count_events(database: Database, account_id: int, narrow: Narrow = EVERYTHING) -> int:
     """How many are kept. With a filter that walks over them all, and may take seconds."""
     if narrow == EVERYTHING:
@@ -121,10 +171,23 @@ async def _read(
 
 
 def _event(row: Row) -> Event:
-    extra = {} if row["extra"] is None else _decode(row["extra"])
     return Event(
-        row["number"], row["type"], to_ms(row["at"]), row["id"], row["lead_id"], row["batch_id"], extra
+        row["number"],
+        row["type"],
+        to_ms(row["at"]),
+        row["id"],
+        row["lead_id"],
+        row["batch_id"],
+        _extra(row),
     )
+
+
+def _extra(row: Row) -> dict[str, Any]:
+    return {} if row["extra"] is None else _decode(row["extra"])
+
+
+def _places(values: list[int], wanted: int) -> list[int]:
+    return [place for place, value in enumerate(values) if value == wanted] if wanted in values else []
 
 
 def _expired() -> Refused:
