@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from api.decoding import decode_body
 from api.instants import sensible
 from api.problems import Problem, invalid
 from api.requests_leads import ConsentIn, LeadChange, LeadIn
-from api.routing import Call
 from scheduler.domain.model import Priority
-from scheduler.flow.entries import BadField, Entry, read_entry
-from scheduler.ledger import reads
+from scheduler.flow.entries import BadField, Entry, EntryOrBad, read_entry
 from scheduler.ledger.instants import to_ms
 
 MOST_DEPTH = 8
 """Levels that the variables of a lead may be nested."""
+
+_decode = msgspec.json.Decoder(LeadIn).decode
 
 
 def entry_of(body: LeadIn, external_id: str | None = None) -> Entry:
@@ -42,6 +43,23 @@ def entry_of(body: LeadIn, external_id: str | None = None) -> Entry:
     return entry
 
 
+def entry_of_record(record: bytes) -> EntryOrBad:
+    """A line of NDJSON that is such a body; of a fault, the field is a pointer."""
+    try:
+        try:
+            body = _decode(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            body = decode_body(record, LeadIn)  # says where
+        if b"\\u0000" in record:
+            decode_body(record, LeadIn)
+        return entry_of(body)
+    except Problem as problem:
+        [error] = problem.errors or [None]
+        if error is None:
+            return BadField(problem.code, "", problem.detail)
+        return BadField(error.code, error.pointer, error.detail)
+
+
 def consent_text(consent: ConsentIn) -> str:
     return msgspec.json.encode(consent).decode()
 
@@ -59,41 +77,6 @@ def check_parts(body: LeadIn | LeadChange) -> None:
             raise invalid(pointer, "out-of-range", "an instant between the years 2000 and 2200")
     if body.variables is not UNSET and _depth(body.variables) > MOST_DEPTH:
         raise invalid("/variables", "too-deep", f"variables may be nested {MOST_DEPTH} levels deep")
-
-
-async def agent_named(call: Call, public_id: str) -> int:
-    """Raises Problem 422 for one that is not the account's."""
-    agent_id = call.ids.read("agt", public_id)
-    if agent_id is not None:
-        owned = await reads.owned(call.deps.flow.database, call.account_id, agent_id=agent_id, batch_id=None)
-        if owned.agent_ok:
-            return agent_id
-    raise invalid("/agent_id", "not-found", "no such agent in this account")
-
-
-async def batch_named(call: Call, public_id: str) -> tuple[int, int]:
-    """The batch and its agent. Raises Problem 422 for one that is not the account's."""
-    batch_id = call.ids.read("bat", public_id)
-    if batch_id is not None:
-        owned = await reads.owned(call.deps.flow.database, call.account_id, agent_id=None, batch_id=batch_id)
-        if owned.batch_ok and owned.batch_agent_id is not None:
-            return batch_id, owned.batch_agent_id
-    raise invalid("/batch_id", "not-found", "no such batch in this account")
-
-
-async def target_of(call: Call, body: LeadIn) -> tuple[int | None, int | None]:
-    """The agent and the batch that the body names; a batch brings its agent. Raises Problem 422."""
-    agent_id = None if body.agent_id is None else call.ids.read("agt", body.agent_id)
-    if body.agent_id is not None and agent_id is None:
-        raise not_an_agent()
-    if body.batch_id is None:
-        return agent_id, None
-    batch_id, batch_agent_id = await batch_named(call, body.batch_id)
-    return agent_id or batch_agent_id, batch_id
-
-
-def not_an_agent() -> Problem:
-    return invalid("/agent_id", "not-found", "no such agent in this account")
 
 
 def _depth(value: Any) -> int:

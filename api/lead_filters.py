@@ -34,13 +34,15 @@ def order_of(said: str) -> Order:
 def filter_of_query(ids: PublicIds, said: LeadsQuery) -> LeadFilter | None:
     """None when no lead can match: an id that is nobody's."""
     agents, batches = _numbers(ids, "agt", said.agent_id), _numbers(ids, "bat", said.batch_id)
-    if agents == () or batches == ():
+    cadences = _numbers(ids, "cad", said.cadence_id)
+    if () in (agents, batches, cadences):
         return None
     return LeadFilter(
         external_id=said.external_id,
         statuses=_each(said.status),
         agent_ids=agents,
         batch_ids=batches,
+        cadence_ids=cadences,
         priority=said.priority,
         tags=_each(said.tag),
         created_from=said.created_from,
@@ -51,7 +53,8 @@ def filter_of_query(ids: PublicIds, said: LeadsQuery) -> LeadFilter | None:
 def filter_of_body(ids: PublicIds, said: LeadFilterIn) -> LeadFilter | None:
     """None when no lead can match: an id or a phone that cannot be anybody's."""
     agents, batches = _numbers(ids, "agt", said.agent_id), _numbers(ids, "bat", said.batch_id)
-    if agents == () or batches == ():
+    cadences = _numbers(ids, "cad", said.cadence_id)
+    if () in (agents, batches, cadences):
         return None
     phone = None
     if said.phone is not None:
@@ -67,6 +70,7 @@ def filter_of_body(ids: PublicIds, said: LeadFilterIn) -> LeadFilter | None:
         statuses=_each(said.status),
         agent_ids=agents,
         batch_ids=batches,
+        cadence_ids=cadences,
         priority=said.priority,
         tags=_each(said.tag),
         created_from=None if said.created_at is None else said.created_at.gte,

@@ -17,6 +17,7 @@ import msgspec
 from api.imports.columns import Columns, field_of
 from api.imports.framing import parse_record
 from api.instants import sensible
+from api.lead_entries import entry_of_record
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.flow.entries import BadField, Entry, EntryOrBad, read_entry
@@ -36,7 +37,8 @@ _TAG_ENDS = re.compile(r"[,;|]")
 
 class Reading(msgspec.Struct, frozen=True):
     """How the rows of one file are read. `columns` and `delimiter` None: NDJSON. `consent` is JSON for rows
-    that state none, `region` the same. `max_cell` and `max_record` are bytes."""
+    that state none, `region` the same. `max_cell` and `max_record` are bytes. `bodies`: lines are bodies of
+    POST /v1/leads, and nothing else."""
 
     columns: Columns | None
     delimiter: str | None
@@ -46,6 +48,7 @@ class Reading(msgspec.Struct, frozen=True):
     priority: Priority = Priority.BULK
     max_cell: int = 8192
     max_record: int = 65_536
+    bodies: bool = False
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -97,7 +100,11 @@ def _read(
 ) -> Iterator[tuple[int, bytes, EntryOrBad | None]]:
     if reading.columns is None:
         for line, record in zip(lines, records, strict=True):
-            yield line, record, _bytes_fault(reading, record) or _read_json(reading, record)
+            fault = _bytes_fault(reading, record)
+            if fault is None and reading.bodies:
+                yield line, record, entry_of_record(record)
+            else:
+                yield line, record, fault or _read_json(reading, record)
         return
     tables = _parse_all(reading, records)
     for at, (line, record) in enumerate(zip(lines, records, strict=True)):

@@ -29,13 +29,14 @@ NICENESS = 5
 
 class Recipe(msgspec.Struct, frozen=True):
     """All that a worker needs to know of one file. `policy` None: its leads are only kept. `spread`: when the
-    first touches of its batch are, which had `rows_before` rows from other files."""
+    first touches of its batch are, which had `rows_before` rows from other files (None: its rows have no
+    numbers in it)."""
 
     reading: Reading
     policy: Policy | None
     phone_key: bytes
-    spread: Spread
-    rows_before: int
+    spread: Spread | None
+    rows_before: int | None
 
 
 class ReadBlock(msgspec.Struct):
@@ -98,7 +99,8 @@ def read_and_draft(packed: bytes, block: Block, now_ms: Ms) -> ReadBlock:
     """What a worker does with one block."""
     recipe = _recipe(packed)
     rows = read_block(recipe.reading, block.records, block.lines)
-    ordinals = [recipe.rows_before + line for line in rows.lines]
+    before = recipe.rows_before
+    ordinals = None if before is None else [before + line for line in rows.lines]
     drafts = draft_entries(rows.entries, recipe.policy, recipe.phone_key, now_ms, recipe.spread, ordinals)
     return ReadBlock(rows.lines, drafts, rows.bad)
 

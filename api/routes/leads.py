@@ -8,15 +8,8 @@ import msgspec
 from aiohttp import web
 
 from api import views
-from api.lead_entries import (
-    agent_named,
-    batch_named,
-    check_parts,
-    consent_text,
-    entry_of,
-    not_an_agent,
-    target_of,
-)
+from api.lead_entries import check_parts, consent_text, entry_of
+from api.lead_targets import agent_named, batch_named, not_an_agent, refusal_of, target_named
 from api.preconditions import require_match
 from api.problems import Problem, invalid
 from api.requests_leads import ConsentIn, LeadChange, LeadIn
@@ -103,22 +96,31 @@ async def forget_lead(call: Call) -> web.StreamResponse:
 
 
 async def _take_in(call: Call, body: LeadIn, entry: Entry) -> Reply[Lead]:
-    agent_id, batch_id = await target_of(call, body)
+    flow = call.deps.flow
+    target = await target_named(
+        flow,
+        call.ids,
+        call.account_id,
+        agent_id=body.agent_id,
+        batch_id=body.batch_id,
+        cadence_id=body.cadence_id,
+    )
     try:
         (result,) = await enrol(
-            call.deps.flow,
+            flow,
             account_id=call.account_id,
-            agent_id=agent_id,
-            batch_id=batch_id,
+            agent_id=target.agent_id,
+            batch_id=target.batch_id or None,
+            cadence_id=target.cadence_id,
             entries=[entry],
             now_ms=call.deps.clock.now_ms(),
         )
     except NotFound:
         raise not_an_agent() from None
-    if result.action == "suppressed":
-        raise Problem("dnc-blocked", "the phone is on the account's suppression list")
-    if result.lead_id is None:
-        raise Problem("state-conflict", result.detail)
+    refused = refusal_of(result)
+    if refused is not None:
+        raise refused
+    assert result.lead_id is not None
     shown = await _shown(call, result.lead_id)
     status = 201 if result.action == "created" else 200
     return Reply(shown, status=status, headers={"Location": f"/v1/leads/{shown.id}"})
@@ -131,6 +133,7 @@ async def _shown(call: Call, lead_id: int) -> Lead:
 async def _edit(call: Call, body: LeadChange) -> LeadEdit:
     """The body as the flow takes it. Raises Problem 422."""
     check_parts(body)
+    of = (call.deps.flow, call.ids, call.account_id)
     said: dict[str, Any] = {
         name: value
         for name in ("external_id", "name", "email", "timezone", "region", "priority")
@@ -157,9 +160,9 @@ async def _edit(call: Call, body: LeadChange) -> LeadEdit:
             raise invalid("/variables", "cell-too-large", detail)
         said["variables"] = packed.decode()
     if body.agent_id is not msgspec.UNSET:
-        said["agent_id"] = None if body.agent_id is None else await agent_named(call, body.agent_id)
+        said["agent_id"] = None if body.agent_id is None else await agent_named(*of, body.agent_id)
     if body.batch_id is not msgspec.UNSET:
-        said["batch_id"] = None if body.batch_id is None else (await batch_named(call, body.batch_id))[0]
+        said["batch_id"] = None if body.batch_id is None else (await batch_named(*of, body.batch_id))[0]
     return LeadEdit(**said)
 
 

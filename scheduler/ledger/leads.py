@@ -28,6 +28,7 @@ class LeadFilter(msgspec.Struct, frozen=True):
     statuses: tuple[str, ...] | None = None
     agent_ids: tuple[int, ...] | None = None
     batch_ids: tuple[int, ...] | None = None
+    cadence_ids: tuple[int, ...] | None = None
     priority: str | None = None
     tags: tuple[str, ...] | None = None
     created_from: datetime | None = None
@@ -58,7 +59,15 @@ async def page_of_leads(
     after_columns = (None,) * 4 if after is None else (after.lead_id, after.at, after.text, after.number)
     async with database.transaction() as on:
         lead_ids = await _known_ids(database, account_id, narrow, on)
-        columns = (*_columns(narrow), sort, descending, *after_columns, limit, lead_ids)
+        columns = (
+            *_columns(narrow),
+            sort,
+            descending,
+            *after_columns,
+            limit,
+            lead_ids,
+            _list(narrow.cadence_ids),
+        )
         rows = await database.fetch("lead_page", account_id, *columns, on=on)
     return [Place(row["lead_id"], row["at"], row["text"], row["number"]) for row in rows]
 
@@ -68,7 +77,9 @@ async def count_leads(database: Database, account_id: int, narrow: LeadFilter, *
     async with database.transaction() as on:
         lead_ids = await _known_ids(database, account_id, narrow, on)
         name = "lead_count" if exact else "lead_estimate"
-        [row] = await database.fetch(name, account_id, *_columns(narrow), lead_ids, on=on)
+        [row] = await database.fetch(
+            name, account_id, *_columns(narrow), lead_ids, _list(narrow.cadence_ids), on=on
+        )
     if exact:
         return int(row["count"])
     [plan] = msgspec.json.decode(row[0])

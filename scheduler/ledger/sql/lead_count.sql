@@ -1,5 +1,5 @@
 -- lead_count: how many leads a filter finds; what is null does not filter.
--- $1 to $12 as in lead_page  $13 lead_ids bigint[]
+-- $1 to $12 as in lead_page  $13 lead_ids bigint[]  $14 cadence_ids bigint[]
 -- Rows: count
 SELECT count(*) AS count
 FROM lead
@@ -16,4 +16,7 @@ WHERE account_id = $1
   AND ($10::text[] IS NULL OR (tags @> $10::text[] AND tags <> '{}'))
   AND ($11::timestamptz IS NULL OR created_at >= $11)
   AND ($12::timestamptz IS NULL OR created_at < $12)
-  AND ($13::bigint[] IS NULL OR lead_id = ANY($13::bigint[]));
+  AND ($13::bigint[] IS NULL OR lead_id = ANY($13::bigint[]))
+  AND ($14::bigint[] IS NULL
+       OR EXISTS (SELECT FROM loop AS lo
+                  WHERE lo.lead_id = lead.lead_id AND lo.status <> 'ended' AND lo.cadence_id = ANY($14::bigint[])));

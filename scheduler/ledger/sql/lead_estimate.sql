@@ -1,5 +1,5 @@
 -- lead_estimate: how many leads a filter finds, about: what the server's statistics say. Costs no walk.
--- $1 to $13 as in lead_count
+-- $1 to $14 as in lead_count
 -- Rows: "QUERY PLAN", a JSON document
 EXPLAIN (FORMAT JSON)
 SELECT lead_id
@@ -17,4 +17,7 @@ WHERE account_id = $1
   AND ($10::text[] IS NULL OR (tags @> $10::text[] AND tags <> '{}'))
   AND ($11::timestamptz IS NULL OR created_at >= $11)
   AND ($12::timestamptz IS NULL OR created_at < $12)
-  AND ($13::bigint[] IS NULL OR lead_id = ANY($13::bigint[]));
+  AND ($13::bigint[] IS NULL OR lead_id = ANY($13::bigint[]))
+  AND ($14::bigint[] IS NULL
+       OR EXISTS (SELECT FROM loop AS lo
+                  WHERE lo.lead_id = lead.lead_id AND lo.status <> 'ended' AND lo.cadence_id = ANY($14::bigint[])));

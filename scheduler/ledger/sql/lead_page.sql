@@ -6,7 +6,7 @@
 -- $13 sort text: created_at, updated_at, contacted_at, name or attempts_count  $14 descending boolean
 -- $15 after_id bigint (null: from the beginning)  $16 after_at timestamptz  $17 after_text text
 -- $18 after_number integer: the last lead of the page before, and what it is sorted by
--- $19 limit integer  $20 lead_ids bigint[]
+-- $19 limit integer  $20 lead_ids bigint[]  $21 cadence_ids bigint[]: of their loop
 -- Rows: lead_id and what it is sorted by, as at, text or number
 SELECT lead_id,
        CASE $13 WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
@@ -28,6 +28,9 @@ WHERE account_id = $1
   AND ($10::text[] IS NULL OR (tags @> $10::text[] AND tags <> '{}'))
   AND ($11::timestamptz IS NULL OR created_at >= $11)
   AND ($12::timestamptz IS NULL OR created_at < $12)
+  AND ($21::bigint[] IS NULL
+       OR EXISTS (SELECT FROM loop AS lo
+                  WHERE lo.lead_id = lead.lead_id AND lo.status <> 'ended' AND lo.cadence_id = ANY($21::bigint[])))
   AND CASE WHEN $15::bigint IS NULL THEN true
            WHEN $13 = 'created_at' AND $14::boolean THEN (created_at, lead_id) < ($16::timestamptz, $15)
            WHEN $13 = 'created_at' THEN (created_at, lead_id) > ($16::timestamptz, $15)
