@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from scheduler.flow.recalculate import KIND as RECALCULATION
+from scheduler.services.cadences import replan_cadence
 from scheduler.services.jobs import Handler
+from scheduler.services.recalculate import recalculate
 
-KINDS: dict[str, Handler] = {}
+KINDS: dict[str, Handler] = {
+    RECALCULATION: recalculate,
+    "cadence-publish": replan_cadence,
+    "cadence-archive": replan_cadence,
+}
 """kind → handler. A kind that this process does not know is left to others."""

@@ -233,6 +233,7 @@ class Sender:
             channel=item.channel,
             caller_id=item.caller_id,
             arrive_by_ms=arrive_by_ms,
+            brief=item.brief,
         )
 
     async def _settle_refused(self, result: ArmResult) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from scheduler.domain.time import Ms
+from scheduler.flow.briefs import Brief
 from scheduler.flow.lookup import Found, Lookup
 
 
@@ -21,7 +22,8 @@ class Action(msgspec.Struct, frozen=True):
 
     `not_after_ms`: the provider may not ring later than this. `arrive_by_ms`: a request that reaches the
     provider later than this is void, where it looks at that (None: it does not run out). `to` is the phone
-    in E.164, `caller_id` the number that it shows (None: the provider's own).
+    in E.164, `caller_id` the number that it shows (None: the provider's own). `brief`: what the step of a
+    cadence says to whoever makes the contact.
     """
 
     key: UUID
@@ -34,6 +36,7 @@ class Action(msgspec.Struct, frozen=True):
     ring_timeout_s: int = 25
     max_duration_s: int = 600
     arrive_by_ms: Ms | None = None
+    brief: Brief | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -8,11 +8,12 @@ is the lead's `first_name`, or "there" where it has none; without a fallback it 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from scheduler.domain.model import Lead, Step, Variable
+from scheduler.domain.model import Step, Variable
 
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*(?:\|([^{}]*))?\}\}")
 
@@ -30,20 +31,20 @@ def read_variables(encoded: str) -> dict[str, Variable]:
     }
 
 
-def variables_of(step: Step, lead: Lead) -> dict[str, str]:
-    """The step's variables, filled for this lead."""
-    return {name: filled(text, lead) for name, text in step.variables}
+def variables_of(step: Step, values: Mapping[str, Variable]) -> dict[str, str]:
+    """The step's variables, filled with a lead's."""
+    return {name: filled(text, values) for name, text in step.variables}
 
 
-def filled(text: str, lead: Lead) -> str:
+def filled(text: str, values: Mapping[str, Variable]) -> str:
     """The text with every place filled once: what a variable holds is never read as a place itself."""
 
     def value(match: re.Match[str]) -> str:
-        found = lead.variables.get(match[1])
+        found = values.get(match[1])
         if found is None or found == "":
             return (match[2] or "").strip()
         if isinstance(found, bool):
             return "yes" if found else "no"
         return f"{found:g}" if isinstance(found, float) else str(found)
 
-    return _PLACE.sub(value, text)
+    return _PLACE.sub(value, text) if "{{" in text else text

@@ -18,6 +18,7 @@ import structlog
 from scheduler.domain import caller_ids, rules
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import DialwheelError, Quarantined
+from scheduler.flow.briefs import Brief, brief_of
 from scheduler.flow.caller_ids import Chosen, choose_caller_ids, count_chosen
 from scheduler.flow.context import Flow
 from scheduler.flow.replan import replan_loops
@@ -43,7 +44,8 @@ BUSY_PAUSE_MS: Ms = 60 * SECOND
 
 
 class Armed(msgspec.Struct, frozen=True):
-    """A permit: this attempt may be sent once, until `not_after_ms` on the Clock."""
+    """A permit: this attempt may be sent once, until `not_after_ms` on the Clock. `brief`: of its step, in a
+    cadence."""
 
     claim: Claim
     attempt_id: int
@@ -57,6 +59,7 @@ class Armed(msgspec.Struct, frozen=True):
     not_after_ms: Ms
     permit: UUID
     caller_id: str | None
+    brief: Brief | None = None
 
 
 class ArmResult(msgspec.Struct, frozen=True):
@@ -83,10 +86,14 @@ async def arm(
     Raises Quarantined, with nothing armed, when the ledger is not what was seen of it.
     """
     by_loop = {claim.loop_id: claim for claim in claims}
-    rows, placings, spent, reasons = await once_free(
+    rows, briefs, placings, spent, reasons = await once_free(
         ledger, lambda on: _permit(flow, ledger, by_loop, worker, permit, now_ms, on), seed=permit.int
     )
-    armed = [_armed(row, by_loop[row["loop_id"]], permit) for row in rows if row["refusal"] is None]
+    armed = [
+        _armed(row, by_loop[row["loop_id"]], permit, briefs.get(row["loop_id"]))
+        for row in rows
+        if row["refusal"] is None
+    ]
     if armed:
         flow.standing.armed(armed[-1].attempt_id, armed[-1].loop_id)
     held = [row for row in rows if row["refusal"] in HELD]
@@ -111,9 +118,10 @@ async def _permit(
     permit: UUID,
     now_ms: Ms,
     on: Connection,
-) -> tuple[list[Row], list[Placing], list[Row], dict[str, int]]:
+) -> tuple[list[Row], dict[int, Brief], list[Placing], list[Row], dict[str, int]]:
     """In one transaction, which may have to be done again. Answers the rows of those that were armed or are
-    refused, where the others belong, those whose pool of caller ids is spent, and the reasons counted."""
+    refused, what steps of cadences give to their calls, where the others belong, those whose pool of caller
+    ids is spent, and the reasons counted."""
     placings: list[Placing] = []
     spent: list[Row] = []
     await lock_leads_of(ledger, list(by_loop), {claim.shard for claim in by_loop.values()}, on)
@@ -129,7 +137,21 @@ async def _permit(
         placings += moved
         rows = [row for row in rows if row["refusal"] != WANTS_CALLER_ID] + got
         reasons = _count_spent(reasons, spent)
-    return rows, placings, spent, reasons
+    return rows, await _briefs(flow, rows, on), placings, spent, reasons
+
+
+async def _briefs(flow: Flow, rows: list[Row], on: Connection) -> dict[int, Brief]:
+    """By loop, of the steps that were armed."""
+    steps = {
+        row["loop_id"]: (row, (row["cadence_id"], row["cadence_version"]))
+        for row in rows
+        if row["cadence_id"] is not None
+    }
+    if not steps:
+        return {}
+    cadences = await flow.policies.cadences({follows for _, follows in steps.values()}, on)
+    found = {loop_id: brief_of(cadences[follows], row) for loop_id, (row, follows) in steps.items()}
+    return {loop_id: brief for loop_id, brief in found.items() if brief is not None}
 
 
 async def _arm_rows(
@@ -245,7 +267,7 @@ async def _hold(flow: Flow, paused: list[Row], spent: list[Row], now_ms: Ms) -> 
         log.warning("gates_not_shaped", why=error.what)
 
 
-def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
+def _armed(row: Row, claim: Claim, permit: UUID, brief: Brief | None) -> Armed:
     return Armed(
         claim=claim,
         attempt_id=row["attempt_id"],
@@ -259,6 +281,7 @@ def _armed(row: Row, claim: Claim, permit: UUID) -> Armed:
         not_after_ms=to_ms(row["not_after"]),
         permit=permit,
         caller_id=row["caller_id"],
+        brief=brief,
     )
 
 

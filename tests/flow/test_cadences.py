@@ -10,6 +10,7 @@ import pytest
 from scheduler.domain.model import Why
 from scheduler.domain.time import DAY, HOUR, MINUTE
 from scheduler.errors import Refused
+from scheduler.flow.briefs import Brief
 from scheduler.ledger.instants import to_ms
 from tests.builders import PHONE, TUESDAY_2PM, World, an_end, phones
 
@@ -334,3 +335,33 @@ async def test_the_cadences_own_windows_narrow_the_agents(world: World) -> None:
     assert 0 <= to_ms(loop["next_at"]) - (TUESDAY_2PM + 20 * HOUR) <= 15 * MINUTE
     assert to_ms(loop["open_until"]) == TUESDAY_2PM + 21 * HOUR
     assert "cadence_window" in [why.rule for why in why_of(loop)]
+
+
+async def test_a_step_gives_its_texts_to_whoever_calls_filled_for_the_lead(world: World) -> None:
+    """MISSION C13, C16: script, voicemail message, variables and what is passed through as it stands."""
+    step = {
+        "name": "Hello", "script": "Ask {{first_name | them}} about {{ plan }}.",
+        "voicemail": {"leave": True, "message": "It is about {{plan}}."},
+        "advanced": {"variables": {"greeting": "Hi {{ name }}"}, "metadata": {"voice": {"speed": 1.1}}},
+    }  # fmt: skip
+    cadence_id = await world.a_cadence(step, {"delay_after_s": D})
+    loop_id = await enrolled(world, cadence_id, name="Ada Byron", variables={"plan": "pro", "seats": [1]})
+
+    [armed] = (await world.arm([await world.claim_of(loop_id)])).armed
+
+    assert armed.brief == Brief(
+        1,
+        "Hello",
+        "Ask Ada about pro.",
+        "It is about pro.",
+        {"greeting": "Hi Ada Byron"},
+        {"voice": {"speed": 1.1}},
+    )
+
+
+async def test_calls_beside_a_cadence_have_no_texts(world: World) -> None:
+    [found] = await world.enrol([PHONE])
+
+    [armed] = (await world.arm([await world.claim_of(found.loop_id or 0)])).armed
+
+    assert armed.brief is None

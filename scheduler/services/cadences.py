@@ -1,0 +1,35 @@
+"""The job behind a version that is published for running loops, or a cadence that is archived: its waiting
+loops go over to the version, keeping their place in it, or end.
+
+The arm refuses what was planned before, so nothing depends on this: it brings what people see up to date.
+"""
+
+from __future__ import annotations
+
+from scheduler.flow.context import Flow
+from scheduler.flow.outlook import look
+from scheduler.flow.recalculate import PIECE, write_piece
+from scheduler.services.jobs import Work
+
+PASSES = 3
+"""Leads that were held the first time are looked at again; who holds one plans it by himself."""
+
+
+async def replan_cadence(flow: Flow, work: Work) -> None:
+    """`work.args`: `cadence_id`. The cursor is (pass, loop reached)."""
+    number, after = work.cursor or (0, 0)
+    missed = 0
+    while number < PASSES:
+        now_ms = work.clock.now_ms()
+        async with flow.database.connection() as on:
+            rows = await flow.database.fetch("cadence_piece", work.args["cadence_id"], after, PIECE, on=on)
+            stored = [row for row in rows if row["lane_id"] is not None]
+            outlooks = await look(flow, stored, now_ms, on)
+        written = await write_piece(flow, outlooks, now_ms)
+        missed += len(stored) - written
+        if rows and rows[-1]["lane_id"] is None:
+            after = rows[-1]["loop_id"]
+        else:
+            number, after = (number + 1 if missed else PASSES), 0
+            missed = 0
+        await work.advance(work.done + written, cursor=[number, after])
