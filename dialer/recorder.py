@@ -18,6 +18,7 @@ import structlog
 from dialer.aside import Aside
 from dialer.news import Group, Sent
 from dialer.providers.base import Provider, ProviderEvent
+from dialer.refused import Refused
 from scheduler.clock import Clock
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError, ServerUnavailable
@@ -66,6 +67,7 @@ class Recorder:
         self._group_most = group_most
         self._lines = lines
         self._aside = aside
+        self._refused = Refused(clock)
         self._sent: list[Sent] = []
         self._events: list[ProviderEvent] = []
         self._told: set[str] = set()  # events taken in and not acknowledged
@@ -94,7 +96,7 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """How much news is neither committed nor aside."""
+        """How much news is neither committed nor aside; without what the ledger refused a moment ago."""
         return len(self._sent) + len(self._events) + self._committing
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -108,9 +110,11 @@ class Recorder:
             for task in (*tasks, drain):
                 task.cancel()
             await asyncio.gather(drain, return_exceptions=True)
+            self._refused.leave()
 
     async def _line(self, stop: asyncio.Event) -> None:
         while True:
+            self._try_refused_again()
             if not (self._sent or self._events):
                 if stop.is_set():
                     return
@@ -147,15 +151,22 @@ class Recorder:
         self._news.clear()
         news = asyncio.ensure_future(self._news.wait())
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {news, stopped}, timeout=self._refused.rest_s(), return_when=asyncio.FIRST_COMPLETED
+        )
         news.cancel()
         stopped.cancel()
+
+    def _try_refused_again(self) -> None:
+        again = self._refused.due()
+        self._sent[:0], self._events[:0] = again.sent, again.events
 
     async def flush(self) -> int:
         """Commit one group and tell provider and wheel. Answers how much news was committed.
 
         Raises ServerUnavailable with nothing lost: the group is still here.
         """
+        self._try_refused_again()
         most = self._group_most
         group = Group(self._sent[:most], self._events[:most])
         del self._sent[:most], self._events[:most]
@@ -194,8 +205,7 @@ class Recorder:
             self._committing -= len(group)
 
     async def _commit(self, group: Group) -> None:
-        """Raises ServerUnavailable. News that the ledger cannot hold is left out: that attempt is written off
-        as unknown later."""
+        """Raises ServerUnavailable. News that the ledger refuses is left out, and tried again later."""
         now_ms = self._clock.now_ms()
         try:
             settled = await settle(
@@ -208,20 +218,20 @@ class Recorder:
             )
         except ServerUnavailable:
             raise
-        except Exception as error:  # something in it that the ledger cannot hold
+        except Exception as error:  # something in it that the ledger will not have
             await self._commit_apart(group, error)
             return
+        self._refused.taken(group.attempt_ids())
         await self._tell_wheel(group.sent, settled, now_ms)
         await self._acknowledge(group)
         for outcome, count in Counter(settled.outcomes).items():
             self._metrics.attempt_ended(outcome, count)
 
     async def _commit_apart(self, group: Group, error: Exception) -> None:
-        """Halve the group until what is refused stands alone. That attempt is left to be written off as
-        unknown; its events are not heard again."""
+        """Halve the group until what is refused stands alone: it is kept and tried again."""
         attempt_ids = group.attempt_ids()
         if len(attempt_ids) == 1:
-            log.error("news_refused", attempt_id=attempt_ids[0], error=type(error).__name__)
+            self._refused.keep(attempt_ids[0], group, error)
             return
         middle = len(attempt_ids) // 2
         for part in (attempt_ids[:middle], attempt_ids[middle:]):

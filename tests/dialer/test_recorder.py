@@ -10,17 +10,18 @@ import pytest
 
 from dialer.providers.base import Accepted, ProviderEvent, Unknown
 from dialer.recorder import Sent
+from dialer.refused import TRIES
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.arm import Armed
 from scheduler.ledger.instants import to_ms
-from tests.builders import TUESDAY_2PM, ScriptedProvider, World, an_event, phones
+from tests.builders import TUESDAY_2PM, FreezingClock, ScriptedProvider, World, an_event, phones
 from tests.worlds import OpenWorld
 
 
 @pytest.fixture
 async def scripted(open_world: OpenWorld) -> World:
-    world: World = await open_world(provider=ScriptedProvider())
+    world: World = await open_world(provider=ScriptedProvider(), clock=FreezingClock(TUESDAY_2PM))
     return world
 
 
@@ -210,3 +211,54 @@ async def test_news_that_the_ledger_cannot_hold_stands_alone(scripted: World) ->
     states = [(await scripted.attempts(item.loop_id))[0]["state"] for item in armed]
     assert states == ["done", "armed", "done"]
     assert recorder.waiting == 0
+
+
+def _freeze(world: World, seconds: float) -> None:
+    assert isinstance(world.clock, FreezingClock)
+    world.clock.freeze(seconds)
+
+
+REFUSES = "ALTER TABLE attempt ADD CONSTRAINT later CHECK (attempt_id <> %d OR state <> 'done') NOT VALID"
+
+
+async def test_news_that_the_ledger_refuses_for_a_while_goes_in_later(scripted: World) -> None:
+    """I15 I23: whatever the ledger has against one attempt, its end is kept, and what came with it is in."""
+    armed = [await scripted.an_armed_attempt(number) for number in phones(2)]
+    scripted.pass_time(60 * SECOND)
+    recorder, refused = scripted.dialing.recorder, armed[0]
+    await scripted.run(REFUSES % refused.attempt_id)
+    events = [an_event(item, "ended", TUESDAY_2PM + SECOND, outcome="not_reached") for item in armed]
+    recorder.events(events)
+
+    await flush_all(scripted)
+    assert scripted.provider.acknowledged == [events[1].event_id]
+    _freeze(scripted, 1.0)
+    await flush_all(scripted)
+    assert (await scripted.attempts(refused.loop_id))[0]["state"] == "armed"
+
+    await scripted.run("ALTER TABLE attempt DROP CONSTRAINT later")
+    _freeze(scripted, 1.0)
+    await flush_all(scripted)
+    assert (await scripted.attempts(refused.loop_id))[0]["outcome"] == "not_reached"
+    assert sorted(scripted.provider.acknowledged) == sorted(event.event_id for event in events)
+
+
+async def test_news_that_is_refused_again_and_again_is_left_to_the_provider(
+    scripted: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """I15: after a minute it is given up with a line in the log, is never acknowledged, and the attempt is
+    looked up or written off."""
+    refused = await scripted.an_armed_attempt()
+    scripted.pass_time(60 * SECOND)
+    await scripted.run(REFUSES % refused.attempt_id)
+    scripted.dialing.recorder.events([an_event(refused, "ended", TUESDAY_2PM, outcome="not_reached")])
+    for _ in range(TRIES):
+        await flush_all(scripted)
+        _freeze(scripted, 100)
+    await scripted.run("ALTER TABLE attempt DROP CONSTRAINT later")
+    _freeze(scripted, 100)
+    await flush_all(scripted)
+
+    assert scripted.provider.acknowledged == []
+    assert (await scripted.attempts(refused.loop_id))[0]["state"] == "armed"
+    assert "news_given_up" in capsys.readouterr().out
