@@ -18,10 +18,14 @@ FORMAT = "dialwheel.cadence/1"
 
 async def exported(call: Call, name: str, description: str, form: CadenceForm) -> CadenceFile:
     """The file that says what `form` does. What it named and is no more is left out."""
-    rules = [rule for step in form.steps for rule in step.routing]
-    led_to = {int(each.cadence_id) for each in (*rules, form.on_complete) if each.cadence_id}
+    led_to = [rule.cadence_id for step in form.steps for rule in step.routing] + [form.on_complete.cadence_id]
     pools = {int(number) for step in form.steps for number in step.caller_id.pool}
-    known = await references(call.deps.flow.database, call.account_id, cadence_ids=led_to, caller_ids=pools)
+    known = await references(
+        call.deps.flow.database,
+        call.account_id,
+        cadence_ids={int(number) for number in led_to if number},
+        caller_ids=pools,
+    )
     names = {str(number): found[0] for number, found in known.cadences.items()}
     phones = {str(number): phone for number, phone in known.caller_ids.items()}
     fields: dict[str, Any] = msgspec.to_builtins(nameless(form))

@@ -121,7 +121,7 @@ async def test_an_object_that_did_not_change_is_304_to_who_has_its_tag(site: Sit
      ("GET", "/v1/../etc/passwd", 404), ("GET", "/v1/leads/%2e%2e/x", 404), ("GET", "/v1/account%00", 404),
      ("GET", "/metrics", 404), ("DELETE", "/v1/account", 405), ("PUT", "/v1/leads", 405),
      ("OPTIONS", "/v1/leads", 405), ("TRACE", "/v1/leads", 405), ("PROPFIND", "/v1/leads", 405),
-     ("GET", "/v1/account/pause", 405), ("POST", "/livez", 405), ("GET", "/v1/cadences", 404)],
+     ("GET", "/v1/account/pause", 405), ("POST", "/livez", 405), ("GET", "/v1/triggers", 404)],
 )  # fmt: skip
 async def test_what_does_not_exist_is_a_problem_and_not_a_promise(
     site: Site, method: str, path: str, status: int
