@@ -216,7 +216,7 @@ async def test_health_is_told_without_a_key_part_by_part(site: Site):
     assert (await site.client.get("/readyz")).status == 200
     said = await (await site.client.get("/readyz?verbose")).json()
     assert {check["name"]: check["ok"] for check in said["checks"]} == {
-        "postgres": True, "wheel": True, "parts": True,
+        "postgres": True, "wheel": True, "ledger": True, "parts": True,
     }  # fmt: skip
     assert (await (await site.client.get("/version")).json())["name"] == "dialwheel"
 
@@ -230,6 +230,23 @@ async def test_a_lost_wheel_or_ledger_is_alive_but_not_ready(site: Site):
     said = await (await site.client.get("/readyz?verbose")).json()
     assert [check["name"] for check in said["checks"] if not check["ok"]] == ["postgres", "wheel"]
     assert (await site.client.get("/livez")).status == 200
+
+
+async def test_in_quarantine_opt_outs_are_taken_and_readiness_says_that_nobody_is_called(site: Site):
+    """F18: a balancer that sent nobody here any more would lose opt-outs."""
+    lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent))).json()
+    standing = site.flow.standing
+    standing.quarantined, standing.why = True, "it lacks what was seen of it"
+
+    reply = await site.client.get("/readyz")
+    assert (reply.status, (await reply.json())["status"]) == (200, "quarantined")
+    said = await (await site.client.get("/readyz?verbose")).json()
+    assert [check["name"] for check in said["checks"] if not check["ok"]] == ["ledger"]
+    explained = await (await site.get(f"/v1/leads/{lead['id']}/explain")).json()
+    assert not explained["callable_now"]
+    assert explained["blockers"][0]["rule"] == "quarantine"
+    reply = await site.post("/v1/dnc/entries", {"phone": PHONE, "reason": "asked"})
+    assert reply.status == 201
 
 
 async def test_metrics_name_routes_and_never_paths_phones_or_tenants(site: Site, aiohttp_client: Any):

@@ -151,9 +151,7 @@ STARTED = (
 )
 
 
-def enrol_suppressed(
-    s: Statement, account_id: int, phones: Sequence[str], marks: Sequence[str]
-) -> list[Row]:
+def enrol_suppressed(s: Statement, account_id: int, phones: Sequence[str], marks: Sequence[str]) -> list[Row]:
     return [{"phone": phone} for phone in phones if s.get("suppression", (account_id, phone)) is not None]
 
 
