@@ -2,7 +2,7 @@
 kept and tried again after pauses, and in the end left, with a line in the log.
 
 Most such reasons pass: two writers met in an index, a row was not there yet. An attempt whose news was left
-is looked up, or written off as unknown; the provider, which heard no acknowledgement, keeps its reports for the
+is looked up, or written off as unknown; the provider heard no acknowledgement, and keeps its reports until the
 next start.
 """
 

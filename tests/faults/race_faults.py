@@ -135,3 +135,20 @@ async def the_hours_end_while_leads_wait(t: Trial) -> None:
     t.sometimes["the hours ended while leads waited"] += await t.value(
         "SELECT count(*) FROM loop WHERE status = 'scheduled'"
     )
+
+
+@fault(
+    "F25",
+    "claims in hand",
+    needs=("arm refused: closed",),
+    start_ms=CLOSING - 7 * SECOND,
+    early_ms=10 * MINUTE,
+)
+async def the_hours_end_under_a_dialers_claims(t: Trial) -> None:
+    """It stands still over the end, and there is nobody else."""
+    await t.scheduler()
+    dialer = await t.dialer(Failure("y", "stop", 1))
+    await dialer.fails()
+    await asyncio.sleep(max(0.0, (CLOSING - t.clock.now_ms()) / SECOND) + 0.3)
+    dialer.signal(signal.SIGCONT)
+    await t.quiet()

@@ -22,7 +22,7 @@ COUNTERS: dict[str, str] = {
     "arm refused: lead_busy": "F24 refused",
     "arm refused: caller_ids_spent": "F24 refused",
     "arm refused: early": "F26 stepped back",
-    "arm refused: closed": "F25",  # the window closed between claim and arm
+    "arm refused: closed": "F25 claims in hand",  # the window closed between claim and arm
     "opt-out met an armed attempt": "F23",
     "provider: early": "F21 before the answer",
     "late report amended an unknown": "F21 late",
