@@ -20,8 +20,10 @@ from api.middleware import make_edge, put_headers
 from api.openapi import describe
 from api.routes import (
     account,
+    accounts,
     agents,
     attempts,
+    audit,
     batches,
     cadence_files,
     cadence_previews,
@@ -30,20 +32,25 @@ from api.routes import (
     cadences,
     caller_id_pools,
     caller_ids,
+    closures,
+    compliance,
     dnc,
     events,
     imports,
     jobs,
+    keys,
     lead_bulk,
     lead_lists,
     lead_story,
     leads,
+    no_call_days,
     pauses,
     root,
     stream,
     templates,
     trunks,
     wheel,
+    windows,
 )
 from api.routing import Route, add_routes
 from scheduler.errors import DialwheelError
@@ -52,8 +59,10 @@ from scheduler.metrics import CONTENT_TYPE, Depths, Metrics
 
 ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
+    *accounts.ROUTES,
     *agents.ROUTES,
     *attempts.ROUTES,
+    *audit.ROUTES,
     *batches.ROUTES,
     *cadence_files.ROUTES,
     *cadence_previews.ROUTES,
@@ -62,20 +71,25 @@ ROUTES: tuple[Route, ...] = (
     *cadences.ROUTES,
     *caller_id_pools.ROUTES,
     *caller_ids.ROUTES,
+    *closures.ROUTES,
+    *compliance.ROUTES,
     *dnc.ROUTES,
     *events.ROUTES,
     *imports.ROUTES,
     *jobs.ROUTES,
+    *keys.ROUTES,
     *lead_bulk.ROUTES,
     *lead_lists.ROUTES,
     *lead_story.ROUTES,
     *leads.ROUTES,
+    *no_call_days.ROUTES,
     *pauses.ROUTES,
     *root.ROUTES,
     *stream.ROUTES,
     *templates.ROUTES,
     *trunks.ROUTES,
     *wheel.ROUTES,
+    *windows.ROUTES,
 )
 """Every endpoint."""
 

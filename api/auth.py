@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 
 import msgspec
 
 from api.problems import Problem
 from scheduler.clock import Clock
+from scheduler.errors import DialwheelError
 from scheduler.ledger.database import Database
-from scheduler.ledger.keys import ParsedKey, StoredKey, find_key, hash_secret, parse_key, pepper_of
+from scheduler.ledger.keys import (
+    ParsedKey,
+    StoredKey,
+    find_key,
+    hash_secret,
+    key_used,
+    parse_key,
+    pepper_of,
+)
 
 REMEMBERED_S = 4.0
 """A revoked key is refused everywhere within five seconds."""
+
+USED_S = 60.0
+"""`last_used_at` is true to the minute."""
 
 _MOST_REMEMBERED = 10_000
 _NOBODY = bytes(32)
@@ -24,6 +37,7 @@ class Caller(msgspec.Struct, frozen=True):
     account_id: int
     key_id: str
     scopes: frozenset[str]
+    operator: bool = False
 
     def require(self, scope: str) -> None:
         """Raises Problem 403; `admin` has every scope."""
@@ -39,6 +53,7 @@ class KeyRing:
         self._pepper = pepper_of(id_key)
         self._clock = clock
         self._known: dict[str, tuple[float, StoredKey | None]] = {}
+        self._used_s: dict[str, float] = {}
 
     async def caller_of(self, header: str | None) -> Caller:
         """Raises Problem 401 for all but a key that holds, in the same time whatever is wrong with it."""
@@ -50,7 +65,9 @@ class KeyRing:
         same = hmac.compare_digest(sent, _NOBODY if stored is None else stored.secret_hash)
         if stored is None or not same or stored.environment != key.environment:
             raise _unauthenticated("this key is not known")
-        return self._caller(stored)
+        caller = self._caller(stored)
+        await self._note_use(stored.key_id)
+        return caller
 
     async def caller_of_key(self, key_id: str) -> Caller:
         """Of a key that was shown before. Raises Problem 401 when it holds no more."""
@@ -66,7 +83,20 @@ class KeyRing:
             raise _unauthenticated("this key is expired or revoked")
         if stored.environment == "test" and not stored.simulated:
             raise Problem("scope-missing", "a test key reaches only accounts on the simulated provider")
-        return Caller(stored.account_id, stored.key_id, stored.scopes)
+        if stored.suspended:
+            raise Problem("account-suspended")
+        return Caller(stored.account_id, stored.key_id, stored.scopes, stored.operator)
+
+    async def _note_use(self, key_id: str) -> None:
+        """Once a minute, and for nobody's harm when it cannot be written."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._used_s.get(key_id, -USED_S) < USED_S:
+            return
+        if len(self._used_s) >= _MOST_REMEMBERED:
+            self._used_s.clear()
+        self._used_s[key_id] = now_s
+        with contextlib.suppress(DialwheelError):
+            await key_used(self._database, key_id, self._clock.wall_ms())
 
     async def _find(self, key_id: str) -> StoredKey | None:
         now_s = self._clock.monotonic_s()

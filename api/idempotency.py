@@ -26,6 +26,9 @@ FORGET_S = 0.5
 """A caller whose request failed waits so long for its key to be free again; with the ledger away it becomes
 free by itself a minute later."""
 
+KEPT = web.ResponseKey("kept", bytes)
+"""What is stored instead of a body that holds a secret."""
+
 _forgetting: set[asyncio.Task[None]] = set()
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
@@ -132,5 +135,5 @@ def _stored(response: web.StreamResponse) -> StoredReply:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     if isinstance(response, KeptStream):
         return StoredReply(response.status, headers, response.kept)
-    body = response.body if isinstance(response, web.Response) else None
+    body = response.get(KEPT, response.body) if isinstance(response, web.Response) else None
     return StoredReply(response.status, headers, bytes(body) if isinstance(body, bytes | bytearray) else b"")

@@ -19,7 +19,7 @@ from aiohttp.web import RequestPayloadError
 from api.auth import Caller
 from api.decoding import decode_body, decode_query
 from api.deps import Deps
-from api.idempotency import once
+from api.idempotency import KEPT, once
 from api.intake import SCOPE as INTAKE
 from api.live.tickets import caller_with_ticket
 from api.preconditions import names, tag_of
@@ -47,11 +47,13 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Reply(Generic[T]):
-    """What a handler answers, before it is bytes."""
+    """What a handler answers, before it is bytes. `kept`: what is stored for a repeated `Idempotency-Key`
+    instead, where the body holds a secret that is shown once."""
 
     body: T
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    kept: T | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Call:
 
     @property
     def actor(self) -> Actor:
-        return Actor(f"key:{self.caller.key_id}", self.request_id)
+        return Actor(f"key:{self.caller.key_id}", self.request_id, self.request.remote)
 
     @property
     def ids(self) -> PublicIds:
@@ -261,4 +263,9 @@ def _response(request: web.Request, reply: Any) -> web.StreamResponse:
         headers.setdefault("ETag", tag_of(body))
     if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), headers["ETag"]):
         return web.Response(status=304, headers=headers)
-    return web.Response(status=reply.status, body=body, content_type="application/json", headers=headers)
+    if reply.status == 204:
+        return web.Response(status=204, headers=headers)
+    response = web.Response(status=reply.status, body=body, content_type="application/json", headers=headers)
+    if reply.kept is not None:
+        response[KEPT] = msgspec.json.encode(reply.kept)
+    return response

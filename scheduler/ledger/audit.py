@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from scheduler.domain.time import Ms
-from scheduler.ledger.database import Connection, Database
+from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who asked. `name`: `key:<key id>` or `cli`; `request_id` leads to the logs."""
+    """Who asked. `name`: `key:<key id>` or `cli`; `request_id` leads to the logs; `address`: from where."""
 
     name: str
     request_id: str | None = None
+    address: str | None = None
 
 
 async def write_audit(
@@ -43,8 +45,38 @@ async def write_audit(
         _json(after),
         actor.request_id,
         to_datetime(now_ms),
+        actor.address,
         on=on,
     )
+
+
+class AuditFilter(msgspec.Struct, frozen=True):
+    """None: any. `object`: as it was written, such as `agent:7`."""
+
+    actors: list[str] | None = None
+    actions: list[str] | None = None
+    object: str | None = None
+    from_: datetime | None = None
+    until: datetime | None = None
+
+
+async def audit_page(
+    database: Database,
+    account_id: int,
+    narrow: AuditFilter,
+    *,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[Row]:
+    values = msgspec.structs.astuple(narrow)
+    return await database.fetch("audit_page", account_id, after, descending, limit, *values)
+
+
+async def audit_count(database: Database, account_id: int, narrow: AuditFilter) -> int:
+    row = await database.fetch_row("audit_count", account_id, *msgspec.structs.astuple(narrow))
+    assert row is not None
+    return row["count"]
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

@@ -17,8 +17,8 @@ import msgspec
 
 from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
-from scheduler.ledger.database import Database
-from scheduler.ledger.instants import to_datetime, to_ms_or_none
+from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms_or_none
 from scheduler.public_ids import ALPHABET
 
 SCOPES = ("read", "leads:write", "cadences:write", "calls:write", "compliance:write", "admin")
@@ -42,7 +42,8 @@ class ParsedKey(msgspec.Struct, frozen=True):
 
 
 class StoredKey(msgspec.Struct, frozen=True):
-    """A key in the ledger with what its account may do. `secret_hash` is `hash_secret` of the secret."""
+    """A key in the ledger with what its account may do. `secret_hash` is `hash_secret` of the secret;
+    `operator`: whether it manages the others."""
 
     key_id: str
     account_id: int
@@ -52,6 +53,8 @@ class StoredKey(msgspec.Struct, frozen=True):
     expires_at_ms: Ms | None
     revoked: bool
     simulated: bool
+    operator: bool = False
+    suspended: bool = False
 
 
 def parse_key(text: str) -> ParsedKey | None:
@@ -92,12 +95,46 @@ async def create_key(
     Raises NotFound without the account or the installation; Refused (`state-conflict`) for a test key of an
     account that reaches real phones; ValueError for a scope or an environment that does not exist.
     """
-    if environment not in ENVIRONMENTS or not scopes or not set(scopes) <= set(SCOPES):
-        raise ValueError("unknown environment or scope")
     facts = await database.fetch_row("key_account", account_id)
     if facts is None:
         raise NotFound("no such account", "or this installation was never started", "check the account's id")
-    if environment == "test" and not facts["simulated"]:
+    _, token = await issue_key(
+        database,
+        account_id=account_id,
+        id_key=facts["id_key"],
+        simulated=facts["simulated"],
+        name=name,
+        environment=environment,
+        scopes=scopes,
+        expires_at_ms=None,
+        created_by="cli",
+        now_ms=now_ms,
+    )
+    return token
+
+
+async def issue_key(
+    database: Database,
+    *,
+    account_id: int,
+    id_key: bytes,
+    simulated: bool,
+    name: str,
+    environment: str,
+    scopes: Collection[str],
+    expires_at_ms: Ms | None,
+    created_by: str,
+    now_ms: Ms,
+    on: Connection | None = None,
+) -> tuple[int, str]:
+    """Make a key; answers its number and the key itself, which is never seen again.
+
+    `id_key`: the installation's. `simulated`: whether the account reaches only the simulated provider. Raises
+    Refused (`state-conflict`) and ValueError as `create_key`.
+    """
+    if environment not in ENVIRONMENTS or not scopes or not set(scopes) <= set(SCOPES):
+        raise ValueError("unknown environment or scope")
+    if environment == "test" and not simulated:
         raise Refused(
             "state-conflict",
             "a test key cannot belong to this account",
@@ -106,17 +143,21 @@ async def create_key(
         )
     key_id = "".join(secrets.choice(ALPHABET) for _ in range(_ID_CHARACTERS))
     secret = _base62(int.from_bytes(secrets.token_bytes(32), "big"), _SECRET_CHARACTERS)
-    await database.execute(
+    row = await database.fetch_row(
         "key_create",
         key_id,
         account_id,
         name,
         environment,
-        hash_secret(pepper_of(facts["id_key"]), secret),
+        hash_secret(pepper_of(id_key), secret),
         sorted(set(scopes)),
         to_datetime(now_ms),
+        to_datetime_or_none(expires_at_ms),
+        created_by,
+        on=on,
     )
-    return f"dw_{environment}_{key_id}_{secret}{_checksum(environment, key_id, secret)}"
+    assert row is not None
+    return row["number"], f"dw_{environment}_{key_id}_{secret}{_checksum(environment, key_id, secret)}"
 
 
 async def find_key(database: Database, key_id: str) -> StoredKey | None:
@@ -133,12 +174,60 @@ async def find_key(database: Database, key_id: str) -> StoredKey | None:
         to_ms_or_none(row["expires_at"]),
         row["revoked"],
         row["simulated"],
+        row["operator"],
+        row["suspended"],
     )
 
 
-async def revoke_key(database: Database, account_id: int, key_id: str, now_ms: Ms) -> bool:
+async def key_used(database: Database, key_id: str, now_ms: Ms) -> None:
+    """Remember, to the minute, when a key was last used."""
+    await database.execute("key_used", key_id, to_datetime(now_ms))
+
+
+async def revoke_key(
+    database: Database, account_id: int, key_id: str, now_ms: Ms, on: Connection | None = None
+) -> bool:
     """Whether there was such a key; every process refuses it within five seconds."""
-    return await database.fetch_row("key_revoke", account_id, key_id, to_datetime(now_ms)) is not None
+    row = await database.fetch_row("key_revoke", account_id, key_id, to_datetime(now_ms), on=on)
+    return row is not None
+
+
+async def lock_keys(database: Database, account_id: int, number: int, now_ms: Ms, on: Connection) -> int:
+    """Hold other changes of the account's keys back; answers how many keys beside this one may do
+    everything."""
+    row = await database.fetch_row("key_lock", account_id, number, to_datetime(now_ms), on=on)
+    assert row is not None
+    return row["admins"]
+
+
+async def keys_page(
+    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    return await database.fetch("key_page", account_id, None, after, descending, limit)
+
+
+async def key_row(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
+    """Raises NotFound."""
+    row = await database.fetch_row("key_page", account_id, [number], None, False, 1, on=on)
+    if row is None:
+        raise NotFound("no such key")
+    return row
+
+
+async def change_key(
+    database: Database,
+    on: Connection,
+    account_id: int,
+    number: int,
+    *,
+    name: str,
+    scopes: Collection[str],
+    expires_at_ms: Ms | None,
+) -> None:
+    """Raises Refused (`state-conflict`) for a key that was revoked."""
+    values = (account_id, number, name, sorted(set(scopes)), to_datetime_or_none(expires_at_ms))
+    if await database.fetch_row("key_change", *values, on=on) is None:
+        raise Refused("state-conflict", "the key was revoked", do="make a new one")
 
 
 def _checksum(environment: str, key_id: str, secret: str) -> str:
