@@ -16,6 +16,7 @@ from scheduler.ledger.instants import to_ms_tuple
 
 _WORDS = {
     "statutory_window": "outside the hours that the law allows where the lead may be",
+    "cadence_window": "outside the hours of its cadence",
     "dialer_window": "outside the calling hours of the agent or the account",
     "no_call_day": "a day on which nobody is called",
 }

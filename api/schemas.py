@@ -36,7 +36,8 @@ class WhyLine(msgspec.Struct):
 
 
 class Attempt(msgspec.Struct):
-    """`id` is null while the attempt is only planned; instants it has not reached are null."""
+    """`id` is null while the attempt is only planned; instants it has not reached are null. `step`: its
+    position from 1, in the cadence where it is of one, else in its agent's schedule."""
 
     id: str | None
     object: str
@@ -44,6 +45,8 @@ class Attempt(msgspec.Struct):
     lead_id: str
     agent_id: str
     batch_id: str | None
+    cadence_id: str | None
+    cadence_version: int | None
     step: int
     number: int
     kind: str

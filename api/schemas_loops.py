@@ -6,7 +6,8 @@ import msgspec
 
 
 class Loop(msgspec.Struct):
-    """The follow-up of one lead. `attempts_count`: of all its runs; `step`: of its last attempt."""
+    """The follow-up of one lead. `attempts_count`: of all its runs; `step`: of its last attempt.
+    `awaiting_result`: a person of ours is waited for; at `next_at` it goes on by itself."""
 
     id: str
     object: str
@@ -15,6 +16,8 @@ class Loop(msgspec.Struct):
     lead_id: str
     agent_id: str
     batch_id: str | None
+    cadence_id: str | None
+    cadence_version: int | None
     status: str
     run: int
     step: int

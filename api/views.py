@@ -69,11 +69,13 @@ def next_attempt(row: Row) -> schemas_leads.NextAttempt | None:
     words = f"{_CHANNEL_WORDS.get(row['next_channel'], 'Contact')} {row['attempts'] + 1}"
     if row["next_kind"] == "callback":
         words = f"Callback ({words[0].lower()}{words[1:]})"
+    if row["cadence_name"] is not None:
+        words += f" of {row['cadence_name']} v{row['cadence_version']}"
     return schemas_leads.NextAttempt(
         at=utc(row["next_at"]),
         at_local=local(row["next_at"], zone_of(row)),
         channel=row["next_channel"],
-        step=row["next_step"],
+        step=row["next_step"] + 1,
         headline=words,
     )
 
@@ -100,7 +102,9 @@ def attempt(row: Row, zone: str, ids: PublicIds) -> schemas.Attempt:
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["agent_id"]),
         batch_id=ids.write_or_none("bat", row["batch_id"] or None),
-        step=row["step"],
+        cadence_id=ids.write_or_none("cad", row["cadence_id"]),
+        cadence_version=row["cadence_version"],
+        step=row["step"] + 1,
         number=row["n"],
         kind=row["kind"],
         channel=row["channel"],
@@ -136,7 +140,9 @@ def planned_attempt(row: Row, ids: PublicIds, now: datetime) -> schemas.Attempt 
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["loop_agent_id"]),
         batch_id=ids.write_or_none("bat", row["batch_id"] or None),
-        step=row["next_step"],
+        cadence_id=ids.write_or_none("cad", row["cadence_id"]),
+        cadence_version=row["cadence_version"],
+        step=row["next_step"] + 1,
         number=row["attempts"] + 1,
         kind=row["next_kind"],
         channel=row["next_channel"],

@@ -19,7 +19,9 @@ def loop(row: Row, ids: PublicIds) -> Loop:
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["agent_id"]),
         batch_id=ids.write_or_none("bat", row["batch_id"] or None),
-        status=row["status"],
+        cadence_id=ids.write_or_none("cad", row["cadence_id"]),
+        cadence_version=row["cadence_version"],
+        status=_status(row),
         run=row["run"],
         step=row["step"],
         attempts_count=row["attempts"],
@@ -29,3 +31,9 @@ def loop(row: Row, ids: PublicIds) -> Loop:
         end_reason=row["end_reason"],
         ended_at=utc_or_none(row["ended_at"]),
     )
+
+
+def _status(row: Row) -> str:
+    """What waits for a person of ours waits like a callback: until they say what comes next, or the time."""
+    for_somebody = row["status"] == "waiting_callback" and row["next_kind"] != "callback"
+    return "awaiting_result" if for_somebody else str(row["status"])

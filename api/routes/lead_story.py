@@ -35,7 +35,10 @@ async def explain_lead(call: Call) -> Reply[schemas.Explain]:
     row = await _lead(call)
     blocks = await reads.lead_blocks(call.deps.flow.database, call.account_id, row["lead_id"])
     agent_id = row["loop_agent_id"] or row["agent_id"]
-    policy = None if agent_id is None else (await call.deps.flow.policies.of_agent(agent_id)).policy
+    policies, policy = call.deps.flow.policies, None
+    if agent_id is not None:
+        follows = None if row["cadence_id"] is None else (row["cadence_id"], row["cadence_version"])
+        policy = await policies.in_cadence(await policies.of_agent(agent_id), follows)
     now_ms = call.deps.clock.now_ms()
     numbers = await _numbers_left(call, blocks["caller_id_pool_id"], now_ms)
     blockers = by_ledger(call.deps.flow.standing) + blockers_of(row, blocks, policy, numbers, now_ms)

@@ -1,7 +1,7 @@
 -- read_loops: loops with the zone of their lead.
 -- $1 account_id bigint  $2 loop_ids bigint[]
 SELECT lo.loop_id, lo.lead_id, lo.agent_id, lo.batch_id, lo.status, lo.run, lo.step, lo.attempts, lo.started_at,
-       lo.next_at, lo.end_reason, lo.ended_at,
+       lo.next_at, lo.end_reason, lo.ended_at, lo.next_kind, lo.cadence_id, lo.cadence_version,
        pl.own_zones, ac.timezone AS account_timezone
 FROM loop AS lo
 JOIN lead AS le USING (lead_id)
