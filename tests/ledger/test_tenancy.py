@@ -12,7 +12,7 @@ from scheduler.ledger.database import Database
 from scheduler.ledger.tenancy import ROLE, serving
 
 NOW_MS = 1_790_000_000_000
-SHARED = {"installation", "migration", "place", "wheel_epoch"}
+SHARED = {"installation", "journal", "migration", "place", "quarantine", "wheel_epoch"}
 """Tables that belong to no account."""
 
 

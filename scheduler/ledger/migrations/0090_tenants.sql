@@ -21,6 +21,8 @@ BEGIN
     END LOOP;
 
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO dialwheel_tenant, dialwheel_service', current_schema());
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO dialwheel_service',
+                   current_schema());
     FOR one IN
         SELECT t.tablename AS name
         FROM pg_tables AS t
@@ -28,7 +30,7 @@ BEGIN
             ON c.table_schema = t.schemaname AND c.table_name = t.tablename AND c.column_name = 'account_id'
         WHERE t.schemaname = current_schema()
     LOOP
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO dialwheel_tenant, dialwheel_service', one.name);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO dialwheel_tenant', one.name);
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', one.name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', one.name);
         EXECUTE format('CREATE POLICY service ON %I TO dialwheel_service USING (true)', one.name);
@@ -64,12 +66,11 @@ ALTER TABLE arm FORCE ROW LEVEL SECURITY;
 CREATE POLICY service ON arm TO dialwheel_service USING (true);
 CREATE POLICY tenant ON arm TO dialwheel_tenant
     USING (EXISTS (SELECT FROM attempt AS a WHERE a.attempt_id = arm.attempt_id));
-GRANT SELECT, INSERT, UPDATE, DELETE ON import_reject, caller_id_use, provider_event, arm TO dialwheel_service;
 GRANT SELECT, INSERT, DELETE ON import_reject TO dialwheel_tenant;
 GRANT SELECT ON caller_id_use, provider_event, arm TO dialwheel_tenant;
 
--- What all share and nobody owns: places by their zones, the shards' epochs. The installation's keys are not theirs.
-GRANT SELECT, INSERT, UPDATE, DELETE ON place, wheel_epoch, installation, migration TO dialwheel_service;
+-- What all share and nobody owns: places by their zones, the shards' epochs, whether all is held. The
+-- installation's keys are not theirs.
 GRANT SELECT, INSERT ON place TO dialwheel_tenant;
-GRANT SELECT ON wheel_epoch TO dialwheel_tenant;
+GRANT SELECT ON wheel_epoch, quarantine TO dialwheel_tenant;
 GRANT SELECT (singleton, installation_id, shards, renewed_at) ON installation TO dialwheel_tenant;
