@@ -1,9 +1,8 @@
-"""News of single attempts that the ledger would not take, for a reason that is its own and not the network's:
-kept and tried again after pauses, and in the end left, with a line in the log.
+"""News of single attempts that the ledger would not take, for a reason of its own and not the network's.
 
-Most such reasons pass: two writers met in an index, a row was not there yet. An attempt whose news was left
-is looked up, or written off as unknown; the provider heard no acknowledgement, and keeps its reports until the
-next start.
+It is kept, tried again after pauses, and in the end left, with a line in the log. Most such reasons pass: two
+writers met in an index, a row was not there yet. An attempt whose news was left is looked up, or written off
+as unknown. The provider heard no acknowledgement: the next start hears it again.
 """
 
 from __future__ import annotations

@@ -140,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_max_fields: Annotated[int, Meta(ge=1, le=10_000)] = 200
     import_batch_rows: Annotated[int, Meta(ge=1, le=50_000)] = 5000  # rows a transaction
     import_workers: Annotated[int, Meta(ge=0, le=64)] = 1  # processes beside the API; 0 works inside it
+    import_silence_s: Seconds = 600  # a sender that sends nothing for so long is gone, or whoever received it
     imports_at_once: Count = 4  # files; each has two chunks of rows in the ledger's hands
     streams_per_account: Count = 200  # open dashboards of one account, in a process
     streams_at_once: Count = 1000  # in a process: each holds a connection and up to a megabyte

@@ -206,11 +206,15 @@ class _Run:
         return trouble
 
     async def _next_chunk(self) -> tuple[bytes | None, str | None]:
-        """The next bytes, None at the end, and what went wrong. A sender that pauses holds nothing up."""
+        """The next bytes, None at the end, and what went wrong. A sender that pauses holds nothing up, and is
+        gone when it pauses for long."""
         coming = asyncio.ensure_future(anext(self._source, None))
+        since_s = self._clock.monotonic_s()
         try:
             while not (await asyncio.wait({coming}, timeout=SLOW_DRIP_S))[0]:
                 await self._catch_up()
+                if self._clock.monotonic_s() - since_s > self._settings.import_silence_s:
+                    return None, f"the sender sent nothing for {self._settings.import_silence_s:g} s"
             return coming.result(), None
         except ImportRefused as error:
             return None, f"{error.what}: {error.why}"

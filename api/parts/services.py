@@ -15,6 +15,7 @@ from scheduler.flow.lookup import Find
 from scheduler.services.calendars import Calendars
 from scheduler.services.feeder import Feeder
 from scheduler.services.herald import Herald
+from scheduler.services.imports import Abandoned
 from scheduler.services.jobs import Jobs
 from scheduler.services.memory import MemoryWatch
 from scheduler.services.reaper import Reaper
@@ -34,6 +35,7 @@ class Services:
     reconciler: Reconciler
     calendars: Calendars
     herald: Herald
+    abandoned: Abandoned
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
@@ -44,6 +46,7 @@ class Services:
             self.reaper,
             self.reconciler,
             self.herald,
+            self.abandoned,
             *self.jobs,
         )
 
@@ -88,6 +91,7 @@ def make_services(
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
         Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),
+        Abandoned(stores.flow, stores.clock, silence_s=settings.import_silence_s),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
             for number in range(1, settings.jobs_at_once + 1)

@@ -72,6 +72,7 @@ class Desk:
         workers: int | ImportWorkers = 0,
         layout: Layout | None = None,
         throttle: Throttle = AT_ONCE,
+        silence_s: float = 600,
         hear: Callable[[dict[str, Any]], None] = lambda line: None,
         **options: Any,
     ) -> ImportTotals:
@@ -90,7 +91,9 @@ class Desk:
             chunks=in_chunks(data) if isinstance(data, bytes) else data,
             clock=self.clock,
             settings=Settings(
-                import_workers=workers if isinstance(workers, int) else 0, import_batch_rows=chunk_rows
+                import_workers=workers if isinstance(workers, int) else 0,
+                import_batch_rows=chunk_rows,
+                import_silence_s=silence_s,
             ),
             workers=workers if isinstance(workers, ImportWorkers) else None,
             report=report,

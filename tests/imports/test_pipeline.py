@@ -225,6 +225,22 @@ async def test_a_sender_that_breaks_off_keeps_what_came_whole_and_is_told_where_
     assert await desk.value("SELECT count(*) FROM loop") == 100
 
 
+async def test_a_sender_that_falls_silent_is_given_up_and_told_where_to_go_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """I21: its connection is open, and nothing comes."""
+    monkeypatch.setattr("api.imports.pipeline.SLOW_DRIP_S", 0.01)
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield csv_file(lead_rows(3))
+        await asyncio.Event().wait()
+
+    totals = await desk.take(silent(), silence_s=0.05)
+
+    assert (totals.status, totals.created, totals.resume_row) == ("failed", 3, 5)
+    assert await desk.value("SELECT status FROM import") == "failed"
+
+
 async def test_an_import_that_is_cancelled_leaves_whole_chunks_and_is_closed(desk: Desk):
     began = asyncio.Event()
 
