@@ -42,6 +42,7 @@ def policy_of(spec: Spec) -> Policy:
         "policy_version": 1,
         "account_paused": False,
         "agent_paused": False,
+        "deleted": False,
         "voice": spec.voice,
         "strict": True,
         "timezone": ACCOUNT_ZONE,

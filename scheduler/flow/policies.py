@@ -45,7 +45,8 @@ class FrequencyCap(msgspec.Struct, frozen=True):
 class AgentPolicy(msgspec.Struct, frozen=True):
     """A policy and whose it is. `enabled`: whether enrolment starts a loop. `cadence_id`: what leads follow
     that name no cadence, where the agent's strategy is that; its policy then lacks it still. `in_cadences`:
-    the policy for loops that follow one, but for the cadence itself."""
+    the policy for loops that follow one, but for the cadence itself. `deleted`: it takes in nobody any more.
+    """
 
     agent_id: int
     account_id: int
@@ -55,6 +56,7 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     agent_paused: bool
     in_cadences: Policy
     cadence_id: int | None = None
+    deleted: bool = False
 
 
 Follows: TypeAlias = tuple[int, int]
@@ -215,6 +217,7 @@ def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
         row["agent_paused"],
         policy if cadence else _in_cadences(policy, dialer),
         dialer.cadence_id if cadence else None,
+        row["deleted"],
     )
 
 

@@ -6,39 +6,20 @@ from typing import Any
 
 import pytest
 
-from api.job_kinds import KINDS
-from scheduler.services.jobs import Jobs
-from tests.api.builders import Site, a_lead
+from tests.api.builders import Site
+from tests.api.settings import (
+    ALL_DAY,
+    DAYS,
+    MORNINGS,
+    a_waiting_lead,
+    change,
+    do_jobs,
+    hours,
+    planned_at,
+    tag_of,
+)
 
-
-def hours(start: str, end: str) -> dict[str, str]:
-    return {"start": start, "end": end}
-
-
-ALL_DAY = {"enabled": True, "ranges": [hours("00:00", "24:00")]}
-MORNINGS = {"enabled": True, "ranges": [hours("09:00", "10:00")]}
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-async def do_jobs(site: Site) -> None:
-    await Jobs(site.flow, site.clock, site.deps.settings, KINDS).step(site.clock.now_ms())
-
-
-async def tag_of(site: Site, path: str) -> dict[str, str]:
-    return {"If-Match": (await site.get(path)).headers["ETag"]}
-
-
-async def change(site: Site, body: dict[str, Any], path: str = "/v1/account", **rest: Any) -> Any:
-    return await site.send("PATCH", path, json=body, headers=await tag_of(site, path.split("?")[0]), **rest)
-
-
-async def a_waiting_lead(site: Site, **fields: Any) -> dict[str, Any]:
-    lead: dict[str, Any] = await (await site.post("/v1/leads", a_lead(agent_id=site.agent, **fields))).json()
-    return lead
-
-
-async def planned_at(site: Site, lead: dict[str, Any]) -> str:
-    return (await (await site.get(f"/v1/leads/{lead['id']}")).json())["next_attempt"]["at"]
+PATH = "/v1/account"
 
 
 async def test_the_account_shows_all_its_settings(site: Site) -> None:
@@ -58,7 +39,7 @@ async def test_a_narrower_week_moves_what_waits_and_a_job_shows_it(site: Site) -
     lead = await a_waiting_lead(site)
     before = await planned_at(site, lead)
 
-    answer = await change(site, {"windows": dict.fromkeys(DAYS, MORNINGS)})
+    answer = await change(site, PATH, {"windows": dict.fromkeys(DAYS, MORNINGS)})
     changed = await answer.json()
 
     assert answer.status == 200
@@ -81,9 +62,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(site: Site) -> None:
     lead = await a_waiting_lead(site)
     before, was = await (await site.get("/v1/account")).json(), await planned_at(site, lead)
 
-    answer = await change(
-        site, {"windows": {"wed": ALL_DAY}, "name": "Other"}, path="/v1/account?dry_run=true"
-    )
+    answer = await change(site, f"{PATH}?dry_run=true", {"windows": {"wed": ALL_DAY}, "name": "Other"})
     rehearsed = await answer.json()
 
     assert answer.status == 200
@@ -99,7 +78,7 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(site: Site) -> None:
 async def test_a_name_moves_nobody_and_is_answered_at_once(site: Site) -> None:
     await a_waiting_lead(site)
 
-    changed = await (await change(site, {"name": "Other"})).json()
+    changed = await (await change(site, PATH, {"name": "Other"})).json()
 
     assert (changed["name"], changed["job"]) == ("Other", None)
     assert changed["impact"]["examined"] == 0
@@ -109,8 +88,8 @@ async def test_a_name_moves_nobody_and_is_answered_at_once(site: Site) -> None:
 
 async def test_the_same_again_changes_nothing(site: Site) -> None:
     """A change that was sent twice is made once."""
-    first = await (await change(site, {"jitter_max_s": 60})).json()
-    second = await (await change(site, {"jitter_max_s": 60})).json()
+    first = await (await change(site, PATH, {"jitter_max_s": 60})).json()
+    second = await (await change(site, PATH, {"jitter_max_s": 60})).json()
 
     assert (first["job"] is None, second["job"] is None) == (False, True)
     assert first["updated_at"] == second["updated_at"]
@@ -120,7 +99,7 @@ async def test_the_same_again_changes_nothing(site: Site) -> None:
 async def test_who_has_not_read_the_account_cannot_change_it(site: Site) -> None:
     """API 1: 428 without If-Match, 412 when it is stale; the answer's own tag holds for the next change."""
     stale = await tag_of(site, "/v1/account")
-    changed = await change(site, {"name": "Other"})
+    changed = await change(site, PATH, {"name": "Other"})
 
     assert (await site.send("PATCH", "/v1/account", json={"name": "Third"})).status == 428
     assert (await site.send("PATCH", "/v1/account", json={"name": "Third"}, headers=stale)).status == 412
@@ -147,7 +126,7 @@ async def test_what_nobody_can_mean_is_refused_where_it_stands(
     site: Site, body: dict[str, Any], status: int, code: str, pointer: str | None
 ) -> None:
     """API 2: errors point at each place."""
-    answer = await change(site, body)
+    answer = await change(site, PATH, body)
     problem = await answer.json()
 
     assert (answer.status, problem["code"]) == (status, code)
@@ -175,7 +154,7 @@ async def test_the_windows_of_the_account_have_a_path_of_their_own(site: Site) -
 async def test_a_limit_of_the_account_reaches_its_gate(site: Site) -> None:
     await a_waiting_lead(site)
 
-    answer = await change(site, {"max_concurrent": 3})
+    answer = await change(site, PATH, {"max_concurrent": 3})
 
     assert (await answer.json())["max_concurrent"] == 3
     gates = (await (await site.get("/v1/wheel")).json())["gates"]

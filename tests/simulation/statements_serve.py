@@ -29,6 +29,7 @@ def policy_of_agents(s: Statement, agent_ids: Sequence[int]) -> list[Row]:
                     **{name: account[name] for name in ACCOUNT_RULES},
                     "account_paused": account["paused"],
                     "agent_paused": agent["paused"],
+                    "deleted": False,
                     "no_call_days": "[]",
                     "closures": "[]",
                 }
