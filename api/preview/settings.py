@@ -45,6 +45,7 @@ def policy_of(spec: Spec) -> Policy:
         "deleted": False,
         "voice": spec.voice,
         "strict": True,
+        "simulated": True,
         "timezone": ACCOUNT_ZONE,
         "auto_dialer": msgspec.json.encode(settings if cadence is None else settings | {"strategy": "smart"}),
         "windows": msgspec.json.encode(_windows(spec)),

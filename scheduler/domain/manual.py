@@ -1,8 +1,9 @@
 """Calls that a person asks for: which rules they pass, and which never.
 
 They pass our own windows, the cadence's, and no-call days. They never pass an opt-out, a call under way, a
-pause or a cap, and the law's hours only when somebody acknowledges it and says why. A manual call counts for
-caps and attempts like any other; the loop then goes on by its outcome, an hour later at the earliest.
+pause, a cap or a closure, and the law's hours only when somebody acknowledges it and says why. A manual call
+counts for caps and attempts like any other; the loop then goes on by its outcome, an hour later at the
+earliest.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from scheduler.domain.calendars import Calendar, calendar_of
 from scheduler.domain.caps import cap_text
 from scheduler.domain.model import Lead, Policy, Why
+from scheduler.domain.outcomes import without_consent
 from scheduler.domain.placement import ROOM, SEARCH, limits_of
 from scheduler.domain.time import MINUTE, Ms
 
@@ -69,6 +71,8 @@ def may_call(policy: Policy, lead: Lead, asked: ManualCall, now_ms: Ms) -> Verdi
         return _never("lead-busy", "a call to this lead is under way")
     if asked.paused:
         return _never("dialing-paused", "account or agent is paused")
+    if without_consent(policy, lead, now_ms) is not None:
+        return _never("consent-missing", "the lead has not agreed to calls by an artificial voice")
     calendar = calendar_of(policy, lead.place)
     limits = limits_of(calendar, lead.contacts, now_ms, 0.0)
     if limits.cap is not None and limits.free_ms > now_ms:
@@ -87,6 +91,11 @@ def _within_law(calendar: Calendar, asked: ManualCall, now_ms: Ms) -> Verdict:
     if found is not None and found[0] == now_ms:
         return Allowed(now_ms, found[2], False, told)
     opens_ms = None if found is None else found[0]
+    closed = [each for each in calendar.closures if each.from_ms <= now_ms < each.until_ms]
+    if closed:
+        text = f"closed by order: {closed[0].reason}" if closed[0].reason else "closed by order"
+        why = Why(_LAW, "blocked", now_ms, opens_ms, f"{text}; nobody passes that")
+        return Forbidden("outside-statutory-hours", opens_ms, (why,))
     ref = "" if calendar.book is None else f"revision {calendar.book.revision}"
     if asked.acknowledged and asked.reason.strip():
         text = "outside the law's hours, acknowledged; the reason is in the audit"

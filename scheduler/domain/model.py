@@ -266,7 +266,8 @@ class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     `windows` are the agent's own or the account's; `zone` is the one they are read in when a lead has none.
     `seed` makes jitter repeatable. `rules` names the calling rules: "us" (of this build), "us@" with the
     revision of others that were registered, or "none". `intervals_s`: the wait after each attempt, the last
-    one repeating. `cadence`: for the strategy of that name.
+    one repeating. `cadence`: for the strategy of that name. `consent_required`: who has not
+    agreed is not called.
     """
 
     version: int
@@ -290,6 +291,7 @@ class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     intervals_s: tuple[int, ...] = DEFAULT_INTERVALS_S
     cadence: Cadence | None = None
     closures: tuple[Closure, ...] = ()
+    consent_required: bool = False
 
 
 class Lead(msgspec.Struct, frozen=True):
@@ -297,7 +299,8 @@ class Lead(msgspec.Struct, frozen=True):
 
     `key`: external id or keyed hash of the phone, the stable part of every jitter. `contacts`: the latest
     instants, oldest first, at which the phone may have rung within the longest cap window, over all loops.
-    `variables` and `tags` are what conditions of cadences read.
+    `variables` and `tags` are what conditions of cadences read. `quiet_until_ms`: the lead gave a sign of
+    life, and nothing but a callback that it asked for comes before.
     """
 
     key: str
@@ -308,6 +311,7 @@ class Lead(msgspec.Struct, frozen=True):
     appointment_at_ms: Ms | None = None
     tags: tuple[str, ...] = ()
     variables: dict[str, Variable] = msgspec.field(default_factory=dict)
+    quiet_until_ms: Ms | None = None
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -329,7 +333,8 @@ class Loop(msgspec.Struct, frozen=True):
     """One follow-up so far. `history`: when each attempt was dialled, oldest first (its length is the number
     of attempts used). `step`: the strategy's own position. `started_at_ms`: enrolment, or the time from which
     a loop that another cadence hands over is to run. `blocked`: how often the callee's carrier refused.
-    `trail`: the attempts of a cadence, oldest first, since its routing asks which step led where."""
+    `trail`: the attempts of a cadence, oldest first, since its routing asks which step led where. `once`: it
+    was made for one call that a person of ours asked for."""
 
     started_at_ms: Ms
     run: int = 1
@@ -339,6 +344,7 @@ class Loop(msgspec.Struct, frozen=True):
     postponed: int = 0
     blocked: int = 0
     trail: tuple[Touch, ...] = ()
+    once: bool = False
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from scheduler.domain.model import (
     Disposition,
     Ended,
     EndReason,
+    Lead,
     Loop,
     Outcome,
     Policy,
@@ -108,6 +109,19 @@ def reached_end(policy: Policy, last: Result, now_ms: Ms) -> Ended | None:
     if reached and asked_for(last) is None:
         return _over(EndReason.REACHED, now_ms, "a conversation that ended normally")
     return None
+
+
+def without_consent(policy: Policy, lead: Lead, now_ms: Ms) -> Ended | None:
+    """The end of a loop whose calls the lead has not agreed to, where it must have."""
+    if lead.consent or not policy.consent_required:
+        return None
+    return _over(EndReason.CONSENT_MISSING, now_ms, "the lead has not agreed to calls by an artificial voice")
+
+
+def once_end(last: Result | None, now_ms: Ms) -> Ended:
+    """The end of a loop that was made for one call: it was made, or it could not be in time."""
+    asked = "one call was asked for"
+    return _over(EndReason.REMOVED, now_ms, f"{asked} and could not be made" if last is None else asked)
 
 
 def limit_end(loop: Loop, policy: Policy, last: Result | None, now_ms: Ms) -> Ended | None:

@@ -38,8 +38,10 @@ from scheduler.domain.outcomes import (
     fixed_end,
     fold,
     limit_end,
+    once_end,
     reached_end,
     retry_days_of,
+    without_consent,
 )
 from scheduler.domain.placement import SEARCH, Fit, Placed, Wish, limits_of, place
 from scheduler.domain.reasons import blocked_reasons
@@ -68,7 +70,7 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
     wishes_of = strategy_named(policy.strategy)
     cadence = policy.cadence if policy.strategy == "cadence" else None
     route = None if cadence is None else route_of(cadence, loop, last)
-    over = _ended_by(loop, policy, last, route, now_ms)
+    over = _ended_by(loop, policy, last, route, now_ms) or without_consent(policy, lead, now_ms)
     if over is not None:
         return over
     calendar = calendar_of(policy, lead.place, policy.live_after_hours and lead.priority is Priority.LIVE)
@@ -87,9 +89,11 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
             return msgspec.structs.replace(wish, why=told + wish.why)
         if hold is not None:
             wish = _held(wish, hold)
-        placed = place(calendar, wish, case.limits)
+        quiet = wish if lead.quiet_until_ms is None else _held(wish, _quiet(lead.quiet_until_ms))
+        placed = place(calendar, quiet, case.limits)
         if placed is not None:
-            found = _planned(case, wish, placed, told)
+            signs = () if quiet is wish or lead.quiet_until_ms is None else (_quiet(lead.quiet_until_ms).why,)
+            found = _planned(case, quiet, placed, told + signs)
             if isinstance(found, Planned) and hold is not None and ask_person and now_ms < hold.until_ms:
                 return Waiting(hold.until_ms, (hold.why,), found)
             return found
@@ -113,7 +117,15 @@ def _ended_by(
             over = reached_end(policy, last, now_ms)
         if over is not None:
             return over
+    if loop.once and asked_for(last) is None:
+        return once_end(last, now_ms)
     return limit_end(loop, policy, last, now_ms)
+
+
+def _quiet(until_ms: Ms) -> Hold:
+    """What a sign of life has the schedule wait for."""
+    text = "the lead gave a sign of life: a person of ours has until then to answer"
+    return Hold(until_ms, Why("pause", "moved", None, until_ms, text), False)
 
 
 def _hold(loop: Loop, last: Result, route: Route | None) -> Hold | None:

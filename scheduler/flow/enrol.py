@@ -16,6 +16,7 @@ from scheduler.flow.enrolment import (
     DUPLICATE,
     Enrolled,
     Prepared,
+    lacks_consent,
     lead_status,
     start_loops,
 )
@@ -140,8 +141,12 @@ async def place(flow: Flow, target: Target, prepared: Prepared, placings: Sequen
 
 
 async def _make_leads(flow: Flow, target: Target, prepared: Prepared, on: Connection) -> dict[str, int]:
-    """Insert what is new; answers lead ids by phone."""
-    drafts = prepared.drafts
+    """Insert what is new and may be called; answers lead ids by phone."""
+    drafts, place_ids = prepared.drafts, prepared.place_ids
+    lacking = lacks_consent(drafts)
+    if any(lacking):
+        drafts = drafts.only(not lacks for lacks in lacking)
+        place_ids = [place_id for place_id, lacks in zip(place_ids, lacking, strict=True) if not lacks]
     leads = drafts.leads
     if drafts.loops is None:
         statuses = ["new"] * len(drafts)
@@ -159,7 +164,7 @@ async def _make_leads(flow: Flow, target: Target, prepared: Prepared, on: Connec
         leads.emails,
         leads.timezones,
         leads.regions,
-        prepared.place_ids,
+        place_ids,
         leads.priorities,
         leads.appointment_ats_ms,
         leads.consents,

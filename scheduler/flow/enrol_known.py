@@ -22,8 +22,10 @@ from scheduler.flow.drafts import LeadColumns, LoopColumns, Starts, append_plan,
 from scheduler.flow.enrolment import (
     DUPLICATE,
     SUPPRESSED,
+    WITHOUT_CONSENT,
     Enrolled,
     Prepared,
+    lacks_consent,
     lead_status,
     start_loops,
 )
@@ -92,6 +94,7 @@ async def meet_known(
     by_phone = {row["phone"]: row for row in found}
     by_external_id = {row["external_id"]: row for row in found if row["external_id"] is not None}
 
+    lacking = lacks_consent(prepared.drafts)
     results: dict[int, Enrolled] = {}
     met: set[int] = set()
     changes: list[Change] = []
@@ -99,6 +102,9 @@ async def meet_known(
     for at in rows:
         if leads.phones[at] in suppressed:
             results[at] = SUPPRESSED
+            continue
+        if lacking[at] and not _known(by_phone, by_external_id, leads, at):
+            results[at] = WITHOUT_CONSENT
             continue
         row = _meant(by_phone, by_external_id, leads, at)
         if row is None:
@@ -119,6 +125,8 @@ async def meet_known(
             starts = prepared.drafts.loops is not None and not row["enrolled"]
             if len(after.variables.encode()) > MAX_VARIABLES:
                 results[at] = TOO_MUCH
+            elif starts and lacking[at] and after.consent is None:
+                results[at] = WITHOUT_CONSENT
             elif starts:
                 unenrolled.append((at, row, after))
             elif after == before:
@@ -136,6 +144,10 @@ async def meet_known(
         now = to_datetime(prepared.drafts.now_ms)
         await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
     return results, placings
+
+
+def _known(by_phone: dict[str, Row], by_external_id: dict[str, Row], leads: LeadColumns, at: int) -> bool:
+    return leads.phones[at] in by_phone or leads.external_ids[at] in by_external_id
 
 
 def _meant(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scheduler.domain.model import LaneClass
+from scheduler.domain.model import EndReason, LaneClass
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts, LoopColumns
@@ -52,7 +52,18 @@ SUPPRESSED = Enrolled(
     "suppressed", code="suppressed", detail="the number is on the list of those not to be called"
 )
 
+WITHOUT_CONSENT = Enrolled(
+    "rejected", code="consent-missing", detail="the lead has not agreed to calls by an artificial voice"
+)
+
 _STATUS_AT_END = {reason.value: status for reason, status in LEAD_STATUS_AT_END.items()}
+
+
+def lacks_consent(drafts: Drafts) -> list[bool]:
+    """Row by row, whether nobody may call the lead for want of consent, as far as the row says."""
+    if drafts.loops is None:
+        return [False] * len(drafts)
+    return [reason == EndReason.CONSENT_MISSING for reason in drafts.loops.end_reasons]
 
 
 def lead_status(end_reason: str | None) -> str:

@@ -81,6 +81,7 @@ def loop_facts(row: Row) -> LoopFacts:
         postponed=row["postponed"],
         blocked=row["blocked"],
         trail=trail,
+        once=row["once"],
     )
 
 
@@ -94,6 +95,7 @@ def lead_facts(flow: Flow, row: Row, place: Place) -> Lead:
         appointment_at_ms=to_ms_or_none(row["appointment_at"]),
         tags=tuple(row["tags"] or ()),
         variables={} if row["variables"] is None else read_variables(row["variables"]),
+        quiet_until_ms=to_ms_or_none(row["quiet_until"]),
     )
 
 

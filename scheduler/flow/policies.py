@@ -207,6 +207,7 @@ def compile_policy(row: Row | dict[str, Any], seed: int) -> AgentPolicy:
         jitter_max_s=row["jitter_max_s"],
         seed=seed,
         intervals_s=intervals_s,
+        consent_required=row["voice"] == "ai" and not row["simulated"],
     )
     return AgentPolicy(
         row["agent_id"],

@@ -218,12 +218,12 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
 
 LOOP_FACTS = (
     *("loop_id", "agent_id", "batch_id", "lane_id", "run", "step", "consecutive_errors", "postponed"),
-    *("history", "next_at", "account_id", "cadence_id", "cadence_version", "trail"),
+    *("history", "next_at", "account_id", "cadence_id", "cadence_version", "trail", "once"),
 )
 NO_CADENCE = ("follows", "follows_status", "follows_version", "appointment_at", "tags", "variables")
 """Loops of the simulation follow none."""
 
-LEAD_FACTS = ("lead_id", "external_id", "phone", "place_id", "priority", "contacts")
+LEAD_FACTS = ("lead_id", "external_id", "phone", "place_id", "priority", "contacts", "quiet_until")
 RESULT = ("outcome", "ended_at", "kind", "disposition", "callback_at", "error")
 
 

@@ -87,6 +87,7 @@ def enrol_leads(
             "attempts_count": 0,
             "contacted_at": None,
             "contacts": [],
+            "quiet_until": None,
             "version": 1,
             "created_at": now,
             "updated_at": now,
@@ -138,6 +139,7 @@ def enrol_loops(
             "cadence_version": cadence_version,
             "cadence_chosen": cadence_chosen,
             "trail": None,
+            "once": False,
         }
         del loop["next_at_ms"], loop["open_until_ms"]
         s.insert("loop", loop)

@@ -27,6 +27,7 @@ def policy_of_agents(s: Statement, agent_ids: Sequence[int]) -> list[Row]:
                     "timezone": agent["timezone"] or account["timezone"],
                     "windows": agent["windows"] or account["windows"],
                     **{name: account[name] for name in ACCOUNT_RULES},
+                    "simulated": True,
                     "account_paused": account["paused"],
                     "agent_paused": agent["paused"],
                     "deleted": False,

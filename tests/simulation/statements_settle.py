@@ -56,7 +56,7 @@ ATTEMPT = (
 )
 LOOP = (
     *("loop_id", "account_id", "agent_id", "batch_id", "run", "step", "consecutive_errors", "postponed"),
-    *("history", "started_at", "cadence_id", "cadence_version", "trail"),
+    *("history", "started_at", "cadence_id", "cadence_version", "trail", "once"),
 )
 
 

@@ -4,7 +4,8 @@ SELECT le.lead_id, le.external_id, le.phone, le.name, le.email, le.timezone, le.
        le.priority, le.agent_id, le.batch_id, le.appointment_at, le.consent, le.tags, le.variables, le.status,
        le.contacts, le.version, lo.loop_id, lo.next_at,
        lo.loop_id IS NOT NULL OR EXISTS (SELECT FROM loop AS past
-                                         WHERE past.lead_id = le.lead_id AND past.status = 'ended') AS enrolled
+                                         WHERE past.lead_id = le.lead_id AND past.status = 'ended'
+                                           AND NOT past.once) AS enrolled
 FROM lead AS le
 LEFT JOIN loop AS lo ON lo.lead_id = le.lead_id AND lo.status <> 'ended'
 WHERE le.lead_id = ANY($1::bigint[]);

@@ -3,7 +3,7 @@
 SELECT ag.agent_id, ag.account_id, ag.voice, ag.policy_version, ag.auto_dialer,
        coalesce(ag.timezone, ac.timezone) AS timezone,
        coalesce(ag.windows, ac.windows) AS windows,
-       ac.live_after_hours, ac.strict, ac.frequency_caps, ac.jitter_max_s,
+       ac.live_after_hours, ac.strict, ac.frequency_caps, ac.jitter_max_s, ac.simulated,
        ac.paused AS account_paused, ag.paused AS agent_paused, ag.deleted_at IS NOT NULL AS deleted,
        coalesce((SELECT json_agg(json_build_object('date', d.date, 'label', d.label, 'regions', d.regions,
                                                    'yearly', d.yearly) ORDER BY d.date, d.no_call_day_id)

@@ -8,7 +8,7 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
        CASE WHEN lo.attempts > 0 OR le.attempts_count > 0 OR ba.batch_id IS NULL THEN lo.started_at
             ELSE greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz,
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
-       lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail,
+       lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail, lo.once, le.quiet_until,
        ca.cadence_id AS follows, ca.status AS follows_status,
        CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
             ELSE ca.version END AS follows_version,
