@@ -53,6 +53,7 @@ from api.routes import (
     windows,
 )
 from api.routing import Route, add_routes
+from api.wire import Runner
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
 from scheduler.metrics import CONTENT_TYPE, Depths, Metrics
@@ -124,7 +125,7 @@ def make_metrics_app(metrics: Metrics) -> web.Application:
 
 def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunner:
     """The app ready to be bound to a port: `await runner.setup()`, then a site."""
-    return web.AppRunner(app, shutdown_timeout=shutdown_s, handle_signals=False, **SERVER_OPTIONS)
+    return Runner(app, shutdown_timeout=shutdown_s, handle_signals=False, **SERVER_OPTIONS)
 
 
 async def _depths(deps: Deps) -> Depths:
