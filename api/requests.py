@@ -52,8 +52,11 @@ class ThrottleIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`cadence_id`: what its leads follow that name none themselves."""
+
     name: BatchName
     agent_id: Id
+    cadence_id: Id | None = None
     priority: Literal["live", "bulk"] = "bulk"
     throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
 
@@ -73,6 +76,7 @@ class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
 
     agent_id: Id | None = None
     batch_id: Id | None = None
+    cadence_id: Id | None = None
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     priority: Literal["live", "bulk"] = "bulk"
     on_duplicate: Literal["update", "skip", "reject"] = "update"

@@ -100,6 +100,7 @@ class Batch(msgspec.Struct):
     name: str
     priority: str
     agent_id: str
+    cadence_id: str | None
     throttle: Throttle
     status: str
     counts: BatchCounts
@@ -116,6 +117,7 @@ class BatchHead(msgspec.Struct):
     name: str
     priority: str
     agent_id: str
+    cadence_id: str | None
     throttle: Throttle
     status: str
 

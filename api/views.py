@@ -170,6 +170,7 @@ def batch_head(row: Row, ids: PublicIds) -> schemas.BatchHead:
         name=row["name"],
         priority=row["priority"],
         agent_id=ids.write("agt", row["agent_id"]),
+        cadence_id=ids.write_or_none("cad", row["cadence_id"]),
         throttle=throttle(row["throttle"]),
         status=row["status"],
     )
@@ -184,6 +185,7 @@ def batch(row: Row, ids: PublicIds) -> schemas.Batch:
         name=row["name"],
         priority=row["priority"],
         agent_id=ids.write("agt", row["agent_id"]),
+        cadence_id=ids.write_or_none("cad", row["cadence_id"]),
         throttle=throttle(row["throttle"]),
         status=row["status"],
         counts=schemas.BatchCounts(

@@ -10,6 +10,7 @@ import msgspec
 
 from api import requests, schemas, views
 from api.instants import utc_ms
+from api.lead_targets import cadence_named
 from api.paging import listed, read_cursor
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
@@ -46,6 +47,9 @@ async def create(call: Call, body: requests.BatchIn) -> Reply[schemas.Batch]:
         throttle=throttle,
         actor=call.actor,
         now_ms=call.deps.clock.now_ms(),
+        cadence_id=None
+        if body.cadence_id is None
+        else await cadence_named(call.deps.flow, call.ids, call.account_id, body.cadence_id),
     )
     shown = await _batch(call, batch_id)
     return Reply(shown, status=201, headers={"Location": f"/v1/batches/{shown.id}"})

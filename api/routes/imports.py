@@ -23,7 +23,7 @@ from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, ServerUnavailable
 from scheduler.flow.throttle import Throttle
-from scheduler.ledger import reads
+from scheduler.ledger import cadences, reads
 from scheduler.ledger.database import Row
 
 WORKERS = web.AppKey("import_workers", ImportWorkers)
@@ -67,7 +67,7 @@ async def receive(call: Call) -> web.StreamResponse:
     query, mapping = _query(call.request)
     throttle = _throttle(query, call.deps.clock.now_ms())
     format_ = _format(call.request)
-    agent_id, batch = await _target(call, query)
+    agent_id, batch, cadence_id = await _target(call, query)
     live = KeptStream(headers={"Content-Type": NDJSON}) if _wants_lines(call.request) else None
 
     async def report(line: dict[str, Any]) -> None:
@@ -94,6 +94,7 @@ async def receive(call: Call) -> web.StreamResponse:
                 consent=query.consent,
                 throttle=throttle,
                 on_duplicate=query.on_duplicate,
+                cadence_id=cadence_id,
                 layout=Layout(format_, query.delimiter, mapping, query.region),
                 size_bytes=call.request.content_length,
                 workers=call.request.app[WORKERS],
@@ -165,8 +166,9 @@ def _throttle(query: requests.ImportQuery, now_ms: Ms) -> Throttle:
     return Throttle(query.max_per_min, query.max_concurrent, query.start_at, query.spread_over_s)
 
 
-async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str]:
-    """The agent and the name of the batch; a batch that exists brings its agent."""
+async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str, int | None]:
+    """The agent, the name of the batch, and the cadence; a batch that exists brings its agent."""
+    cadence_id = None if query.cadence_id is None else await _cadence(call, query.cadence_id)
     agent_id = None if query.agent_id is None else call.ids.read("agt", query.agent_id)
     if query.agent_id is not None and agent_id is None:
         raise _bad("agent_id", "not-found", "no such agent in this account")
@@ -176,12 +178,20 @@ async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str]:
             batch = await reads.batch_head(call.deps.flow.database, call.account_id, batch_id or 0)
         except NotFound:
             raise _bad("batch_id", "not-found", "no such batch in this account") from None
-        return agent_id or batch["agent_id"], batch["name"]
+        return agent_id or batch["agent_id"], batch["name"], cadence_id
     if query.name is None:
         raise _bad("name", "required", "name the batch, or give its batch_id")
     if agent_id is None:
         raise _bad("agent_id", "required", "say which agent calls these leads")
-    return agent_id, query.name
+    return agent_id, query.name, cadence_id
+
+
+async def _cadence(call: Call, said: str) -> int:
+    cadence_id = call.ids.read("cad", said)
+    known = cadence_id and await cadences.current(call.deps.flow.database, call.account_id, cadence_id)
+    if not cadence_id or not known:
+        raise _bad("cadence_id", "not-found", "no such cadence in this account")
+    return cadence_id
 
 
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:

@@ -41,13 +41,14 @@ async def create_batch(
     throttle: Throttle,
     actor: Actor,
     now_ms: Ms,
+    cadence_id: int | None = None,
 ) -> int:
-    """A batch without leads; answers its id. Raises Refused (`state-conflict`) when the name is taken or the
-    agent is not the account's."""
+    """A batch without leads; answers its id. `cadence_id`: what its leads follow. Raises Refused
+    (`state-conflict`) when the name is taken or the agent is not the account's."""
     async with flow.database.transaction() as on:
         said = _encode(throttle).decode()
         row = await flow.database.fetch_row(
-            "batch_create", account_id, agent_id, name, priority, said, to_datetime(now_ms), on=on
+            "batch_create", account_id, agent_id, name, priority, said, to_datetime(now_ms), cadence_id, on=on
         )
         if row is None:
             raise Refused(
@@ -57,7 +58,7 @@ async def create_batch(
                 "choose another name, or use that batch",
             )
         batch_id = int(row["batch_id"])
-        after = {"name": name, "throttle": msgspec.to_builtins(throttle)}
+        after = {"name": name, "throttle": msgspec.to_builtins(throttle), "cadence_id": cadence_id}
         await _audit(flow, on, actor, account_id, batch_id, "batch_created", None, after, now_ms)
     return batch_id
 

@@ -9,7 +9,7 @@ import msgspec
 from scheduler.domain.cadence_moves import kept, moved
 from scheduler.domain.model import Cadence, Ended, EndReason, Lead, Loop, Plan, Policy, Result, Why
 from scheduler.domain.planner import plan
-from scheduler.domain.time import Ms
+from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.policies import Follows, follows_of
 from scheduler.ledger.database import Connection, Row
@@ -37,6 +37,14 @@ class Course(msgspec.Struct, frozen=True):
         if self.planned_under is not None and self.policy.cadence is not None:
             trail = moved(trail, self.planned_under, self.policy.cadence)
         return msgspec.structs.replace(loop, trail=trail)
+
+    def begun_before(self, loop: Loop) -> Loop:
+        """A loop that was never dialled and begins with the instant which is planned: its cadence's initial
+        delay is over by then."""
+        if self.policy.cadence is None:
+            return loop
+        delay_ms = self.policy.cadence.initial_delay_s * SECOND
+        return msgspec.structs.replace(loop, started_at_ms=loop.started_at_ms - delay_ms)
 
     def plan(self, loop: Loop, lead: Lead, last: Result | None, now_ms: Ms) -> Plan:
         """What comes next for a loop that is carried over."""

@@ -123,6 +123,8 @@ def planned_anew(
 ) -> tuple[Loop, NextRow]:
     """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it."""
     loop = course.carried(loop_facts(row))
+    if row["in_turn"]:
+        loop = course.begun_before(loop)
     outcome = course.plan(loop, lead_facts(flow, row, place), last_result(row), from_ms)
     if isinstance(outcome, Planned):
         if outcome.at_ms < from_ms:

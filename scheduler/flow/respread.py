@@ -10,6 +10,7 @@ from scheduler.domain.spread import walk
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.moving import follow_moves, read_moved
+from scheduler.flow.terms import policy_of_batch
 from scheduler.flow.throttle import Pace
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
@@ -48,7 +49,7 @@ async def respread(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> int:
 
 async def _stretches(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> Sequence[list[int]]:
     """The open time of the batch's bulk lanes, as columns: lane, from, length, before, open until."""
-    policy = (await flow.policies.of_agent(agent_id)).policy
+    policy = await policy_of_batch(flow, pace.batch_id, agent_id)
     from_ms = pace.spread.from_ms(now_ms)
     rows: list[tuple[int, ...]] = []
     for lane in await flow.database.fetch("batch_lanes", pace.batch_id):

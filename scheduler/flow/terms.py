@@ -49,7 +49,7 @@ async def terms_of(flow: Flow, target: Target, on: Connection | None = None) -> 
     if target.agent_id is None:
         return Terms()
     agent = await flow.policies.of_agent(target.agent_id, on)
-    if agent.account_id != target.account_id:
+    if agent.deleted or agent.account_id != target.account_id:
         raise NotFound("no such agent")
     if not agent.enabled:
         return Terms(agent)
@@ -65,6 +65,17 @@ async def terms_of(flow: Flow, target: Target, on: Connection | None = None) -> 
             "publish and activate it, or name another one",
         )
     return Terms(agent, await flow.policies.in_cadence(agent, follows, on))
+
+
+async def policy_of_batch(flow: Flow, batch_id: int, agent_id: int) -> Policy:
+    """What plans the batch's leads that name no cadence themselves."""
+    agent = await flow.policies.of_agent(agent_id)
+    target = await in_batch(flow, Target(agent.account_id, agent_id, batch_id))
+    cadence_id = agent.cadence_id if target.cadence_id is None else target.cadence_id
+    if cadence_id is None:
+        return agent.policy
+    opened = await open_cadences(flow, {(agent.account_id, cadence_id)})
+    return await flow.policies.in_cadence(agent, opened.get(cadence_id))
 
 
 async def open_cadences(

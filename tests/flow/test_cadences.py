@@ -11,6 +11,9 @@ from scheduler.domain.model import Why
 from scheduler.domain.time import DAY, HOUR, MINUTE
 from scheduler.errors import Refused
 from scheduler.flow.briefs import Brief
+from scheduler.flow.replan import replan_loops
+from scheduler.flow.respread import respread
+from scheduler.flow.throttle import pace_of
 from scheduler.ledger.instants import to_ms
 from tests.builders import PHONE, TUESDAY_2PM, World, an_end, phones
 
@@ -365,3 +368,38 @@ async def test_calls_beside_a_cadence_have_no_texts(world: World) -> None:
     [armed] = (await world.arm([await world.claim_of(found.loop_id or 0)])).armed
 
     assert armed.brief is None
+
+
+async def test_a_batchs_first_touches_keep_their_turn_and_wait_no_second_initial_delay(world: World) -> None:
+    """MISSION P13: spread over open time after the initial delay; planned anew they stay where they are."""
+    cadence_id = await world.a_cadence({}, initial_delay_s=4 * D)
+    batch_id = await world.a_batch('{"spread_over_s": 7200}')
+    found = await world.enrol(phones(6), batch_id=batch_id, cadence_id=cadence_id)
+    loops = [each.loop_id for each in found]
+    before = await world.rows("SELECT loop_id, next_at FROM loop ORDER BY loop_id")
+    assert len({row["next_at"] for row in before}) == 6
+    assert min(to_ms(row["next_at"]) for row in before) >= TUESDAY_2PM + 4 * DAY
+    await world.next_version()
+
+    async with world.stores.database.transaction() as on:
+        await replan_loops(world.flow, world.stores.database, loops, world.now_ms, on)
+
+    assert await world.rows("SELECT loop_id, next_at FROM loop ORDER BY loop_id") == before
+
+
+async def test_a_batch_of_another_pace_leaves_no_call_outside_its_cadences_hours(world: World) -> None:
+    """Cadence windows hold for what a batch moves: the arm plans it anew before it gives a permit."""
+    windows = {"wed": {"enabled": True, "ranges": [{"start": "10:00", "end": "12:00"}]}}
+    of_batch, other = await world.a_cadence({}), await world.a_cadence({}, windows=windows)
+    batch_id = await world.a_batch('{"spread_over_s": 0}')
+    await world.run("UPDATE batch SET cadence_id = $2 WHERE batch_id = $1", batch_id, of_batch)
+    loop_id = await enrolled(world, other, batch_id=batch_id)
+
+    await world.run("""UPDATE batch SET throttle = '{"spread_over_s": 3600}' WHERE batch_id = $1""", batch_id)
+    await respread(world.flow, await pace_of(world.flow, batch_id), world.agent_id, world.now_ms)
+    world.clock.move_to(to_ms((await world.loop(loop_id))["next_at"]))
+    result = await world.arm([await world.claim_of(loop_id)])
+
+    assert result.reasons == {"outdated": 1}
+    at_ms = to_ms((await world.loop(loop_id))["next_at"])
+    assert TUESDAY_2PM + 20 * HOUR <= at_ms < TUESDAY_2PM + 22 * HOUR

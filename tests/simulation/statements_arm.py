@@ -209,6 +209,7 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
                 "lead_version": lead["version"],
                 "policy_version": agent["policy_version"],
                 **dict.fromkeys(NO_CADENCE),
+                "in_turn": False,
                 **{name: last.get(name) for name in RESULT},
                 "blocked": sum(row["outcome"] == "number_blocked" for row in own),
             }

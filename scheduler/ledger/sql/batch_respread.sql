@@ -1,6 +1,6 @@
 -- batch_respread: first touches of a batch at the instants of its pace. Each lane's open time is a line made of
 -- stretches; the place on it is a multiple of the golden ratio without its whole part. Who was contacted before keeps
--- an instant that the caps allow.
+-- an instant that the caps allow. One that follows a cadence may have hours of its own: the arm plans it anew.
 -- $1 loop_ids bigint[] (their leads are locked)  $2 first bigint (loops placed before these)  $3 held boolean
 -- $4 detail text  $5 lane_ids bigint[]  $6 from_ms bigint[]  $7 lengths_ms bigint[]  $8 befores_ms bigint[]
 -- $9 open_untils_ms bigint[]
@@ -33,6 +33,7 @@ placed AS (
 UPDATE loop AS lo
 SET next_at = timestamptz 'epoch' + p.next_ms * interval '1 millisecond',
     open_until = timestamptz 'epoch' + p.open_until_ms * interval '1 millisecond', held = $3,
+    lead_version = CASE WHEN lo.cadence_id IS NULL THEN lo.lead_version ELSE 0 END,
     why = (lo.why::jsonb || jsonb_build_array(jsonb_build_object(
         'rule', 'throttle', 'effect', 'moved', 'from_at', (extract(epoch FROM p.was) * 1000)::bigint,
         'to_at', p.next_ms::bigint, 'detail', $4::text)))::json

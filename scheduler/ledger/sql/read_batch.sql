@@ -1,6 +1,6 @@
 -- read_batch: a batch with the counts of its leads, which add up to `leads`.
 -- $1 account_id bigint  $2 batch_id bigint
-SELECT b.batch_id, b.name, b.priority, b.agent_id, b.throttle, b.status, b.created_at, b.updated_at,
+SELECT b.batch_id, b.name, b.priority, b.agent_id, b.cadence_id, b.throttle, b.status, b.created_at, b.updated_at,
        c.leads, c.untouched, c.reached, c.converted, c.exhausted, c.suppressed, c.touched,
        c.leads - c.untouched - c.reached - c.converted - c.exhausted - c.suppressed AS in_progress
 FROM batch AS b

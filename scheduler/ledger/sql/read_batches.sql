@@ -1,6 +1,6 @@
 -- read_batches: a page of the account's batches, without their counts.
 -- $1 account_id bigint  $2 after bigint (null: from the start)  $3 descending boolean  $4 limit integer
-SELECT batch_id, name, priority, agent_id, throttle, status, created_at, updated_at
+SELECT batch_id, name, priority, agent_id, cadence_id, throttle, status, created_at, updated_at
 FROM batch
 WHERE account_id = $1
   AND ($2::bigint IS NULL OR CASE WHEN $3::boolean THEN batch_id < $2 ELSE batch_id > $2 END)
