@@ -29,7 +29,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 class ClockProbe:
     """Compares the clocks every `period_s`. Any two that are surely more than `alarm_ms` apart are an alarm;
-    beyond `stop_ms` nothing may be armed, from the probe that finds it to the one that finds it mended.
+    beyond `stop_ms` nothing may be armed, from the probe that finds it to the one that finds it mended. Nor
+    when our own wall time has been set by as much, until the next probe.
 
     A server that does not answer says nothing about its clock.
     """
@@ -57,11 +58,13 @@ class ClockProbe:
         self._last: tuple[Ms, float] | None = None
 
     def may_arm(self) -> bool:
-        return self._apart_ms <= self._stop_ms
+        return self._apart_ms <= self._stop_ms and abs(self._stepped_ms()) <= self._stop_ms
 
     @property
     def said(self) -> str:
         """What a person is told: how far apart, and which."""
+        if abs(self._stepped_ms()) > self._stop_ms:
+            return "the clock of this process was set just now"
         if self._apart_ms <= self._alarm_ms:
             return f"within {self._alarm_ms} ms of each other"
         return f"{self._between} are {self._apart_ms:.0f} ms apart: set the machines by NTP"
@@ -100,14 +103,19 @@ class ClockProbe:
             log.warning("clocks_apart", between=between, apart_ms=round(apart_ms))
 
     def _see_step(self) -> None:
-        """Wall time that moved otherwise than monotonic time did: it was set, or the machine was paused.
-        Permits in hand are void then by their own gate."""
-        wall_ms, monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()
-        if self._last is not None:
-            by_ms = wall_ms - self._last[0] - (monotonic_s - self._last[1]) * SECOND
-            if abs(by_ms) > self._stop_ms:
-                log.warning("wall_time_stepped", by_ms=round(by_ms))
-        self._last = (wall_ms, monotonic_s)
+        """Permits in hand are void after one by their own gate."""
+        by_ms = self._stepped_ms()
+        if abs(by_ms) > self._stop_ms:
+            log.warning("wall_time_stepped", by_ms=round(by_ms))
+        self._last = (self._clock.wall_ms(), self._clock.monotonic_s())
+
+    def _stepped_ms(self) -> float:
+        """By how much wall time moved otherwise than monotonic time did since the last probe: it was set, or
+        the machine was paused. Work claimed meanwhile would be leased and paced by a wrong clock."""
+        if self._last is None:
+            return 0.0
+        wall_ms, monotonic_s = self._last
+        return self._clock.wall_ms() - wall_ms - (self._clock.monotonic_s() - monotonic_s) * SECOND
 
 
 def _apart(one: Reading, other: Reading) -> tuple[float, str]:

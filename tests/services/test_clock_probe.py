@@ -53,6 +53,22 @@ async def test_a_dialer_whose_clock_is_wrong_arms_nothing_until_it_is_right_agai
     assert await wrong.dial() == 1
 
 
+async def test_a_dialer_whose_clock_is_set_claims_nothing_before_the_next_probe(wrong: World) -> None:
+    """I14 I26: an hour ahead for a moment, it would lease loops and spend tokens an hour ahead."""
+    probe = probe_of(wrong)
+    await probe.step(wrong.now_ms)
+    await wrong.a_due_loop()
+    wrong.clock.wrong_ms = HOUR  # type: ignore[attr-defined]
+
+    assert await wrong.dial() == 0
+    assert await wrong.waiting_on_wheel() == 1
+    assert "was set" in probe.said
+
+    wrong.clock.wrong_ms = 0  # type: ignore[attr-defined]
+    await probe.step(wrong.now_ms)
+    assert await wrong.dial() == 1
+
+
 async def test_a_small_difference_is_an_alarm_and_no_more(wrong: World) -> None:
     await wrong.a_due_loop()
     wrong.clock.wrong_ms = 600  # type: ignore[attr-defined]

@@ -202,6 +202,14 @@ GUARDS: dict[str, Guard] = {
             "::test_a_dialer_whose_clock_is_wrong_arms_nothing_until_it_is_right_again",
         ),
     ),
+    "clock-set": Guard(
+        "who finds its own clock set claims nothing before the clocks are compared again",
+        cut("scheduler/services/clock_probe.py", " and abs(self._stepped_ms()) <= self._stop_ms\n", "\n"),
+        (
+            "tests/services/test_clock_probe.py"
+            "::test_a_dialer_whose_clock_is_set_claims_nothing_before_the_next_probe",
+        ),
+    ),
     "breaker": Guard(
         "where nothing gets through, nothing is tried",
         cut(BREAKER, "elif self._is_broken(gate, news, now_ms):", "elif False:"),
