@@ -71,6 +71,7 @@ async def open_stores(
             settings.postgres_url,
             connect_s=settings.postgres_connect_s,
             wait_s=settings.postgres_wait_s,
+            idle_s=settings.postgres_idle_s,
         )
         database = await connect(
             max_connections=settings.postgres_connections, statement_s=settings.postgres_statement_s

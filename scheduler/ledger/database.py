@@ -25,6 +25,9 @@ WAIT_S = 5.0
 STATEMENT_S = 15.0
 """How long a connection, a free one, and an answer are waited for, unless a setting says otherwise."""
 
+IDLE_S = 10.0
+"""Between two statements of a transaction we plan at most a chunk of leads, or write it on the wheel."""
+
 CLEAN_UP_S = 1.0
 """A connection whose work broke off is given so long to be fit for the next; else it is cut."""
 
@@ -50,9 +53,13 @@ class Database:
         connect_s: float = CONNECT_S,
         wait_s: float = WAIT_S,
         statement_s: float = STATEMENT_S,
+        idle_s: float = IDLE_S,
         point_reads: bool = False,
     ) -> Database:
         """Raises ServerUnavailable when nothing answers at `url`, which stays out of the message.
+
+        `idle_s`: the server ends a transaction that its process leaves standing for so long, and frees the
+        rows that it has locked: a process that is frozen would hold up everybody else.
 
         `point_reads` is for the dialer's statements, which fetch rows by key: plans made while a table is
         small must not scan it when it has grown, so they go by index always.
@@ -62,6 +69,7 @@ class Database:
             "synchronous_commit": "on",
             "timezone": "UTC",
             "jit": "off",
+            "idle_in_transaction_session_timeout": str(max(1, int(idle_s * 1000))),
         }
         if point_reads:
             settings |= dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off")

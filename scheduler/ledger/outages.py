@@ -15,6 +15,7 @@ UNREACHABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
     asyncpg.OperatorInterventionError,  # a statement that was canceled, a server on its way down
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process stood still in the middle of it
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,  # a block that cannot be read: XX000 to XX002
     asyncpg.ReadOnlySQLTransactionError,

@@ -8,8 +8,8 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +71,13 @@ async def run_trial(bed: Bed, name: str, seed: int) -> Outcome:
     began_s = time.monotonic()
     async with a_trial(bed, seed, **kind.world) as trial:
         violations: list[Violation] = []
-        try:
-            with suppress(Missed):
-                await kind.script(trial)
+        with _complaining(trial, "the trial came to no end"), suppress(Missed):
+            await kind.script(trial)
+        with _complaining(trial, "nothing works again"):
             await _recover(trial)
-        except Exception as error:
-            trial.complain("I16", f"the trial came to no end: {type(error).__name__} {error}")
-        try:
+        with _complaining(trial, "what came of it cannot be read"):
             violations = await check(trial)
             await _count(trial)
-        except Exception as error:
-            trial.complain("I16", f"what came of it cannot be read: {type(error).__name__} {error}")
         return Outcome(
             kind=name,
             seed=seed,
@@ -92,6 +88,15 @@ async def run_trial(bed: Bed, name: str, seed: int) -> Outcome:
             recovery_s=trial.recovery_s,
             elapsed_s=time.monotonic() - began_s,
         )
+
+
+@contextmanager
+def _complaining(trial: Trial, what: str) -> Iterator[None]:
+    """Whatever goes wrong is a violation of the trial, not the end of the suite."""
+    try:
+        yield
+    except Exception as error:
+        trial.complain("I16", f"{what}: {type(error).__name__} {error}")
 
 
 async def _recover(trial: Trial) -> None:

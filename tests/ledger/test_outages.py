@@ -113,3 +113,26 @@ async def test_a_value_that_the_driver_refuses_is_no_outage(postgres_server_url:
             async with database.transaction() as on:
                 await on.fetchval("SELECT $1::int4", 2**40)
         assert await one(database) == 1
+
+
+async def test_a_process_that_stands_still_in_a_transaction_does_not_hold_its_rows_for_ever(
+    database: Database, postgres_server_url: str
+) -> None:
+    """I15 I16, F3: frozen between two statements it keeps its connection; who wants its rows would wait."""
+    async with database.connection() as on:
+        name = await on.fetchval("SELECT current_database()")
+        await on.execute("CREATE TABLE wanted AS SELECT 1 AS id")
+    url = postgres_server_url.replace("/dialwheel?", f"/{name}?")
+    frozen = await Database.connect(url, max_connections=1, idle_s=0.1)
+
+    async def stand_still() -> None:
+        async with frozen.transaction() as theirs:
+            await theirs.execute("SELECT FROM wanted FOR UPDATE")
+            async with database.transaction() as on:
+                await on.execute("SELECT FROM wanted FOR UPDATE")  # as soon as the other is ended
+            await theirs.execute("SELECT 1")
+
+    with pytest.raises(ServerUnavailable):
+        await stand_still()
+    assert await one(frozen) == 1, "it goes on with another connection"
+    await frozen.close()
