@@ -86,6 +86,14 @@ class LeadsQuery(msgspec.Struct, forbid_unknown_fields=True):
     created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
+class WaitingQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """By the leads' age, oldest first unless `order=desc`."""
+
+    limit: Limit = 50
+    cursor: Id | None = None
+    order: Literal["asc", "desc"] = "asc"
+
+
 class Span(msgspec.Struct, forbid_unknown_fields=True):
     """`gte` inclusive, `lt` exclusive."""
 
@@ -131,3 +139,11 @@ class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
     limit: Limit = 50
     cursor: Cursor | None = None
     count: Literal["estimate", "exact"] | None = None
+
+
+class SignalIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`at` null: now."""
+
+    kind: Literal["replied", "clicked", "opened", "booked", "inbound_call", "human_takeover"]
+    channel: Literal["call", "sms", "email", "voicemail_drop"] | None = None
+    at: Instant | None = None

@@ -48,7 +48,8 @@ class Lead(msgspec.Struct):
 
 
 class TimelineEntry(msgspec.Struct, omit_defaults=True):
-    """What happened, or will: `kind` is lead_created, loop_started, attempt, loop_ended or planned."""
+    """What happened, or will: `kind` is lead_created, loop_started, attempt, signal, loop_ended,
+    planned."""
 
     kind: str
     at: str
@@ -74,3 +75,27 @@ class Explain(msgspec.Struct):
     blockers: list[Blocker]
     next_attempt: NextAttempt | None
     why: list[WhyLine]
+
+
+class Signal(msgspec.Struct):
+    """A sign of life. `quiet_until_at`: nothing automatic comes before; null when it stops nothing."""
+
+    id: str
+    object: str
+    created_at: str
+    lead_id: str
+    kind: str
+    channel: str | None
+    at: str
+    quiet_until_at: str | None
+
+
+class WaitingLead(msgspec.Struct):
+    """A lead that waits for a person of ours. `reason`: signal (nobody has answered its sign of life), result
+    (what came of a call is owed), postponed (it put off too many calls). `until_at`: when the schedule goes
+    on by itself, null when it does not."""
+
+    reason: str
+    since_at: str | None
+    until_at: str | None
+    lead: Lead

@@ -14,7 +14,12 @@ from scheduler.public_ids import PublicIds
 
 
 def entries(
-    lead: Row, loops: Sequence[Row], attempts: Sequence[Row], ids: PublicIds, now: datetime
+    lead: Row,
+    loops: Sequence[Row],
+    attempts: Sequence[Row],
+    signals: Sequence[Row],
+    ids: PublicIds,
+    now: datetime,
 ) -> list[TimelineEntry]:
     """Oldest first; what is planned comes last, overdue or not."""
     zone = views.zone_of(lead)
@@ -34,6 +39,8 @@ def entries(
     for row in attempts:
         one = views.attempt(row, zone, ids)
         tell(row["dispatched_at"] or row["armed_at"], 2, "attempt", _words(one), attempt=one)
+    for row in signals:
+        tell(row["at"], 2, "signal", f"{row['kind']} by {row['channel']}" if row["channel"] else row["kind"])
     found.sort(key=lambda item: item[:2])
     story = [entry for _, _, entry in found]
     planned = views.planned_attempt(lead, ids, now)

@@ -109,6 +109,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     failover_safe: bool = False  # true: commits wait for the standby, so one that is promoted is the ledger
     group_commit_ms: Annotated[float, Meta(ge=0, le=100)] = 3  # provider events wait for company
     spread_over_s: Annotated[int, Meta(ge=0)] = 600  # what a pause held back starts again this evenly
+    signal_pause_s: Annotated[int, Meta(ge=0, le=31_536_000)] = (
+        172_800  # a person of ours answers a sign of life within two days, or the schedule goes on
+    )
     batch_spread_s: Annotated[int, Meta(ge=0, le=604_800)] = (
         14_400  # open time for a batch without a pace: half a day, so who is not reached is tried again on it
     )

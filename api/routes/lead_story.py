@@ -16,6 +16,7 @@ from scheduler.domain.time import Ms
 from scheduler.ledger import reads
 from scheduler.ledger.caller_ids import pools_today
 from scheduler.ledger.instants import EPOCH
+from scheduler.ledger.leads import lead_signals
 
 
 @route("GET", "/v1/leads/{id}/timeline", scope="read")
@@ -25,8 +26,9 @@ async def show_timeline(call: Call) -> Reply[Page[schemas.TimelineEntry]]:
     database, lead_id = call.deps.flow.database, row["lead_id"]
     loops = await reads.lead_loops(database, call.account_id, lead_id)
     attempts = await reads.lead_attempts(database, call.account_id, lead_id)
+    signals = await lead_signals(database, call.account_id, lead_id)
     now = EPOCH + timedelta(milliseconds=call.deps.clock.now_ms())
-    return Reply(Page(timeline.entries(row, loops, attempts, call.ids, now)))
+    return Reply(Page(timeline.entries(row, loops, attempts, signals, call.ids, now)))
 
 
 @route("GET", "/v1/leads/{id}/explain", scope="read")

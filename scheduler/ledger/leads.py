@@ -8,13 +8,18 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from scheduler.domain.time import Ms
 from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_datetime
 
 Sort: TypeAlias = Literal["created_at", "updated_at", "contacted_at", "name", "attempts_count"]
 """By `created_at` every page costs the same, by the others a walk over all that the filter finds."""
 
 FEW_TAGGED = 2000
 """A tag that fewer leads have is looked up first: the server cannot tell how few they are."""
+
+MOST_SIGNALS = 1000
+"""Signs of life of a lead that are shown."""
 
 
 class LeadFilter(msgspec.Struct, frozen=True):
@@ -91,6 +96,19 @@ async def leads_by_id(database: Database, account_id: int, lead_ids: Sequence[in
     rows = await database.fetch("read_leads", account_id, list(lead_ids)) if lead_ids else []
     by_id = {row["lead_id"]: row for row in rows}
     return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
+
+
+async def lead_signals(database: Database, account_id: int, lead_id: int) -> list[Row]:
+    """Signs of life, oldest first."""
+    return await database.fetch("lead_signals", account_id, lead_id, MOST_SIGNALS)
+
+
+async def waiting_leads(
+    database: Database, account_id: int, *, now_ms: Ms, after: int | None, descending: bool, limit: int
+) -> list[Row]:
+    """Leads that wait for a person of ours, and why, in order of their ids."""
+    now = to_datetime(now_ms)
+    return await database.fetch("lead_waiting", account_id, now, after, descending, limit)
 
 
 async def _known_ids(
