@@ -26,6 +26,7 @@ from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.epochs import lock_leads_of
 from scheduler.ledger.instants import to_date, to_datetime, to_ms
+from scheduler.ledger.news import tell_ended
 from scheduler.wheel import Claim, Placing
 
 log = structlog.get_logger()
@@ -209,6 +210,7 @@ async def _plan_again(
     suppressed = [row["loop_id"] for row in anew if row["refusal"] == "dnc"]
     if suppressed:
         await ledger.execute("loop_end", suppressed, "dnc", "opted_out", to_datetime(now_ms), on=on)
+        await tell_ended(ledger, suppressed, now_ms, on)
     busy = [row["loop_id"] for row in anew if row["refusal"] == "lead_busy"]
     placings = await replan_loops(flow, ledger, busy, now_ms + BUSY_PAUSE_MS, on) if busy else []
     others = [row["loop_id"] for row in anew if row["refusal"] in ("outdated", "closed")]

@@ -19,6 +19,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.news import tell, tell_ended
 
 log = structlog.get_logger()
 
@@ -139,6 +140,16 @@ async def cancel_batch(
             raise _over()
         if row["status"] != "canceled":
             await flow.database.execute("batch_cancel", batch_id, to_datetime(now_ms), on=on)
+            await tell(
+                flow.database,
+                "batch.done",
+                account_id,
+                ids=[batch_id],
+                batch_ids=[batch_id],
+                at_ms=now_ms,
+                on=on,
+                extra={"previous": {"status": row["status"]}},
+            )
             changes = ({"status": row["status"]}, {"status": "canceled"})
             await _audit(flow, on, actor, account_id, batch_id, "batch_canceled", *changes, now_ms)
     committed_s = clock.monotonic_s()
@@ -167,6 +178,7 @@ async def _end_loops(flow: Flow, batch_id: int, now_ms: Ms) -> None:
         found = await flow.database.fetch("batch_active", batch_id, after, CHUNK, on=on)
         loops = [row["loop_id"] for row in found]
         await flow.database.execute("batch_end_loops", loops, to_datetime(now_ms), on=on)
+        await tell_ended(flow.database, loops, now_ms, on)
         return found
 
     while more:

@@ -151,7 +151,7 @@ class Breakers:
             return
         if news.through and not news.failed:
             kind, number = _parts(gate)
-            await self._flow.database.execute("breaker_close", kind, number)
+            await self._flow.database.execute("breaker_close", kind, number, to_datetime(now_ms))
             log.info("breaker_closed", gate=gate, open_ms=now_ms - to_ms(row["opened_at"]))
         await self._shape(gate, now_ms)
 

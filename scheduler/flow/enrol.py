@@ -23,6 +23,7 @@ from scheduler.flow.enrolment import (
 from scheduler.flow.entries import Entry
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey, LaneRef
+from scheduler.flow.news import of_enrolled
 from scheduler.flow.put_back import count_contacts, owed_to
 from scheduler.flow.respread import respread
 from scheduler.flow.terms import OnDuplicate, Target, in_batch, terms_of
@@ -30,6 +31,7 @@ from scheduler.flow.throttle import Pace, pace_of
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
 __all__ = ["Enrolled", "OnDuplicate", "Prepared", "Target", "enrol", "place", "prepare", "write"]
@@ -115,6 +117,16 @@ async def write(
             loop_ids, placings = await start_loops(
                 flow, target, new, new.loops, lead_ids, [1] * len(new), lanes, prepared.room, on
             )
+    over = drafts.loops.end_reasons if drafts.loops is not None else [None] * len(drafts)
+    ended = [
+        made[phone]
+        for phone, reason in zip(drafts.leads.phones, over, strict=True)
+        if reason is not None and phone in made
+    ]
+    told = of_enrolled(
+        target.account_id, target.batch_id, created=list(made.values()), started=loop_ids, over=ended
+    )
+    await tell_all(flow.database, told, drafts.now_ms, on)
     known: dict[int, Enrolled] = {}
     if not all(created):
         rest = [at for at, is_new in enumerate(created) if not is_new]

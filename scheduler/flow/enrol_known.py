@@ -32,9 +32,11 @@ from scheduler.flow.enrolment import (
 from scheduler.flow.entries import MAX_VARIABLES
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey
+from scheduler.flow.news import of_changed, of_enrolled
 from scheduler.flow.terms import Target, terms_of
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms_or_none, to_ms_tuple
+from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
 PLANNED_BY = ("place_id", "priority", "consent", "appointment_at_ms", "tags", "variables")
@@ -143,6 +145,7 @@ async def meet_known(
         columns = zip(*(msgspec.structs.astuple(change) for change in changes), strict=True)
         now = to_datetime(prepared.drafts.now_ms)
         await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
+        await tell_all(flow.database, of_changed(target.account_id, changes), prepared.drafts.now_ms, on)
     return results, placings
 
 
@@ -265,6 +268,11 @@ async def _start(
     by_lead, placings = await start_loops(
         flow, target, drafts, loops, lead_ids, versions, [refs[key] for key in keys], room, on
     )
+    over = [
+        lead_id for lead_id, reason in zip(lead_ids, loops.end_reasons, strict=True) if reason is not None
+    ]
+    told = of_enrolled(target.account_id, target.batch_id, started=by_lead, over=over)
+    await tell_all(flow.database, told, drafts.now_ms, on)
     results = {}
     for (at, _, change), next_at_ms in zip(unenrolled, loops.next_ats_ms, strict=True):
         loop_id = None if next_at_ms is None else by_lead[change.lead_id]

@@ -16,6 +16,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.news import tell_ended
 
 _DIGITS = 9
 """Of a phone, from its end: they are the same with and without a country's code or a leading zero."""
@@ -45,6 +46,7 @@ async def erase_lead(flow: Flow, clock: Clock, *, account_id: int, lead_id: int,
             )
         loops = await flow.database.fetch("lead_loops", [lead_id], on=on)
         await flow.database.fetch("lead_end_loops", [lead_id], "removed", "closed", now, on=on)
+        await tell_ended(flow.database, [row["loop_id"] for row in loops], now_ms, on)
         await flow.database.execute("lead_erase", account_id, lead_id, now, on=on)
         await flow.database.execute("lead_erase_attempts", account_id, lead_id, on=on)
         await flow.database.execute("lead_erase_signals", account_id, lead_id, on=on)

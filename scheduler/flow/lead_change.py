@@ -21,6 +21,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.news import tell, tell_ended
 
 PLANNED_BY = frozenset(
     {
@@ -83,6 +84,16 @@ async def change_lead(
         columns = ([value] for value in msgspec.structs.astuple(after))
         await flow.database.execute("enrol_update", *columns, to_datetime(now_ms), on=on)
         moves = await _move_loop(flow, before, after, now_ms, on) if planned else None
+        batch_ids = [after.batch_id] if after.batch_id else []
+        await tell(
+            flow.database,
+            "lead.updated",
+            account_id,
+            ids=[lead_id],
+            batch_ids=batch_ids,
+            at_ms=now_ms,
+            on=on,
+        )
         await write_audit(
             flow.database,
             on,
@@ -159,6 +170,7 @@ async def _move_loop(flow: Flow, before: Change, after: Change, now_ms: Ms, on: 
         if after.agent_id is None:
             now = to_datetime(now_ms)
             await flow.database.fetch("lead_end_loops", [before.lead_id], "removed", "closed", now, on=on)
+            await tell_ended(flow.database, [row["loop_id"] for row in loops], now_ms, on)
         else:
             await _move_to(flow, loop, after.agent_id, after.batch_id or 0, on)
     replanned = [

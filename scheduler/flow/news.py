@@ -9,9 +9,11 @@ import msgspec
 
 from scheduler.flow.facts import NextRow
 from scheduler.ledger.database import Row
+from scheduler.ledger.instants import to_ms
 from scheduler.ledger.news import News
 
 if TYPE_CHECKING:
+    from scheduler.flow.enrol_known import Change
     from scheduler.flow.settle import Report
 
 Closed: TypeAlias = "tuple[Row, Report, NextRow | None]"
@@ -75,24 +77,40 @@ def of_settled(
     return told.news()
 
 
-def of_status(told: Gathered, row: Row, before: str, after: str) -> None:
-    """A lead's status has changed; `row` has its account, its id and its batch."""
+def of_status(told: Gathered, row: Row, before: str | None, after: str) -> None:
+    """A lead's status has changed, from `before` if that is known; `row` has its account, id and batch."""
     whose = {"account_id": row["account_id"], "id_": row["lead_id"], "batch_id": row["batch_id"]}
-    told.add("lead.status_changed", **whose, extra={"previous": {"status": before}, "now": {"status": after}})
+    extra = {"now": {"status": after}} | ({"previous": {"status": before}} if before else {})
+    told.add("lead.status_changed", **whose, extra=extra)
     if after == "opted_out":
         told.add("lead.opted_out", **whose)
 
 
-def of_opted_out(rows: Iterable[Row]) -> list[News]:
-    """Loops that were ended because their leads must not be called again; rows with account_id, loop_id,
-    lead_id and batch_id."""
+def of_planned(plans: Iterable[tuple[Row, NextRow]]) -> list[News]:
+    """Waiting loops, rows of `replan_read`, and what was planned for them anew; what stays is not told."""
     told = Gathered()
-    rows = list(rows)
-    for row in rows:
-        whose = {"lead_id": row["lead_id"], "batch_id": row["batch_id"]}
-        told.add("loop.ended", row["account_id"], row["loop_id"], **whose)
-    for row in rows:
-        told.add("lead.opted_out", row["account_id"], row["lead_id"], batch_id=row["batch_id"])
+    over = []
+    for row, nxt in plans:
+        if nxt.end_reason is not None:
+            over.append((row, nxt))
+        if nxt.end_reason is not None or nxt.next_at_ms != to_ms(row["next_at"]):
+            _of_loop(told, row, nxt)
+    for row, nxt in over:
+        of_status(told, row, None, nxt.lead_status)
+    return told.news()
+
+
+def of_begun(begun: Iterable[tuple[Row, int, NextRow]]) -> list[News]:
+    """Loops that others led to, each with the row of the one before and what it begins with."""
+    told = Gathered()
+    begun = list(begun)
+    for row, loop_id, _ in begun:
+        told.add("loop.started", row["account_id"], loop_id, lead_id=row["lead_id"], batch_id=row["batch_id"])
+    for row, loop_id, nxt in begun:
+        if nxt.end_reason is not None:
+            told.add(
+                "loop.ended", row["account_id"], loop_id, lead_id=row["lead_id"], batch_id=row["batch_id"]
+            )
     return told.news()
 
 
@@ -127,18 +145,24 @@ def of_enrolled(
     batch_id: int,
     *,
     created: Sequence[int] = (),
-    updated: Sequence[int] = (),
     started: Mapping[int, int] | None = None,
     over: Iterable[int] = (),
 ) -> list[News]:
-    """Leads of one batch (0: none) made or changed, loops `started` by lead, and of these the leads whose
-    loop was `over` at once."""
+    """Leads of one batch (0: none) that were made, loops `started` by lead, and of these the leads whose loop
+    was `over` at once."""
     batch = [batch_id] if batch_id else []
     started = started or {}
     ended = [lead_id for lead_id in over if lead_id in started]
     return [
         News("lead.created", account_id, created, (), batch),
-        News("lead.updated", account_id, updated, (), batch),
         News("loop.started", account_id, list(started.values()), list(started), batch),
         News("loop.ended", account_id, [started[lead_id] for lead_id in ended], ended, batch),
     ]
+
+
+def of_changed(account_id: int, changes: Iterable[Change]) -> list[News]:
+    """Known leads of which something else is said."""
+    told = Gathered()
+    for change in changes:
+        told.add("lead.updated", account_id, change.lead_id, batch_id=change.batch_id or 0)
+    return told.news()

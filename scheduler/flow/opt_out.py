@@ -24,6 +24,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.ledger.news import tell, tell_ended, tell_suppressed
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ async def opt_out(
     """
     now_ms = clock.now_ms()
     done = await _suppress(flow, account_id, phone, reason, source, actor, now_ms)
-    ended, live = await _cancel(flow, account_id, phone, now_ms)
+    ended, live = await _cancel(flow, account_id, phone, now_ms, told=not done.added)
     await flow.standing.opted_out(account_id, flow.lead_key(None, phone), now_ms)
     began_s = clock.monotonic_s()
     try:
@@ -94,6 +95,7 @@ async def _suppress(
                 "opt_out_suppress", account_id, phone, reason, source, to_datetime(now_ms), on=on
             )
             if row is not None and row["added"]:
+                await tell_suppressed(flow.database, [(account_id, phone)], now_ms, on)
                 await write_audit(
                     flow.database,
                     on,
@@ -108,14 +110,21 @@ async def _suppress(
     return OptOut(row["added"], row["reason"], row["source"], to_ms(row["created_at"]))
 
 
-async def _cancel(flow: Flow, account_id: int, phone: str, now_ms: Ms) -> tuple[list[Row], list[Row]]:
-    """End what was planned for the phone; answers the loops ended and the attempts that are live."""
+async def _cancel(
+    flow: Flow, account_id: int, phone: str, now_ms: Ms, *, told: bool
+) -> tuple[list[Row], list[Row]]:
+    """End what was planned for the phone; answers the loops ended and the attempts that are live. `told`: of
+    the lead, when it opted out before."""
 
     async def work(on: Connection) -> tuple[list[Row], list[Row]]:
         lead = await flow.database.fetch_row("opt_out_lock", account_id, phone, on=on)
         if lead is None:
             return [], []
         ended = await flow.database.fetch("opt_out_end", lead["lead_id"], to_datetime(now_ms), on=on)
+        await tell_ended(flow.database, [row["loop_id"] for row in ended], now_ms, on)
+        if not ended and not told:
+            ids = [lead["lead_id"]]
+            await tell(flow.database, "lead.opted_out", account_id, ids=ids, at_ms=now_ms, on=on)
         return ended, await flow.database.fetch("opt_out_live", account_id, phone, on=on)
 
     return await in_transaction(flow.database, work)

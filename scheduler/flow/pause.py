@@ -23,6 +23,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import EPOCH, to_datetime
+from scheduler.ledger.news import tell, tell_moved
 
 log = structlog.get_logger()
 
@@ -71,6 +72,7 @@ async def pause(
             after={"paused": True, "pause_reason": reason},
             now_ms=now_ms,
         )
+        await _tell(flow, "dialing.paused", scope, reason, now_ms, on)
     committed_s = clock.monotonic_s()
     try:
         await shape_gate(flow, scope, now_ms)
@@ -95,6 +97,21 @@ async def resume(flow: Flow, clock: Clock, scope: Scope, *, spread_over_s: int, 
         await _lift(flow, scope, state["version"], state["pause_reason"], actor, clock.now_ms())
     await shape_gate(flow, scope, clock.now_ms())
     return moved
+
+
+async def _tell(flow: Flow, type_: str, scope: Scope, reason: str | None, now_ms: Ms, on: Connection) -> None:
+    batch_ids = [scope.id] if scope.kind == "batch" else []
+    extra = {"scope": scope.kind, "reason": reason}
+    await tell(
+        flow.database,
+        type_,
+        scope.account_id,
+        ids=[scope.id],
+        batch_ids=batch_ids,
+        at_ms=now_ms,
+        on=on,
+        extra=extra,
+    )
 
 
 async def shape_gate(flow: Flow, scope: Scope, now_ms: Ms) -> None:
@@ -142,6 +159,7 @@ async def _spread(flow: Flow, scope: Scope, spread_over_s: int, now_ms: Ms) -> i
         )
         loops = [row["loop_id"] for row in found]
         rows = await flow.database.fetch("pause_spread", loops, now, room, spread, detail, moved, on=on)
+        await tell_moved(flow.database, [row["loop_id"] for row in rows], now_ms, on)
         return found, rows
 
     while more:
@@ -176,3 +194,4 @@ async def _lift(flow: Flow, scope: Scope, version: int, reason: str | None, acto
             after={"paused": False, "pause_reason": None},
             now_ms=now_ms,
         )
+        await _tell(flow, "dialing.resumed", scope, None, now_ms, on)

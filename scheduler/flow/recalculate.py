@@ -15,11 +15,13 @@ from scheduler.flow.context import Flow
 from scheduler.flow.facts import encode_trail
 from scheduler.flow.lanes import LaneKey
 from scheduler.flow.moving import Moved, follow_moves
+from scheduler.flow.news import of_planned
 from scheduler.flow.outlook import Outlook, look
 from scheduler.flow.replan import replan_loops
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
+from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
 KIND = "recalculation"
@@ -75,6 +77,8 @@ async def write_piece(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> in
         if same:
             await _stamp(flow, same, on)
         written = await _write(flow, anew, lanes, now_ms, on) if anew else set()
+        told = of_planned((each.row, each.next) for each in anew if each.row["loop_id"] in written)
+        await tell_all(flow.database, told, now_ms, on)
         moves = [
             move for each in anew if each.row["loop_id"] in written for move in _moves(each, lanes, shards)
         ]

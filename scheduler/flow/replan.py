@@ -13,9 +13,11 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow, encode_trail, last_result, lead_facts, loop_facts, next_row
+from scheduler.flow.news import of_planned
 from scheduler.flow.transitions import Handover, begin_handed, hand_over
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
+from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ async def replan_loops(
         planned.append(_Replanned(row, course, loop, nxt))
     handed = await _hand_over(flow, planned, now_ms, on)
     placings = await _write(flow, ledger, planned, now_ms, on)
+    await tell_all(ledger, of_planned((each.row, each.next) for each in planned), now_ms, on)
     return placings + await begin_handed(flow, ledger, handed, now_ms, on)
 
 

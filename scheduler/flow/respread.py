@@ -14,6 +14,7 @@ from scheduler.flow.terms import policy_of_batch
 from scheduler.flow.throttle import Pace
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.news import tell_moved
 
 CHUNK = 10_000
 """Loops moved in one transaction."""
@@ -35,6 +36,7 @@ async def respread(flow: Flow, pace: Pace, agent_id: int, now_ms: Ms) -> int:
         found = await flow.database.fetch("batch_untouched", pace.batch_id, after, CHUNK, on=on)
         loops = [row["loop_id"] for row in found]
         rows = await flow.database.fetch("batch_respread", loops, moved, held, detail, *columns, on=on)
+        await tell_moved(flow.database, [row["loop_id"] for row in rows], now_ms, on)
         return found, rows
 
     while more:

@@ -18,13 +18,13 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow, encode_trail, lead_facts, loop_facts, next_row
-from scheduler.flow.news import of_opted_out, of_settled
+from scheduler.flow.news import of_settled
 from scheduler.flow.transitions import Handover, begin_handed, hand_over
 from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
-from scheduler.ledger.news import tell_all, tell_suppressed
+from scheduler.ledger.news import tell_all, tell_ended, tell_suppressed
 from scheduler.wheel import CallEnd, Placing
 
 LIVE_STATES = frozenset({"armed", "accepted", "unknown", "ringing", "in_call"})
@@ -133,13 +133,13 @@ async def _settle(
     ended = [r for r in live if r.outcome is not None]
     closings, handed = await _plan_next(flow, ended, rows, now_ms, on)
     placings += await _close(flow, ledger, closings, provider, now_ms, on)
-    placings += await begin_handed(flow, ledger, handed, now_ms, on)
     await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
     amended = await _amend(ledger, [r for r in over if r.outcome is not None], on)
     await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
     left = [r for r in live if not _never_left(r)]
     told = of_settled(rows, left, [(c.row, c.report, c.next) for c in closings], amended)
     await tell_all(ledger, told, now_ms, on)
+    placings += await begin_handed(flow, ledger, handed, now_ms, on)
     gone = back + [r.attempt_id for r in ended]
     lanes = [rows[attempt_id]["lane_id"] for attempt_id in gone]
     shards = await flow.lanes.shards_of(lanes)
@@ -346,8 +346,7 @@ async def _stop_late(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: C
         await _suppress(ledger, stopped, now_ms, on)
         loop_ids = [row["loop_id"] for row in stopped]
         await ledger.execute("loop_end", loop_ids, "dnc", "opted_out", to_datetime(now_ms), on=on)
-        waiting = [row for row in stopped if row["loop_status"] in ("scheduled", "waiting_callback")]
-        await tell_all(ledger, of_opted_out(waiting), now_ms, on)
+        await tell_ended(ledger, loop_ids, now_ms, on)
 
 
 async def _amend(ledger: Database, late: Sequence[Report], on: Connection) -> list[int]:

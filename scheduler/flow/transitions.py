@@ -11,10 +11,12 @@ from scheduler.domain.planner import plan
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.facts import LEAD_STATUS_AT_END, NextRow, encode_why, next_row
+from scheduler.flow.news import of_begun
 from scheduler.flow.policies import Follows
 from scheduler.flow.terms import open_cadences
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
+from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
 _why_lines = msgspec.json.Decoder(tuple[Why, ...]).decode
@@ -90,6 +92,8 @@ async def begin_handed(
         on=on,
     )
     loop_ids = {row["lead_id"]: row["loop_id"] for row in rows}
+    told = of_begun((each.row, loop_ids[each.row["lead_id"]], nxt) for each, nxt, _ in begun)
+    await tell_all(ledger, told, now_ms, on)
     return [
         Placing(lanes[nxt.lane].shard, lane_id, loop_ids[each.row["lead_id"]], nxt.next_at_ms, 0)
         for (each, nxt, _), lane_id in zip(begun, lane_ids, strict=True)

@@ -121,6 +121,19 @@ async def tell_suppressed(
     await ledger.execute("news_suppressed", accounts, phones, to_datetime(at_ms), on=on)
 
 
+async def tell_ended(ledger: Database, loop_ids: Sequence[int], at_ms: Ms, on: Connection) -> None:
+    """Tell of those of the loops that this transaction has ended: `loop.ended`, what became of their leads,
+    and who opted out."""
+    if loop_ids:
+        await ledger.execute("news_ended", list(loop_ids), to_datetime(at_ms), on=on)
+
+
+async def tell_moved(ledger: Database, loop_ids: Sequence[int], at_ms: Ms, on: Connection) -> None:
+    """Tell `loop.rescheduled` of those of the loops that this transaction has given another instant."""
+    if loop_ids:
+        await ledger.execute("news_moved", list(loop_ids), to_datetime(at_ms), on=on)
+
+
 async def number(database: Database, *, most: int) -> Numbered:
     """Number what is committed, `most` groups at most; nothing while somebody else does."""
     waiting = await database.fetch_row("news_waiting")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from scheduler.domain.time import SECOND
+from scheduler.domain.time import HOUR, SECOND
+from scheduler.flow.batches import cancel_batch
+from scheduler.flow.pause import Scope, pause, resume
 from scheduler.flow.settle import Report
 from scheduler.insight.events import Event, read_on
-from tests.builders import PHONE, TUESDAY_2PM, World, an_end, phones
+from tests.builders import ACTOR, PERMIT_S, PHONE, TUESDAY_2PM, World, an_end, phones
 
 
 async def told(world: World) -> list[Event]:
@@ -121,5 +123,140 @@ async def test_a_stop_that_arrives_late_is_told(world: World) -> None:
     assert await since(world, before) == [
         ("dnc.added", entry["suppression_id"]),
         ("loop.ended", armed.loop_id),
+        ("lead.status_changed", lead["lead_id"]),
         ("lead.opted_out", lead["lead_id"]),
     ]
+
+
+async def test_leads_that_come_in_are_told_once_for_the_whole_chunk(world: World) -> None:
+    """API 7: lead.created and loop.started; one row a chunk, so that a file costs next to nothing."""
+    batch_id = await world.a_batch()
+
+    made = await world.enrol(phones(4), batch_id=batch_id)
+
+    leads = [one.lead_id for one in made]
+    events = await told(world)
+    assert sorted((e.type, e.id) for e in events if e.type == "lead.created") == sorted(
+        ("lead.created", lead) for lead in leads
+    )
+    started = [e for e in events if e.type == "loop.started"]
+    assert {(e.lead_id, e.id) for e in started} == {(one.lead_id, one.loop_id) for one in made}
+    assert {e.batch_id for e in events} == {batch_id}
+    assert await world.value("SELECT count(*) FROM news WHERE type LIKE 'l%'") == 2
+
+
+async def test_a_known_lead_is_told_when_something_else_is_said_of_it(world: World) -> None:
+    """API 7: lead.updated; the same again is no event."""
+    [made] = await world.enrol()
+    before = await told(world)
+
+    await world.enrol()
+    assert await since(world, before) == []
+    await world.enrol(name="Ada Lovelace")
+
+    assert await since(world, before) == [("lead.updated", made.lead_id)]
+
+
+async def test_a_lead_that_is_kept_first_and_followed_up_later_is_told_of_its_loop(world: World) -> None:
+    """API 7: loop.started of known leads."""
+    await world.run("UPDATE agent SET auto_dialer = '{\"enabled\": false}', policy_version = 2")
+    [made] = await world.enrol()
+    await world.run('UPDATE agent SET auto_dialer = \'{"strategy": "followup"}\', policy_version = 3')
+    before = await told(world)
+
+    [again] = await world.enrol()
+
+    assert made.loop_id is None
+    assert set(await since(world, before)) == {
+        ("loop.started", again.loop_id),
+        ("lead.updated", made.lead_id),
+    }
+
+
+async def test_an_opt_out_is_told_once_with_all_that_it_ends(world: World) -> None:
+    """API 7: dnc.added, loop.ended, lead.opted_out; asked again nothing has happened."""
+    [made] = await world.enrol()
+    before = await told(world)
+
+    for _ in range(2):
+        await world.opt_out()
+
+    entry = await world.value("SELECT suppression_id FROM suppression")
+    assert await since(world, before) == [
+        ("dnc.added", entry),
+        ("loop.ended", made.loop_id),
+        ("lead.status_changed", made.lead_id),
+        ("lead.opted_out", made.lead_id),
+    ]
+
+
+async def test_a_pause_and_its_end_are_told_with_what_they_move(world: World) -> None:
+    """API 7: dialing.paused, dialing.resumed, and the calls that start again later."""
+    [made] = await world.enrol()
+    scope = Scope("account", world.account_id, world.account_id)
+    before = await told(world)
+
+    await pause(world.flow, world.clock, scope, reason="lunch", actor=ACTOR, permit_s=PERMIT_S)
+    world.pass_time(HOUR)
+    await resume(world.flow, world.clock, scope, spread_over_s=600, actor=ACTOR)
+
+    events = (await told(world))[len(before) :]
+    assert [event.type for event in events] == ["dialing.paused", "loop.rescheduled", "dialing.resumed"]
+    assert events[0].extra == {"scope": "account", "reason": "lunch"}
+    assert events[1].id == made.loop_id
+
+
+async def test_a_batch_that_is_canceled_is_told_with_the_loops_it_ends(world: World) -> None:
+    """API 7: batch.done, loop.ended, and what became of its leads."""
+    batch_id = await world.a_batch()
+    made = await world.enrol(phones(2), batch_id=batch_id)
+    before = await told(world)
+
+    await cancel_batch(
+        world.flow,
+        world.clock,
+        account_id=world.account_id,
+        batch_id=batch_id,
+        actor=ACTOR,
+        permit_s=PERMIT_S,
+    )
+
+    events = (await told(world))[len(before) :]
+    assert [(e.type, e.id) for e in events] == [
+        ("batch.done", batch_id),
+        *(("loop.ended", one.loop_id) for one in sorted(made, key=lambda one: one.loop_id or 0)),
+        *(("lead.status_changed", one.lead_id) for one in sorted(made, key=lambda one: one.loop_id or 0)),
+    ]
+    assert events[-1].extra == {"now": {"status": "closed"}}
+
+
+async def test_a_loop_that_is_planned_anew_is_told_where_it_moves(world: World) -> None:
+    """API 7: loop.rescheduled by a change of settings, once, and only where the instant is another."""
+    loop_id = await world.a_due_loop()
+    claims = await world.claim()
+    evening = '{"tue": {"enabled": true, "ranges": [{"start": "18:00", "end": "20:00"}]}}'
+    await world.next_version(f"windows = '{evening}'")
+    before = await told(world)
+
+    await world.arm(claims)
+
+    assert await since(world, before) == [("loop.rescheduled", loop_id)]
+
+
+async def test_a_phone_that_is_found_suppressed_at_the_arm_ends_its_loop_and_is_told(world: World) -> None:
+    """API 7: the lead was enrolled before its number came onto the list by another way."""
+    loop_id = await world.a_due_loop()
+    claims = await world.claim()
+    await world.run(
+        "INSERT INTO suppression (account_id, phone, reason, created_at) VALUES ($1, $2, 'asked', now())",
+        world.account_id,
+        PHONE,
+    )
+    before = await told(world)
+
+    await world.arm(claims)
+
+    assert [kind for kind, _ in await since(world, before)] == [
+        "loop.ended", "lead.status_changed", "lead.opted_out",
+    ]  # fmt: skip
+    assert (await told(world))[len(before)].id == loop_id

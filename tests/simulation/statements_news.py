@@ -11,5 +11,13 @@ def news_tell(_: Statement, *_columns: Any) -> list[Row]:
     return []
 
 
+def news_ended(_: Statement, *_columns: Any) -> list[Row]:
+    return []
+
+
+def news_moved(_: Statement, *_columns: Any) -> list[Row]:
+    return []
+
+
 def news_suppressed(_: Statement, *_columns: Any) -> list[Row]:
     return []
