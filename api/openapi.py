@@ -32,7 +32,12 @@ _KEY_HEADER = {
     "in": "header",
     "required": False,
     "description": "The same key again gets the stored reply; kept for 72 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?$",
+    },
 }
 _MATCH_HEADER = {
     "name": "If-Match",

@@ -17,7 +17,10 @@ from scheduler.domain.cadence_form import CadenceForm
 from scheduler.ledger import cadences
 from scheduler.ledger.database import Row
 
-_VERSION = "/v1/cadences/{id}/versions/{version:[1-9][0-9]{0,8}}"
+MOST_VERSIONS = 2**31 - 1
+"""What the ledger can number; nobody gets there."""
+
+_VERSION = "/v1/cadences/{id}/versions/{version:[1-9][0-9]*}"
 
 
 @route("POST", "/v1/cadences/{id}/publish", scope="cadences:write", answers=(200, 202))
@@ -70,7 +73,7 @@ async def restore_version(call: Call) -> Reply[Cadence]:
 
 async def _version(call: Call) -> Row:
     """Raises Problem 404."""
-    version = int(call.request.match_info["version"])
+    version = min(int(call.request.match_info["version"][:10]), MOST_VERSIONS)
     rows = await cadences.versions_of(
         call.deps.flow.database, call.account_id, call.id("cad"), version=version, limit=1
     )

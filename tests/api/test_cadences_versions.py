@@ -86,6 +86,7 @@ async def test_an_old_version_is_restored_into_the_draft(site: Site):
     restored = await reply.json()
     assert (reply.status, restored["steps"], restored["draft_dirty"]) == (200, made["steps"], True)
     assert (await site.post(f"/v1/cadences/{made['id']}/versions/9/restore")).status == 404
+    assert (await site.get(f"/v1/cadences/{made['id']}/versions/99999999999999999999")).status == 404
 
 
 @pytest.mark.parametrize(
