@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from api.job_kinds import KINDS
 from scheduler.domain.cadence_form import CadenceForm
 from scheduler.domain.model import Priority
 from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import Entry, read_entry
 from scheduler.ledger.cadences import current, versions
+from scheduler.services.jobs import Jobs
 from tests.api.builders import PHONE, Site
 from tests.api.cadences import FIVE, a_cadence, a_published_cadence, change, problem, read
 
@@ -32,6 +36,10 @@ async def enrolled(site: Site, cadence_id: str) -> None:
         now_ms=site.clock.now_ms(),
         cadence_id=site.deps.ids.read("cad", cadence_id),
     )
+
+
+async def do_jobs(site: Site) -> None:
+    await Jobs(site.flow, site.clock, site.deps.settings, KINDS).step(site.clock.now_ms())
 
 
 async def test_publishing_makes_a_version_that_never_changes(site: Site):
@@ -157,6 +165,13 @@ async def test_running_loops_go_over_only_where_that_is_asked_for(site: Site):
     assert (answer["job"]["kind"], answer["job"]["total"]) == ("cadence-publish", 1)
     applied = await site.rows("SELECT applied_version FROM cadence")
     assert [row["applied_version"] for row in applied] == [2]
+    before = await site.rows("SELECT next_at FROM loop")
+    await do_jobs(site)
+    job = await (await site.get(f"/v1/jobs/{answer['job']['id']}")).json()
+    assert (job["status"], job["done"]) == ("done", 1)
+    loops = await site.rows("SELECT cadence_version, next_at FROM loop")
+    assert [loop["cadence_version"] for loop in loops] == [2]
+    assert loops[0]["next_at"] - before[0]["next_at"] == timedelta(hours=2)
 
 
 async def test_a_dry_run_leaves_nothing_behind_and_its_version_is_free(site: Site):
@@ -186,3 +201,21 @@ async def test_a_cadence_that_leads_follow_is_archived_when_their_end_is_meant(s
     answer = await reply.json()
 
     assert (reply.status, answer["status"], answer["job"]["total"]) == (202, "archived", 1)
+    await do_jobs(site)
+    assert (await read(site, made["id"]))["active_loops"] == 0
+    loops = await site.rows("SELECT status, end_reason FROM loop")
+    assert [(loop["status"], loop["end_reason"]) for loop in loops] == [("ended", "removed")]
+
+
+async def test_of_a_publish_and_an_archive_at_once_one_gives_way(site: Site):
+    """However they meet, no active cadence leads into an archived one."""
+    for turn in range(5):
+        target = await a_published_cadence(site, name=f"Target {turn}")
+        rule = {"on": "busy", "action": "transition", "cadence_id": target["id"]}
+        source = await a_cadence(site, name=f"Source {turn}", steps=[{"routing": [rule]}])
+
+        replies = await asyncio.gather(
+            publish(site, source["id"]), site.post(f"/v1/cadences/{target['id']}/archive")
+        )
+
+        assert sorted(reply.status for reply in replies) in ([200, 409], [200, 422])
