@@ -67,6 +67,16 @@ async def in_force(call: Call, edit: Edit, shaping: Awaitable[None]) -> None:
     await until_permits_are_void(call.deps.clock, edit.committed_s, call.deps.settings.permit_s)
 
 
+async def off_the_wheel(call: Call, gate: str) -> None:
+    """Take a gate off that is gone from the ledger. With the wheel away it stays there, and lets nobody
+    through: no lane names it."""
+    wheel = call.deps.flow.wheel
+    try:
+        await wheel.drop_gates(call.account_id % wheel.shards, [gate])
+    except DialwheelError as error:
+        log.warning("gate_not_dropped", gate=gate, why=error.what)
+
+
 def given(body: msgspec.Struct) -> dict[str, Any]:
     """The fields that a PATCH names."""
     fields = {name: getattr(body, name) for name in body.__struct_fields__}

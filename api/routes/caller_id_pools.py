@@ -9,7 +9,7 @@ from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, in_force
+from api.editing import editing, given, in_force, off_the_wheel
 from api.paging import listed, read_cursor
 from api.problems import invalid
 from api.routing import Call, Reply, route
@@ -84,6 +84,7 @@ async def delete_pool(call: Call) -> web.Response:
     async with editing(call) as edit:
         await caller_ids.delete_pool(call.deps.flow.database, edit.on, call.account_id, pool_id)
         await edit.tell("caller_id_pool_deleted", f"caller_id_pool:{pool_id}", None, None)
+    await off_the_wheel(call, f"c:{pool_id}")
     return web.Response(status=204)
 
 

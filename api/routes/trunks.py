@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
-from api.editing import editing, given, in_force, parts
+from api.editing import editing, given, in_force, off_the_wheel, parts
 from api.paging import listed, read_cursor
 from api.routing import Call, Reply, route
 from scheduler.ledger import reads, trunks
@@ -68,6 +68,7 @@ async def delete_trunk(call: Call) -> web.Response:
     async with editing(call) as edit:
         await trunks.delete_trunk(call.deps.flow.database, edit.on, call.account_id, trunk_id)
         await edit.tell("trunk_deleted", f"trunk:{trunk_id}", None, None)
+    await off_the_wheel(call, f"t:{trunk_id}")
     return web.Response(status=204)
 
 

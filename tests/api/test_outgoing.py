@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -260,3 +261,23 @@ async def test_with_the_wheel_away_a_change_holds_all_the_same(site: Site, monke
     assert (await reroute(site, trunk_id=trunk["id"])).status == 200
     changed = await site.send("PATCH", f"/v1/trunks/{trunk['id']}", json={"paused": True})
     assert (await changed.json())["paused"]
+
+
+async def test_what_is_removed_leaves_nothing_on_the_wheel(site: Site):
+    """DESIGN 4: the wheel has the rules of what there is; a gate of nobody's stayed until it was rebuilt."""
+    trunk = await created(site, "trunks", name="East", max_concurrent=20)
+    number = await a_number(site)
+    pool = await created(site, "caller-id-pools", name="ours", strategy="rotate", caller_ids=[number["id"]])
+    trunk_id, pool_id = site.deps.ids.read("trk", trunk["id"]), site.deps.ids.read("cip", pool["id"])
+    assert trunk_id is not None
+    assert pool_id is not None
+    gates = [f"t:{trunk_id}", f"c:{pool_id}"]
+    shape = partial(site.flow.lanes.gates.shape, site.clock.now_ms(), trunks=[trunk_id], pools=[pool_id])
+    await shape()
+    assert await site.flow.wheel.drop_gates(0, gates) == 2
+    await shape()
+
+    assert (await site.send("DELETE", f"/v1/trunks/{trunk['id']}")).status == 204
+    assert (await site.send("DELETE", f"/v1/caller-id-pools/{pool['id']}")).status == 204
+
+    assert await site.flow.wheel.drop_gates(0, gates) == 0
