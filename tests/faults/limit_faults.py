@@ -90,7 +90,7 @@ async def _fill(t: Trial, disk: SmallDisk) -> None:
     await redis.aclose()
 
 
-@fault("F16", "spooled", needs=("spool was used and drained",), leads=40, model={"time_scale": 0.05})
+@fault("F16", "spooled", needs=("spool was used and drained",), leads=40, model={"time_scale": 0.02})
 async def a_dialer_is_killed_while_its_spool_is_all_that_knows(t: Trial) -> None:
     """Calls end while the ledger is away: the provider is told that their ends are kept, and forgets them.
     Then the dialer is killed; the next one on its folder brings them in."""
