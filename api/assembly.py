@@ -91,6 +91,8 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         probe = make_probe(stores)
+        if witnessing is not None and probe is not None:
+            witnessing.witness.clocks_agree = probe.may_arm
         tasks = [
             memory_task(stores, stop, decides=False),
             *probe_tasks(stores, probe, stop),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
@@ -15,6 +15,10 @@ from api.cli.session import Session
 from api.cli.wheel_work import confirm, with_stores
 from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import Refused
+
+if TYPE_CHECKING:
+    from scheduler.flow.put_back import Repaired
+    from scheduler.ledger.quarantine import Gap
 
 WAIT_S = 5.0
 """How long processes that run are waited for to tell what their journals have: they do it every second."""
@@ -37,7 +41,7 @@ class Standing(msgspec.Struct):
 
 def show_ledger(session: Session) -> int:
     """The exit code says whether permits are given."""
-    found = with_stores(session, lambda stores: _stand(stores))
+    found = with_stores(session, lambda stores: stand(stores))
     if found is None:
         session.answer({"quarantine": None}, ["  The ledger has all that was seen of it."])
         return OK
@@ -50,7 +54,7 @@ def reconcile_ledger(session: Session, *, accept_loss: bool) -> int:
     return with_stores(session, lambda stores: _reconcile(session, stores, accept_loss))
 
 
-async def _stand(stores: Any) -> Standing | None:
+async def stand(stores: Any) -> Standing | None:
     """Look as the running parts do, with the journals of this data directory that nobody has open."""
     from api.parts import open_witness
     from scheduler.errors import StartError
@@ -95,12 +99,9 @@ async def _standing(stores: Any) -> Standing | None:
 
 
 async def _reconcile(session: Session, stores: Any, accept_loss: bool) -> int:
-    from dialer.providers.simulated_http import SimulatedHttpProvider
-    from scheduler.flow.put_back import put_back
-    from scheduler.ledger.audit import Actor
-    from scheduler.ledger.quarantine import end_quarantine, open_gap
+    from scheduler.ledger.quarantine import open_gap
 
-    found = await _stand(stores)
+    found = await stand(stores)
     gap = await open_gap(stores.database)
     if found is None or gap is None:
         session.answer({"quarantine": None}, ["  The ledger has all that was seen of it: nothing to do."])
@@ -111,17 +112,8 @@ async def _reconcile(session: Session, stores: Any, accept_loss: bool) -> int:
     for line in _lines(found):
         session.say(line)
     confirm(session, _impact(found, accept_loss, hold_until_ms), "nobody is called, as before")
-    flow, clock, actor = stores.flow, stores.clock, Actor("cli")
-    done = await put_back(
-        flow, clock, gap, actor, provider=SimulatedHttpProvider.name, hold_until_ms=hold_until_ms
-    )
-    after = msgspec.to_builtins(done)
-    ended = await end_quarantine(
-        stores.database, gap, actor, now_ms=clock.now_ms(), accepted_loss=accept_loss, after=after
-    )
-    if not ended:
-        raise Refused("state-conflict", "the quarantine was ended meanwhile", "by another reconcile", "")
-    rebuilt = await _rebuild(stores)
+    done = await repair(stores, gap, hold_until_ms=hold_until_ms, accept_loss=accept_loss)
+    rebuilt, after = await build_anew(stores), msgspec.to_builtins(done)
     session.answer(
         {**after, "accepted_loss": accept_loss, "rebuilt": rebuilt},
         [
@@ -136,7 +128,36 @@ async def _reconcile(session: Session, stores: Any, accept_loss: bool) -> int:
     return OK if rebuilt else FAILED
 
 
-async def _rebuild(stores: Any) -> bool:
+async def repair(stores: Any, gap: Gap, *, hold_until_ms: Ms | None, accept_loss: bool) -> Repaired:
+    """Put back what was told, and end the quarantine. Raises Refused where another did."""
+    from dialer.providers.simulated_http import SimulatedHttpProvider
+    from scheduler.flow.put_back import put_back
+    from scheduler.ledger.audit import Actor
+    from scheduler.ledger.quarantine import end_quarantine
+
+    flow, clock, actor = stores.flow, stores.clock, Actor("cli")
+    done = await put_back(
+        flow, clock, gap, actor, provider=SimulatedHttpProvider.name, hold_until_ms=hold_until_ms
+    )
+    ended = await end_quarantine(
+        stores.database,
+        gap,
+        actor,
+        now_ms=clock.now_ms(),
+        accepted_loss=accept_loss,
+        after=msgspec.to_builtins(done),
+    )
+    if not ended:
+        raise Refused(
+            "state-conflict",
+            "the quarantine was over already",
+            "another reconcile ended it",
+            "see: dialwheel ledger",
+        )
+    return done
+
+
+async def build_anew(stores: Any) -> bool:
     """The wheel is that of a ledger that is gone. False where another process is at it for too long."""
     from scheduler.services.calendars import Calendars
     from scheduler.services.rebuild import rebuild

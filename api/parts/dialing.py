@@ -71,6 +71,8 @@ def make_dialing(
     settings = stores.settings
     probe, breakers = make_probe(stores), make_breakers(stores)
     witness = None if witnessing is None else witnessing.witness
+    if witness is not None and probe is not None:
+        witness.clocks_agree = probe.may_arm
     guards = [each.may_arm for each in (probe, witness) if each is not None]
     recorder = Recorder(
         stores.flow,

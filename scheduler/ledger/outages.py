@@ -19,6 +19,8 @@ UNREACHABLE = (
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,  # a block that cannot be read: XX000 to XX002
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidCatalogNameError,  # the database is being put back
+    asyncpg.ObjectNotInPrerequisiteStateError,  # the same: it takes no connections just now
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # bytes that make no sense, as after a cut
 )

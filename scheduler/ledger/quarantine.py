@@ -89,13 +89,12 @@ class Testimony(msgspec.Struct, frozen=True):
 
 
 async def look(
-    database: Database, *, now_ms: Ms, every_ms: Ms, seen_beat: int, mark: tuple[int, int]
+    database: Database, *, now_ms: Ms, every_ms: Ms | None, seen_beat: int, mark: tuple[int, int]
 ) -> Look | None:
-    """Beat if it is time and all is well. `mark`: an attempt and its loop that were armed, (0, 0) for none.
-    None where nothing is installed."""
-    row = await database.fetch_row(
-        "ledger_beat", to_datetime(now_ms), timedelta(milliseconds=every_ms), seen_beat, *mark
-    )
+    """Beat if it is time and all is well; `every_ms` None: only look. `mark`: an attempt and its loop that
+    were armed, (0, 0) for none. None where nothing is installed."""
+    every = None if every_ms is None else timedelta(milliseconds=every_ms)
+    row = await database.fetch_row("ledger_beat", to_datetime(now_ms), every, seen_beat, *mark)
     if row is None:
         return None
     is_open = row["quarantine_id"] is not None

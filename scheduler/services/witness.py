@@ -8,7 +8,7 @@ operator ends the quarantine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import structlog
@@ -54,7 +54,7 @@ class Journal(OptOuts, Protocol):
 
 class Witness:
     """One of each process. `installation` names the ledger on the wheel; `failover_safe`: a promoted standby
-    that has every beat is the ledger, as it is where commits wait for it."""
+    that has every beat is the ledger, as it is where commits wait for it. `beats`: or it only looks."""
 
     name = "witness"
 
@@ -67,6 +67,7 @@ class Witness:
         journal: Journal | None,
         period_s: float,
         failover_safe: bool = False,
+        beats: bool = True,
     ) -> None:
         self._flow = flow
         self._database = database
@@ -74,6 +75,9 @@ class Witness:
         self._journal = journal
         self.period_s = period_s
         self._failover_safe = failover_safe
+        self._beats = beats
+        self.clocks_agree: Callable[[], bool] = lambda: True
+        """A process whose clock is wrong raises no beat: it says up to when a ledger remembers."""
         self._looked = False
         self._seen_at_ms: Ms = 0
         self._said = 0
@@ -121,7 +125,8 @@ class Witness:
         )
 
     async def _look(self, seen: Witnessed, now_ms: Ms) -> Look | None:
-        every_ms = int(self.period_s * SECOND * 0.9)
+        beats = self._beats and self.clocks_agree()
+        every_ms = int(self.period_s * SECOND * 0.9) if beats else None
         mark = self._flow.standing.marked()
         return await look(self._database, now_ms=now_ms, every_ms=every_ms, seen_beat=seen.beat, mark=mark)
 

@@ -27,6 +27,7 @@ from tests.faults import (
     provider_faults,
     race_faults,
     refusal_faults,
+    restore_faults,
     store_faults,
 )
 from tests.faults.bed import Bed, Trial, Violation, a_trial
@@ -40,7 +41,7 @@ TRIES = 4
 
 SCRIPTS = (
     process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults, ledger_faults,
-    limit_faults, cluster_faults, clock_faults, refusal_faults, bulk_faults,
+    limit_faults, cluster_faults, clock_faults, refusal_faults, bulk_faults, restore_faults,
 )  # fmt: skip
 """Importing them registers their kinds."""
 

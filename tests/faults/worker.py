@@ -23,8 +23,10 @@ from api.parts import (
     make_services,
     open_aside,
     open_stores,
+    open_witness,
     run_until,
     service_tasks,
+    witness_tasks,
 )
 from dialer.http import HttpClient
 from dialer.providers.simulated_http import SimulatedHttpProvider
@@ -74,18 +76,22 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
     )
     provider = FailingProvider(settings.sim_url, http, failpoint)
     async with open_stores(settings, clock, apply_migrations=False) as stores, AsyncExitStack() as stack:
+        witnessing = await stack.enter_async_context(open_witness(stores, journal=config.role != "scheduler"))
         if config.role == "api":
+            watch = asyncio.gather(*witness_tasks(stores, witnessing, stop))
             async with serving(api_app(stores, provider), "127.0.0.1", 0) as url:
                 pipe.send(f"READY {url}")
                 await stop.wait()
+            await watch
             return
         if config.role == "dialer":
             aside = await stack.enter_async_context(open_aside(stores))
-            tasks = dialing_tasks(stores, make_dialing(stores, provider, aside), stop)
+            tasks = dialing_tasks(stores, make_dialing(stores, provider, aside, witnessing), stop)
         else:
             tasks = service_tasks(
                 stores, make_services(stores, SimulatedHttpProvider.name, provider.find, spools=True), stop
             )
+            tasks += witness_tasks(stores, witnessing, stop)
         pipe.send("READY")
         if config.no_more_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (1, 1))

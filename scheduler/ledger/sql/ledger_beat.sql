@@ -1,6 +1,6 @@
 -- ledger_beat: how the ledger stands against what was seen of it, and a beat if it is due and all is well. A beat that
 -- somebody saw is there for ever, with all that was committed before it: unless the ledger was put back.
--- $1 now timestamptz  $2 every interval  $3 seen_beat bigint  $4 mark_attempt bigint: armed since then, 0 for none
+-- $1 now timestamptz  $2 every interval: null for no beat  $3 seen_beat bigint  $4 mark_attempt bigint: armed since then, 0 for none
 -- $5 mark_loop bigint
 -- Rows: beat, beat_at, beaten: by this call, same: it is the store that it was, knows: it has the marked attempt,
 --       quarantine_id, began_at, why of the open quarantine or null, owes: somebody's testimony is not used yet
@@ -18,6 +18,7 @@ beating AS (
     SET beat = i.beat + 1, beat_at = $1
     FROM standing AS s
     WHERE s.same AND s.knows AND s.quarantine_id IS NULL AND s.beat >= $3::bigint
+      AND $2::interval IS NOT NULL
       AND (i.beat_at IS NULL OR i.beat_at <= $1::timestamptz - $2::interval OR i.beat_at > $1)
     RETURNING i.beat, i.beat_at
 )
