@@ -24,7 +24,8 @@ def result(name: str) -> dict[str, Any]:
 def figures() -> str:
     """The table between the two marks of the README, marks included."""
     demo, path, rows, live, rush = map(result, ("demo", "path", "import", "live", "live_unpaced"))
-    planner = result("planner")
+    late, planner = result("lateness"), result("planner")
+    claimed, dialled, gap = late["due_to_claimed_ms"], late["due_to_dial_ms"], late["gate_to_send_us"]
     plans = planner["us_per_plan"].values()
     memory = rows["rss_mib"]
     lines = [
@@ -44,6 +45,11 @@ def figures() -> str:
         f"| the same with bulk as fast as it goes ({rush['bulk_dials_per_s']:,.0f}/s) | p50 "
         f"{rush['answered_to_dial_ms']['p50']} ms, p99 {rush['answered_to_dial_ms']['p99']} ms | – | "
         f"`{rush['command']}` |",
+        f"| due → claimed, {late['per_s']:.0f}/s beside {late['waiting']:,} that wait | p50 "
+        f"{claimed['p50']} ms, p99 {claimed['p99']} ms | p50 ≤ 1 ms, p99 ≤ 3 ms | `{late['command']}` |",
+        f"| due → dial, the same run | p50 {dialled['p50']} ms, p99 {dialled['p99']} ms | p50 ≤ 4 ms, "
+        f"p99 ≤ 15 ms | |",
+        f"| last look at the gate → the request leaves | p50 {gap['p50']} µs, p99.9 {gap['p999']} µs | – | |",
         f"| a plan, warm, over {planner['leads']:,} leads in {planner['regions']} regions, each preset | "
         f"{min(plans)} to {max(plans)} µs | ≤ 30 µs | `{planner['command']}` |",
         f"| {planner['replanned']:,} loops planned anew, one core | {planner['replan_s']} s, "
@@ -58,7 +64,7 @@ def figures() -> str:
         f"Machine: {path['machine']['cores']} shared cores ({path['machine']['cpu']}), "
         f"{path['machine']['memory_gib']} GiB, {path['machine']['system']}, Python "
         f"{path['machine']['python']}; servers, clients and dialers all on it. "
-        f"{_dates(demo, path, rows, live, rush, planner)} Result files: `bench/results/`.",
+        f"{_dates(demo, path, rows, live, rush, late, planner)} Result files: `bench/results/`.",
         "",
         *wheel_table(result("wheel")),
         "",
