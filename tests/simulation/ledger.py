@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from scheduler.ledger.database import IDLE_S
 from scheduler.ledger.statements import statement
 from tests.simulation import (
     statements_arm,
@@ -81,6 +82,7 @@ class LedgerServer(Server):
         self._numbers = 0
         self.tape: list[tuple[Any, ...]] | None = None
         self.waits = 0
+        self.ended_idle = 0
 
     def connect(self) -> Session:
         self._numbers += 1
@@ -100,9 +102,17 @@ class LedgerServer(Server):
 
     def finished(self, session: Session) -> None:
         session.next += 1
+        if session.transaction is not None:
+            self._loop.post(IDLE_S, self._end_idle, session, session.next)
         if session.next in session.early:
             execute, done = session.early.pop(session.next)
             execute(done)
+
+    def _end_idle(self, session: Session, at: int) -> None:
+        """Its process stands still in the middle of a transaction: others wait for the rows."""
+        if session.next == at and session.transaction is not None and session.waiting is None:
+            self.ended_idle += 1
+            self.hang_up(session)
 
     def run(self, session: Session, name: str, arguments: tuple[Any, ...], done: Done) -> None:
         """A statement, in the session's transaction or in one of its own."""

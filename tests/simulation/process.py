@@ -166,7 +166,7 @@ class Process:
         self.clock = MachineClock(ground.loop, machine, ground.base_ms)
         self.clock.wrong_s = self.wrong_s
         self._pools = [Pool(ground.network, ground.ledger, ground.loop, machine, size) for size in (4, 6)]
-        database, ledger = map(Database, self._pools)
+        database, ledger = (Database(pool, pool) for pool in self._pools)
         self._wheel = SimulatedWheel(ground.network, ground.wheel, machine)
         self.flow = make_flow(ground.settings, self.clock, database, self._wheel, INSTALLATION)  # type: ignore[arg-type]
         stores = Stores(

@@ -22,6 +22,7 @@ def audit_write(
     after: str | None,
     request_id: str | None,
     now: datetime,
+    address: str | None = None,
 ) -> list[Row]:
     row = {"account_id": account_id, "actor": actor, "action": action, "object": object_, "at": now}
     s.insert("audit", {"audit_id": s.next_id("audit"), **row})

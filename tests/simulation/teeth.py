@@ -17,9 +17,12 @@ from dialer.gate import Gate
 from dialer.providers.base import NotDialled, Unknown
 from scheduler.flow import opt_out as opting_out
 from scheduler.flow import pause as pausing
+from scheduler.flow import settle as settling
+from scheduler.flow.settle import Report
 from scheduler.services import rebuild as rebuilding
 from scheduler.services.reconciler import Reconciler
 from scheduler.services.sweeper import Sweeper
+from scheduler.wheel import CallEnd
 from tests.simulation import ledger, schema, statements_arm, statements_settle, wheel
 from tests.simulation.runner import parts_until
 from tests.simulation.tables import Row, Schema, Statement
@@ -85,6 +88,16 @@ def _unknown_is_sent_again() -> Iterator[None]:
         yield
 
 
+def _every_answer(group: news.Group) -> list[Report]:
+    """Answers to sends of one attempt folded together, as if all were of one permit."""
+    folded: dict[int, Report] = {}
+    for answer in group.sent:
+        news._fold_sent(folded.setdefault(answer.attempt_id, Report(answer.attempt_id)), answer)
+    for event in group.events:
+        news._fold_event(folded.setdefault(event.attempt_id, Report(event.attempt_id)), event)
+    return list(folded.values())
+
+
 async def _nothing(*_: Any, **__: Any) -> None:
     return None
 
@@ -113,6 +126,10 @@ GUARDS: dict[str, Guard] = {
     "epoch in the arm": Guard("I12", _arm_without("lost")),
     "call slots of a rebuild": Guard("I12", _instead(rebuilding, "_restore_calls", _none)),
     "unknown is never sent again": Guard("I1", _unknown_is_sent_again),
+    "the latest answer counts": Guard("I1 I2 I4", _instead(news.Group, "reports", _every_answer)),
+    "slots of the call that ended": Guard(
+        "I12", _instead(settling, "CallEnd", lambda *about: CallEnd(*about[:3]))
+    ),
     "rank of states": Guard("I5", _instead(statements_settle, "further", lambda _, told: told)),
     "opt-out waits for permits": Guard("I8", _instead(opting_out, "_live", _nobody)),
     "pause waits for permits": Guard("I9", _instead(pausing, "until_permits_are_void", _nothing)),

@@ -118,6 +118,7 @@ class World:
         self.loop.run(self._live())
         sometimes = self.history.sometimes
         sometimes["a statement waited for another's lock"] += self.ledger.waits
+        sometimes["a transaction that stood still was ended"] += self.ledger.ended_idle
         return Outcome(
             self.seed, self.mode, self.oracle.violations, sometimes, self.loop.now_s,
             len(self.oracle.dials), self.history,
