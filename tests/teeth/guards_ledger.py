@@ -8,6 +8,7 @@ ARM = "scheduler/ledger/sql/arm_attempts.sql"
 SCHEMA = "scheduler/ledger/migrations/0001_ledger.sql"
 IN_ARM = "tests/flow/test_arm.py::"
 IN_SETTLE = "tests/flow/test_settle.py::"
+IN_CADENCES = "tests/services/test_cadences.py::"
 IN_RACE = "tests/flow/test_opt_out_race.py::"
 IN_INDEXES = "tests/ledger/test_indexes.py::"
 PAUSED = f"{IN_ARM}test_what_is_paused_is_refused_and_does_not_come_straight_back"
@@ -65,6 +66,16 @@ GUARDS: dict[str, Guard] = {
         "a batch that begins later gets no permits before",
         cut(ARM, "SELECT (b.throttle ->> 'start_at')::timestamptz > $3 FROM", "SELECT false FROM"),
         ("tests/flow/test_pacing.py::test_a_lead_planned_before_its_batch_moved_is_refused_by_the_arm",),
+    ),
+    "arm-cadence-version": Guard(
+        "what was planned under an older version of a cadence gets no permit once a newer one is in force",
+        cut(ARM, "SELECT ca.applied_version > lo.cadence_version OR ", "SELECT "),
+        (f"{IN_CADENCES}test_a_version_for_all_loops_holds_from_the_next_claim",),
+    ),
+    "arm-cadence-archived": Guard(
+        "nobody is called by a cadence that was archived",
+        cut(ARM, " OR ca.status = 'archived' FROM", " FROM"),
+        (f"{IN_CADENCES}test_nobody_is_called_by_a_cadence_that_was_archived",),
     ),
     "arm-early": Guard(
         "no permit before the planned instant",
