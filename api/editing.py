@@ -15,8 +15,17 @@ from scheduler.errors import DialwheelError
 from scheduler.flow.pause import until_permits_are_void
 from scheduler.ledger.audit import write_audit
 from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.news import tell
 
 log = structlog.get_logger()
+
+
+EVENTS = {
+    "agent_changed": "agent.updated",
+    "cadence_published": "cadence.published",
+    "cadence_archived": "cadence.archived",
+}
+"""Changes, as the audit log names them, of which those hear who listen to events."""
 
 
 class Edit:
@@ -31,7 +40,7 @@ class Edit:
     async def tell(
         self, action: str, object_: str, before: dict[str, Any] | None, after: dict[str, Any] | None
     ) -> None:
-        """A line of the audit log, as `write_audit` takes it."""
+        """A line of the audit log, as `write_audit` takes it; and an event, where the change is one."""
         await write_audit(
             self._call.deps.flow.database,
             self.on,
@@ -43,6 +52,15 @@ class Edit:
             after=after,
             now_ms=self.now_ms,
         )
+        if action in EVENTS:
+            await tell(
+                self._call.deps.flow.database,
+                EVENTS[action],
+                self._call.account_id,
+                ids=[int(object_.partition(":")[2])],
+                at_ms=self.now_ms,
+                on=self.on,
+            )
 
 
 @asynccontextmanager

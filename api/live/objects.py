@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import msgspec
 
-from api import views, views_settings
+from api import cadence_views, views, views_settings
 from api.instants import utc
 from api.schemas import DncEntry
 from api.schemas_events import Component, DialingScope
 from api.views_loops import loop
 from scheduler.errors import NotFound
 from scheduler.insight.events import Event
-from scheduler.ledger import reads
+from scheduler.ledger import cadences, reads
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.news import TYPES
 from scheduler.public_ids import PublicIds
@@ -134,6 +135,18 @@ def _dnc_entry(row: Row, account_id: int, ids: PublicIds) -> DncEntry:
     )
 
 
+async def _cadences(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    active = await cadences.active_loops(database, numbers)
+    found = {}
+    for number in numbers:
+        with suppress(NotFound):
+            row = await cadences.cadence(database, account_id, number)
+            found[number] = cadence_views.cadence(row, active.get(number, 0), ids)
+    return found
+
+
 def _one_by_one(
     read: Callable[[Database, int, int], Awaitable[Row]], view: Callable[[Row, PublicIds], Any]
 ) -> Reader:
@@ -144,10 +157,8 @@ def _one_by_one(
     ) -> dict[int, Any]:
         found = {}
         for number in numbers:
-            try:
+            with suppress(NotFound):
                 found[number] = view(await read(database, account_id, number), ids)
-            except NotFound:
-                continue
         return found
 
     return read_all
@@ -160,5 +171,6 @@ READERS: dict[str, Reader] = {
     "dnc_entry": _dnc_entries,
     "batch": _one_by_one(reads.batch, views.batch),
     "import": _one_by_one(reads.import_, views.import_),
+    "cadence": _cadences,
     "agent": _one_by_one(reads.agent, views_settings.agent),
 }

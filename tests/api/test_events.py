@@ -28,6 +28,7 @@ async def a_known_lead(site: Site) -> tuple[str, int]:
     lead = (await made.json())["id"]
     number = site.deps.ids.read("lead", lead)
     assert number is not None
+    await numbered(site)
     return lead, number
 
 
@@ -169,3 +170,35 @@ async def test_bad_questions_are_answered_with_what_is_wrong(
 
     assert answered.status == status
     assert answered.content_type == "application/problem+json"
+
+
+async def test_changes_by_people_are_events(site: Site) -> None:
+    """API 7: agent.updated, cadence.published, cadence.archived, dialing.paused, dnc.added; tried out they
+    are none."""
+    agent = await site.get(f"/v1/agents/{site.agent}")
+    match = {"If-Match": agent.headers["ETag"]}
+    url = f"/v1/agents/{site.agent}"
+    await site.send("PATCH", url, json={"name": "Ida"}, headers=match, params={"dry_run": "true"})
+    changed = await site.send("PATCH", url, json={"name": "Ida"}, headers=match)
+    assert changed.status == 200, await changed.text()
+    steps = [{"name": "Call", "channel": "call"}]
+    made = await site.post("/v1/cadences", {"name": "Soon", "steps": steps})
+    assert made.status == 201, await made.text()
+    cadence = (await made.json())["id"]
+    for action in ("publish", "archive"):
+        done = await site.post(f"/v1/cadences/{cadence}/{action}", {})
+        assert done.status < 300, await done.text()
+    assert (await site.post("/v1/dnc/entries", {"phone": PHONE, "reason": "asked"})).status == 201
+    assert (await site.post("/v1/account/pause", {"reason": "try"})).status == 200
+    await numbered(site)
+
+    shown = [(event["type"], event["data"]["object"]) for event in (await pull(site))["data"]]
+
+    assert [name for name, _ in shown] == [
+        "agent.updated", "cadence.published", "cadence.archived", "dnc.added", "dialing.paused",
+    ]  # fmt: skip
+    assert [object_["object"] for _, object_ in shown] == [
+        "agent", "cadence", "cadence", "dnc_entry", "account",
+    ]  # fmt: skip
+    assert (shown[0][1]["name"], shown[2][1]["status"], shown[3][1]["phone"]) == ("Ida", "archived", PHONE)
+    assert shown[4][1]["pause_reason"] == "try"

@@ -8,6 +8,13 @@ WITH ended AS (
     WHERE quarantine_id = $1 AND ended_at IS NULL
     RETURNING quarantine_id, seen_beat
 ),
+told AS (
+    INSERT INTO news (account_id, type, at, ids, lead_ids, batch_ids, extra)
+    SELECT ac.account_id, 'system.recovered', $2, ARRAY[e.quarantine_id], '{}', '{}',
+           json_build_object('component', 'ledger', 'detail', 'permits are given again')
+    FROM ended AS e
+    CROSS JOIN account AS ac
+),
 known AS (
     UPDATE installation AS i
     SET identity = ledger_identity(), beat = greatest(i.beat, e.seen_beat) + $5, beat_at = $2
