@@ -118,7 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # services
     sweep_s: Seconds = 5  # ledger against wheel: what is overdue
-    overdue_s: Seconds = 60  # later than this is missing from the wheel, not busy
+    overdue_s: Seconds = 60  # later than this is missing from the wheel, not busy; no claim is as old
     reap_s: Seconds = 5
     feed_s: Seconds = 300  # well within the horizon
     quantum_s: Seconds = 15  # a step of the stepped clock
@@ -220,6 +220,11 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
             s.permit_s + 2 * s.clock_stop_ms / 1000 < s.close_margin_s,
             ("permit_s", "clock_stop_ms", "close_margin_s"),
             "permit_s and twice clock_stop_ms must be below close_margin_s",
+        ),
+        (
+            s.lease_ms + s.clock_stop_ms < s.overdue_s * 1000,
+            ("lease_ms", "clock_stop_ms", "overdue_s"),
+            "overdue_s must be above lease_ms and clock_stop_ms together",
         ),
         (
             s.clock_alarm_ms <= s.clock_stop_ms,

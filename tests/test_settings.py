@@ -96,6 +96,7 @@ def test_names_of_the_client_are_not_settings(places: tuple[Path, Path]) -> None
         {"call_ms": 900_000},
         {"clock_stop_ms": 29_000},
         {"clock_alarm_ms": 1001},
+        {"overdue_s": 31.0},
         {"provider_connect_s": 11.0},
         {"feed_s": 3600.0},
         {"import_max_cell": 65_537},
