@@ -59,7 +59,7 @@ async def tell_signal(call: Call, body: SignalIn) -> Reply[Signal]:
 
 @route("GET", "/v1/leads/waiting", scope="read")
 async def list_waiting(call: Call, query: WaitingQuery) -> Reply[Page[WaitingLead]]:
-    """Leads that wait for a person of ours: to answer a sign of life, to say how a call ended or what is next."""
+    """Leads that wait for a person of ours: a sign of life to answer, a result to tell, a call put off."""
     database = call.deps.flow.database
     rows = await waiting_leads(
         database,

@@ -20,9 +20,15 @@ WHERE account_id = $1
   AND ($3::text IS NULL OR external_id = $3)
   AND ($4::text IS NULL OR (lower(email) = lower($4) AND email <> ''))
   AND ($5::text IS NULL OR name ILIKE $5)
-  AND ($6::text[] IS NULL OR status = ANY($6::text[]))
-  AND ($7::bigint[] IS NULL OR agent_id = ANY($7::bigint[]))
-  AND ($8::bigint[] IS NULL OR batch_id = ANY($8::bigint[]))
+  AND CASE WHEN $6::text[] IS NULL THEN true
+           WHEN cardinality($6) = 1 THEN status = ($6)[1]  -- in the order of an index
+           ELSE status = ANY($6) END
+  AND CASE WHEN $7::bigint[] IS NULL THEN true
+           WHEN cardinality($7) = 1 THEN agent_id = ($7)[1]  -- in the order of an index
+           ELSE agent_id = ANY($7) END
+  AND CASE WHEN $8::bigint[] IS NULL THEN true
+           WHEN cardinality($8) = 1 THEN batch_id = ($8)[1]  -- in the order of an index
+           ELSE batch_id = ANY($8) END
   AND ($9::text IS NULL OR priority = $9)
   AND ($20::bigint[] IS NULL OR lead_id = ANY($20::bigint[]))
   AND ($10::text[] IS NULL OR (tags @> $10::text[] AND tags <> '{}'))
