@@ -60,6 +60,8 @@ async def _cadence(call: Call, on: Connection, said: str | None) -> int | None:
         found = await cadences.current(call.deps.flow.database, call.account_id, number, on)
     if found is None:
         raise invalid("/auto_dialer/cadence_id", "not-found", "no such cadence in this account")
-    if found[0] == "archived":
-        raise Problem("cadence-not-active", "the cadence is archived")
+    if found[0] != "active":
+        raise Problem(
+            "cadence-not-active", f"the cadence is {found[0]}", hint="publish and activate it first"
+        )
     return number

@@ -13,9 +13,11 @@ import msgspec
 
 from scheduler.domain.caller_ids import Caller, CallerId, budget, choose
 from scheduler.domain.localtime import day_of, day_start
+from scheduler.domain.model import Cadence
 from scheduler.domain.time import Ms
 from scheduler.errors import Refused
 from scheduler.flow.context import Flow
+from scheduler.flow.policies import Follows
 from scheduler.ledger.caller_ids import count_calls, numbers_on
 from scheduler.ledger.database import Connection, Database, Row
 
@@ -43,13 +45,18 @@ async def choose_caller_ids(
     policies = await flow.policies.of_versions({r["agent_id"]: r["policy_version"] for r in rows}, on=on)
     days = {row["caller_id_pool_id"]: day_of(row["timezone"], now_ms) for row in rows}
     pools = await numbers_on(ledger, days, on=on)
+    versions = {_follows(row) for row in rows if row["cadence_id"] is not None}
+    cadences = await flow.policies.cadences(versions, on)
     choice = Choice({}, {})
     for row in rows:
         pool_id, loop_id = row["caller_id_pool_id"], row["loop_id"]
+        strategy, pool = row["strategy"], pools[pool_id]
+        if row["cadence_id"] is not None:
+            strategy, pool = _of_step(cadences[_follows(row)], row, strategy, pool)
         caller = _caller(flow, row, policies[row["agent_id"]].policy.seed)
-        number = choose(row["strategy"], pools[pool_id], caller, now_ms)
+        number = choose(strategy, pool, caller, now_ms)
         if number is None:
-            choice.spent[loop_id] = _renews_at(row, pools[pool_id], days[pool_id], now_ms)
+            choice.spent[loop_id] = _renews_at(row, strategy, pool, days[pool_id], now_ms)
         else:
             number.take()
             choice.chosen[loop_id] = Chosen(number.caller_id_id, number.phone, days[pool_id])
@@ -68,6 +75,22 @@ async def count_chosen(ledger: Database, chosen: Iterable[Chosen], on: Connectio
         raise Refused("state-conflict", "a caller id has fewer calls left than were chosen for it")
 
 
+def _follows(row: Row) -> Follows:
+    return row["cadence_id"], row["cadence_version"]
+
+
+def _of_step(cadence: Cadence, row: Row, strategy: str, pool: list[CallerId]) -> tuple[str, list[CallerId]]:
+    """What a step narrows: those of the pool's numbers that it names, if any, in the way that it says. A step
+    that says nothing but "random" leaves both to the pool."""
+    if not 0 <= row["next_step"] < len(cadence.steps):
+        return strategy, pool
+    step = cadence.steps[row["next_step"]]
+    named = [number for number in pool if str(number.caller_id_id) in step.caller_id_pool]
+    if named or step.caller_id != "random":
+        strategy = step.caller_id
+    return strategy, named or pool
+
+
 def _caller(flow: Flow, row: Row, seed: int) -> Caller:
     return Caller(
         phone=row["phone"],
@@ -80,5 +103,5 @@ def _caller(flow: Flow, row: Row, seed: int) -> Caller:
     )
 
 
-def _renews_at(row: Row, pool: list[CallerId], day: int, now_ms: Ms) -> Ms:
-    return budget(row["strategy"], pool, now_ms, day_start(row["timezone"], day + 1)).renews_at_ms
+def _renews_at(row: Row, strategy: str, pool: list[CallerId], day: int, now_ms: Ms) -> Ms:
+    return budget(strategy, pool, now_ms, day_start(row["timezone"], day + 1)).renews_at_ms

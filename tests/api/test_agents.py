@@ -101,7 +101,11 @@ async def test_dialing_that_cannot_be_meant_is_refused(
 
 async def test_a_cadence_needs_no_other_end(site: Site) -> None:
     """API 4: a cadence ends with its steps."""
-    cadence = await (await site.post("/v1/cadences", {"name": "Three calls"})).json()
+    body = {"name": "Three calls", "steps": [{}, {}, {}]}
+    cadence = await (await site.post("/v1/cadences", body)).json()
+    draft = await make(site, name="Early", auto_dialer={"strategy": "cadence", "cadence_id": cadence["id"]})
+    assert (draft.status, (await draft.json())["code"]) == (409, "cadence-not-active")
+    await site.post(f"/v1/cadences/{cadence['id']}/publish", {"apply_to": "new_loops"})
 
     dialer = await dialer_of(site, strategy="cadence", cadence_id=cadence["id"])
 

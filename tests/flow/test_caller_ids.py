@@ -411,3 +411,43 @@ async def test_a_rebuilt_wheel_counts_the_calls_under_way_at_their_trunk(world: 
     with suppress(EpochNotReady):
         await world.dial()
     assert await world.dial() == 0
+
+
+@pytest.mark.parametrize(
+    ("caller_id", "shown"),
+    [
+        ({"pool": [1]}, [OURS[1]] * 3),  # by the place of the number among ours
+        ({"strategy": "fixed"}, [OURS[0]] * 3),
+        ({"strategy": "rotate", "pool": [1, 2]}, [OURS[1], OURS[2], OURS[1]]),
+        ({"strategy": "sticky", "pool": [0, 1]}, [OURS[0], OURS[1], OURS[0]]),
+        ({}, [OURS[0], OURS[1], OURS[2]]),  # as the pool has it: in turn
+    ],
+)
+async def test_a_step_narrows_its_agents_pool_in_its_own_way(
+    world: World, caller_id: dict[str, Any], shown: list[str]
+) -> None:
+    """MISSION C13: a caller id strategy for each step; its numbers are counted like any other."""
+    numbers = await a_pool(world, 9, 9, 9)
+    said = {**caller_id, "pool": [str(numbers[at]) for at in caller_id.get("pool", [])]}
+    loops = await due_leads(world, 3, cadence_id=await world.a_cadence({"caller_id": said}))
+
+    armed = (await world.arm(await claims_of(world, loops))).armed
+
+    assert sorted(each.caller_id or "" for each in armed) == sorted(shown)
+    assert sum((await used(world)).values()) == 3
+
+
+async def test_a_step_whose_numbers_are_spent_waits_for_them_and_keeps_nobody_else(world: World) -> None:
+    """I12: a hard cap; the pool's other numbers are not the step's."""
+    numbers = await a_pool(world, 1, 9)
+    step = {"caller_id": {"pool": [str(numbers[0])]}}
+    loops = await due_leads(world, 3, cadence_id=await world.a_cadence(step))
+
+    result = await world.arm(await claims_of(world, loops))
+
+    assert [each.caller_id for each in result.armed] == [OURS[0]]
+    waiting = [loop for loop in loops if loop != result.armed[0].loop_id]
+    for loop_id in waiting:
+        assert to_ms((await world.loop(loop_id))["next_at"]) >= MIDNIGHT
+    other = await world.a_due_loop(phones(4)[3])
+    assert [each.caller_id for each in (await world.arm(await claims_of(world, [other]))).armed] == [OURS[1]]

@@ -2,8 +2,9 @@
 -- looks at. What is read of the pools' numbers afterwards holds until the end of the transaction.
 -- $1 loop_ids bigint[]
 SELECT lo.loop_id, lo.run, lo.attempts + 1 AS n, lo.agent_id, ag.policy_version, p.caller_id_pool_id, p.strategy,
+       lo.cadence_id, lo.cadence_version, lo.next_step,
        ac.timezone, le.phone, le.external_id, pl.regions,
-       CASE WHEN p.strategy = 'sticky' THEN
+       CASE WHEN p.strategy = 'sticky' OR lo.cadence_id IS NOT NULL THEN
            (SELECT a.caller_id
             FROM (SELECT loop_id FROM loop WHERE lead_id = lo.lead_id AND status <> 'ended'
                   UNION ALL
