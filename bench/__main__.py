@@ -1,5 +1,5 @@
-"""`python -m bench path | import | live | lateness | planner | wheel | peers | demo`: JSON on stdout, talk
-on stderr.
+"""`python -m bench path | import | live | lateness | planner | recalculate | wheel | peers | demo`: JSON on
+stdout, talk on stderr.
 
 `python -m bench readme` prints the README's table of the committed results.
 """
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
     kinds = parser.add_subparsers(
-        required=True, metavar="path|import|live|lateness|planner|wheel|peers|demo|readme"
+        required=True, metavar="path|import|live|lateness|planner|recalculate|wheel|peers|demo|readme"
     )
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
@@ -70,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     planner.add_argument("--leads", type=int, default=100_000)
     planner.add_argument("--loops", type=int, default=1_000_000)
     planner.set_defaults(bench=_planner)
+
+    changed = kinds.add_parser("recalculate", help="a change of settings over all loops that wait")
+    changed.add_argument("--loops", type=int, default=1_000_000)
+    _add_output(changed)
+    changed.set_defaults(bench=_recalculate)
 
     wheel = kinds.add_parser("wheel", help="the wheel alone: rates, memory, evenness, lateness, rebuild")
     wheel.add_argument("--runs", type=int, default=3)
@@ -132,6 +137,12 @@ def _planner(arguments: argparse.Namespace) -> dict[str, Any]:
     from bench.planner import run
 
     return run(arguments.leads, arguments.loops)
+
+
+def _recalculate(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.recalculate import run
+
+    return run(arguments.loops)
 
 
 def _wheel(arguments: argparse.Namespace) -> dict[str, Any]:

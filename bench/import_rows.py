@@ -61,7 +61,7 @@ async def run(rows: int, *, workers: int = 1, bad_per_100: int = 1) -> dict[str,
                     account_id=account_id,
                     agent_id=agent_id,
                     batch="bench",
-                    chunks=_file(rows, bad_per_100),
+                    chunks=a_file(rows, bad_per_100),
                     clock=clock,
                     settings=settings,
                     report=report,
@@ -84,7 +84,7 @@ async def run(rows: int, *, workers: int = 1, bad_per_100: int = 1) -> dict[str,
             }
 
 
-async def _file(rows: int, bad_per_100: int) -> AsyncIterator[bytes]:
+async def a_file(rows: int, bad_per_100: int) -> AsyncIterator[bytes]:
     """The file, made while it is read."""
     areas = area_codes()
     parts, size = [HEADER], 0

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+import msgspec
 import structlog
 
-from scheduler.domain.model import Loop
+from scheduler.domain.model import Loop, Why
+from scheduler.domain.spread import told
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
-from scheduler.flow.facts import NextRow
+from scheduler.flow.facts import NextRow, encode_why
 from scheduler.flow.replan import planned_anew
 from scheduler.ledger.database import Connection, Row
-from scheduler.ledger.instants import to_ms, to_ms_or_none
+from scheduler.ledger.instants import to_datetime, to_ms, to_ms_or_none
 
 log = structlog.get_logger()
 
@@ -24,7 +27,10 @@ BREATH = 100
 
 Move: TypeAlias = Literal["earlier", "later", "unchanged", "out"]
 
-_PUT_OFF = ('"rule":"pause"', '"rule": "pause"', '"rule":"throttle"', '"rule": "throttle"')
+_put_off = re.compile(r'"rule": ?"(?:pause|throttle)"').search
+_paused = re.compile(r'"rule": ?"pause"').search
+_turns = re.compile(r'"rule": ?"throttle"[^}]*?"to_at": ?([0-9]+)').findall
+_lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 
 class Outlook(NamedTuple):
@@ -49,6 +55,7 @@ async def look(flow: Flow, stored: Sequence[Row], now_ms: Ms, on: Connection) ->
     rows = await flow.database.fetch("replan_read", [row["loop_id"] for row in stored], on=on)
     by_loop = {row["loop_id"]: row for row in stored}
     found: list[Outlook] = []
+    failed: dict[int, str] = {}
     for number, (row, course) in enumerate(zip(rows, await courses_of(flow, rows, on), strict=True)):
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
@@ -57,16 +64,47 @@ async def look(flow: Flow, stored: Sequence[Row], now_ms: Ms, on: Connection) ->
             continue
         place = await flow.places.get(row["place_id"])
         was_ms = to_ms(was["next_at"])
-        put_off = was_ms > now_ms and any(rule in was["why"] for rule in _PUT_OFF)
+        turn_ms = _turn_of(row, was["why"]) if row["in_turn"] else None
+        put_off = _put_off(was["why"]) is not None
+        spread = put_off and (turn_ms is None or _paused(was["why"]) is not None)
+        floor_ms = max(was_ms, now_ms) if spread else now_ms
+        facts: Row = row if turn_ms is None or turn_ms == was_ms else _at_turn(row, turn_ms)
         try:
-            loop, nxt = planned_anew(flow, row, place, course, was_ms if put_off else now_ms)
+            loop, nxt = planned_anew(flow, facts, place, course, floor_ms)
         except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
-            log.error("loop_not_planned", loop_id=row["loop_id"], error=type(error).__name__)
+            failed[row["loop_id"]] = type(error).__name__
             continue
         move = _move(max(was_ms, now_ms), nxt)
-        keeps = move == "unchanged" and _same(was, was_ms, row, course, loop, nxt, put_off)
+        if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
+            nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
+        keeps = move == "unchanged" and _same(was, row, course, loop, nxt, put_off)
+        if turn_ms is not None and put_off and not keeps:
+            nxt = msgspec.structs.replace(nxt, why=_in_turn(nxt.why, was["why"], turn_ms))
         found.append(Outlook(was, row, course, loop, nxt, move, keeps))
+    if failed:  # one line for all: a fault of ours would write a million
+        loop_id, kind = next(iter(failed.items()))
+        log.error("loops_not_planned", loops=len(failed), first_loop_id=loop_id, error=kind)
     return found
+
+
+def _turn_of(row: Row, why: str) -> Ms:
+    """The place in its batch of a loop that was never dialled: as its `why[]` tells, wherever it was moved
+    from there; without a word of it, the batch's beginning."""
+    turns = _turns(why)
+    return max(to_ms(row["batch_from"]), int(turns[-1]) if turns else 0)
+
+
+def _at_turn(row: Row, turn_ms: Ms) -> Any:
+    """The row with that place instead of its present instant, which it was moved to."""
+    return {**row, "started_at": to_datetime(turn_ms)}
+
+
+def _in_turn(why: str, before: str, turn_ms: Ms) -> str:
+    """The lines of a plan, with the one that tells of its place in the batch."""
+    line = [line for line in _lines(before) if line.rule == "throttle"][-1:]
+    if not line or line[0].from_at is None:
+        return why
+    return encode_why(told(_lines(why), line[0].from_at, turn_ms, line[0].detail))
 
 
 def _move(was_ms: Ms, nxt: NextRow) -> Move:
@@ -77,11 +115,11 @@ def _move(was_ms: Ms, nxt: NextRow) -> Move:
     return "earlier" if nxt.next_at_ms < was_ms else "later"
 
 
-def _same(was: Row, was_ms: Ms, row: Row, course: Course, loop: Loop, nxt: NextRow, put_off: bool) -> bool:
-    """Whether the row says all of the plan already. What a pause or a pace has put off keeps the line that
-    says so; an overdue one keeps its place in the order of time."""
+def _same(was: Row, row: Row, course: Course, loop: Loop, nxt: NextRow, put_off: bool) -> bool:
+    """Whether the row says all of the plan already. What was put off, by a pause, a pace or for want of a
+    turn, keeps the lines that say so."""
     return (
-        (put_off or was["why"] == nxt.why or was_ms < (nxt.next_at_ms or 0))
+        (put_off or was["why"] == nxt.why)
         and was["status"] == nxt.status
         and to_ms_or_none(was["open_until"]) == nxt.open_until_ms
         and was["next_kind"] == nxt.kind

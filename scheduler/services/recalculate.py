@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.hours import shape_hours
 from scheduler.flow.recalculate import read_piece, write_piece
@@ -16,15 +17,19 @@ PASSES = 3
 """Leads that were held the first time are looked at again; who changes one plans it by himself."""
 
 
+SAY_MS: Ms = SECOND
+"""How often the job says how far it is: each time is a commit. What was done since is looked over again
+after a crash, and is up to date."""
+
+
 async def recalculate(flow: Flow, work: Work) -> None:
     """`work.args`: `agent_ids`. The cursor is (pass, lead reached)."""
     agent_ids = work.args["agent_ids"]
     await shape_hours(flow, agent_ids, work.clock.now_ms())
     row = await flow.database.fetch_row("recalculate_left", work.account_id, agent_ids)
     assert row is not None
-    left: int = row["outdated"]
     first, after = work.cursor or (0, 0)
-    await work.advance(work.done, cursor=[first, after], total=work.done + left)
+    await work.advance(work.done, cursor=[first, after], total=work.done + row["outdated"])
     for number in range(first, PASSES):
         missed = await _pass(flow, work, number, after)
         after = 0
@@ -34,7 +39,8 @@ async def recalculate(flow: Flow, work: Work) -> None:
 
 async def _pass(flow: Flow, work: Work, number: int, after: int) -> int:
     """Once over all outdated loops from the lead `after` on; answers how many were not to be had."""
-    agent_ids, missed = work.args["agent_ids"], 0
+    agent_ids, done, missed = work.args["agent_ids"], work.done, 0
+    said_ms = work.clock.wall_ms()
     reading = asyncio.create_task(read_piece(flow, work.account_id, agent_ids, after, work.clock.now_ms()))
     try:
         while True:
@@ -44,11 +50,14 @@ async def _pass(flow: Flow, work: Work, number: int, after: int) -> int:
                     read_piece(flow, work.account_id, agent_ids, piece.upto, work.clock.now_ms())
                 )
             written = await write_piece(flow, piece.outlooks, work.clock.now_ms())
+            done += written
             missed += len(piece.outlooks) - written
-            cursor = [number + 1, 0] if piece.upto is None else [number, piece.upto]
-            await work.advance(work.done + written, cursor=cursor)
             if piece.upto is None:
+                await work.advance(done, cursor=[number + 1, 0])
                 return missed
+            if work.clock.wall_ms() - said_ms >= SAY_MS:
+                await work.advance(done, cursor=[number, piece.upto])
+                said_ms = work.clock.wall_ms()
     finally:
         reading.cancel()
-        await asyncio.wait([reading])
+        await asyncio.gather(reading, return_exceptions=True)

@@ -52,6 +52,19 @@ def test_the_planner_benchmark_plans_with_every_preset():
     assert all(value > 0 for value in result["us_per_plan"].values())
 
 
+def test_the_recalculate_benchmark_leaves_no_loop_behind():
+    """I20: stale-version rows reach 0, whether calls move or not."""
+    result = bench("recalculate", "--loops", "1500")
+
+    for change in (result["moving"], result["not_moving"]):
+        assert change["loops"] > 1000
+        assert change["seconds"] > 0
+        impact = change["impact"]
+        assert impact["examined"] == sum(impact[kind] for kind in ("earlier", "later", "unchanged", "out"))
+    assert result["moving"]["impact"]["later"] > 0
+    assert result["not_moving"]["impact"]["later"] == 0
+
+
 def test_the_import_benchmark_accounts_for_every_row():
     """I21: rows in = created + updated + unchanged + duplicate + suppressed + rejected."""
     result = bench("import", "--rows", "3000")

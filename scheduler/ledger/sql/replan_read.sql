@@ -1,14 +1,15 @@
 -- replan_read: all that the planner needs to plan these loops anew.
 -- $1 loop_ids bigint[]
 -- Rows: the loop, its lead, how its last attempt ended, the agent's current policy version. A loop of a batch starts
--- when its batch does, one of the bulk not before its place in the batch, which is its next_at (`in_turn`). `follows` is the cadence that the loop is to
--- follow now: its own, or that of its agent's settings
+-- when its batch does (`batch_from`), one of the bulk not before its place in the batch, which is its next_at
+-- (`in_turn`). `follows` is the cadence that the loop is to follow now: its own, or that of its agent's settings
 SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.consecutive_errors, lo.postponed,
        lo.history, lo.next_at,
        CASE WHEN lo.attempts > 0 OR le.attempts_count > 0 OR ba.batch_id IS NULL THEN lo.started_at
             ELSE greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz,
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
        lo.attempts = 0 AND le.attempts_count = 0 AND le.priority = 'bulk' AND ba.batch_id IS NOT NULL AS in_turn,
+       greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz) AS batch_from,
        lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail, lo.once, le.quiet_until,
        ca.cadence_id AS follows, ca.status AS follows_status,
        CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
