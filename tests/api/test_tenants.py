@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from api.app import ROUTES
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 
@@ -31,7 +33,14 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
     await site.post("/v1/trunks", {"name": canary}, key=other.key)
     await site.post("/v1/caller-ids", {"phone": OTHER_PHONE}, key=other.key)
     await site.post("/v1/caller-id-pools", {"name": canary}, key=other.key)
-    ids = {"leads": theirs["id"], "agents": agent}
+    cadence = await (
+        await site.post("/v1/cadences", {"name": canary, "steps": [{"name": canary}]}, key=other.key)
+    ).json()
+    await site.post(f"/v1/cadences/{cadence['id']}/publish", {}, key=other.key)
+    template = await (await site.post("/v1/templates", {"name": canary}, key=other.key)).json()
+    ids = {
+        "leads": theirs["id"], "agents": agent, "cadences": cadence["id"], "templates": template["id"]
+    }  # fmt: skip
     prefixes = {
         "batches": "bat", "imports": "imp", "attempts": "att",
         "trunks": "trk", "caller-ids": "cid", "caller-id-pools": "cip",
@@ -41,6 +50,7 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
     asked = 0
     for route in ROUTES:
         path = route.path.replace("{id}", ids.get(route.path.split("/")[2], ""))
+        path = re.sub(r"{step_id:[^}]*}", cadence["steps"][0]["id"], re.sub(r"{version:[^}]*}", "1", path))
         if route.method == "GET" and "{id}" in route.path:
             assert (await site.get(path, key=other.key)).status == 200, path
             reply = await site.get(path)
