@@ -66,11 +66,6 @@ class BatchChange(msgspec.Struct, forbid_unknown_fields=True):
     throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
 
 
-class DncIn(msgspec.Struct, forbid_unknown_fields=True):
-    phone: Annotated[str, Meta(max_length=64)]
-    reason: Line = ""
-
-
 class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`map.<column>=<field>` is read before these."""
 

@@ -140,15 +140,3 @@ class Import(msgspec.Struct):
     suppressed: int
     rejected: int
     errors_url: str
-
-
-class DncEntry(msgspec.Struct):
-    """A phone that this account never calls; `effective_at` is when that was certain."""
-
-    id: str
-    object: str
-    created_at: str
-    phone: str
-    reason: str
-    source: str
-    effective_at: str

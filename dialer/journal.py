@@ -78,8 +78,8 @@ class Journal:
         rows = [(item.account_id, item.who, item.attempt_id, item.loop_id, item.n) for item in items]
         await self._append(_encode(_Kept(first.at_ms, first.permit.bytes, rows)), first.at_ms)
 
-    async def opted_out(self, account_id: int, who: str, now_ms: Ms) -> None:
-        await self.keep([Testimony(account_id, who, now_ms)])
+    async def opted_out(self, account_id: int, whos: Sequence[str], now_ms: Ms) -> None:
+        await self.keep([Testimony(account_id, who, now_ms) for who in whos])
 
     async def note(self, beat: int, now_ms: Ms) -> None:
         """Remember that the ledger had this beat, over a crash of this process. Raises ServerUnavailable."""

@@ -9,14 +9,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from api import cadence_views, views, views_settings
-from api.instants import utc
-from api.schemas import DncEntry
+from api import cadence_views, views, views_dnc, views_settings
 from api.schemas_events import Component, DialingScope
 from api.views_loops import loop
 from scheduler.errors import NotFound
 from scheduler.insight.events import Event
-from scheduler.ledger import cadences, reads
+from scheduler.ledger import cadences, dnc, reads
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.news import TYPES
 from scheduler.public_ids import PublicIds
@@ -119,20 +117,8 @@ async def _attempts(
 async def _dnc_entries(
     database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
 ) -> dict[int, Any]:
-    rows = await reads.suppressions(database, account_id, numbers)
-    return {row["suppression_id"]: _dnc_entry(row, account_id, ids) for row in rows}
-
-
-def _dnc_entry(row: Row, account_id: int, ids: PublicIds) -> DncEntry:
-    return DncEntry(
-        id=ids.digest("dnc", account_id, row["phone"]),
-        object="dnc_entry",
-        created_at=utc(row["created_at"]),
-        phone=row["phone"],
-        reason=row["reason"],
-        source=row["source"],
-        effective_at=utc(row["created_at"]),
-    )
+    rows = await dnc.entries_numbered(database, account_id, numbers)
+    return {row["suppression_id"]: views_dnc.entry(row, ids) for row in rows}
 
 
 async def _cadences(

@@ -1,21 +1,69 @@
-"""Who may never be called."""
+"""Who may never be called: single numbers, checks, files."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from functools import partial
 
-from api import requests, schemas
-from api.instants import utc
+import msgspec
+from aiohttp import web
+
+from api.decoding import decode_query
+from api.dnc_file import TYPES, numbers_of
+from api.editing import editing
+from api.instants import utc_ms
+from api.paging import listed, read_cursor
 from api.problems import invalid
-from api.routing import Call, Reply, route
+from api.routes.dnc_lists import list_named
+from api.routing import Call, Reply, query_values, route
+from api.schemas import Page
+from api.schemas_dnc import (
+    AddedEntry,
+    Checked,
+    CheckIn,
+    CheckResult,
+    DncChange,
+    DncEntry,
+    DncImported,
+    DncImportQuery,
+    DncIn,
+    DncRejected,
+    EntriesQuery,
+)
+from api.views_dnc import entry
 from scheduler.domain.numbers import BadNumber, normalize
+from scheduler.flow.dnc import GROUP, Listing
 from scheduler.flow.entries import DETAILS
+from scheduler.flow.keys import lead_key
 from scheduler.flow.opt_out import opt_out
-from scheduler.ledger.instants import EPOCH
+from scheduler.ledger import dnc
+from scheduler.ledger.database import Row
+from scheduler.public_ids import PublicIds
+
+MOST_ERRORS = 100
+
+
+@route("GET", "/v1/dnc/entries", scope="compliance:write")
+async def list_entries(call: Call, query: EntriesQuery) -> Reply[Page[DncEntry]]:
+    """Numbers that are never called, oldest first unless `order=desc`. To look for one, POST `/dnc/check`."""
+    list_id = None
+    if query.list_id is not None:
+        list_id = call.ids.read("dnl", query.list_id) or 0
+    database = call.deps.flow.database
+    rows = await dnc.entries(
+        database,
+        call.account_id,
+        list_id=list_id,
+        after=read_cursor(call.ids, query.cursor),
+        descending=query.order == "desc",
+        limit=query.limit + 1,
+    )
+    count = partial(dnc.count_entries, database, call.account_id, list_id)
+    shown = [entry(row, call.ids) for row in rows]
+    return await listed(call, query, shown, [row["suppression_id"] for row in rows], count)
 
 
 @route("POST", "/v1/dnc/entries", scope="compliance:write")
-async def add_entry(call: Call, body: requests.DncIn) -> Reply[schemas.DncEntry]:
+async def add_entry(call: Call, body: DncIn) -> Reply[AddedEntry]:
     """Never call this phone again. From the answer on nobody does: what was on its way is waited for or
     ended.
     """
@@ -23,31 +71,154 @@ async def add_entry(call: Call, body: requests.DncIn) -> Reply[schemas.DncEntry]
         phone = normalize(body.phone)
     except BadNumber as error:
         raise invalid("/phone", error.code, DETAILS[error.code]) from None
-    done = await opt_out(
+    if body.list_id is None:
+        done = await opt_out(
+            call.deps.flow,
+            call.deps.clock,
+            call.deps.hang_up,
+            account_id=call.account_id,
+            phone=phone,
+            reason=body.reason,
+            source="api",
+            actor=call.actor,
+            permit_s=call.deps.settings.permit_s,
+        )
+        added = done.added
+    else:
+        listing = _listing(call, await list_named(call, body.list_id, "/list_id"), body.reason)
+        await listing.put([phone])
+        await listing.finish()
+        added = bool(listing.entered)
+    row = (await dnc.entries_of(call.deps.flow.database, call.account_id, [phone]))[phone]
+    shown = msgspec.structs.asdict(entry(row, call.ids))
+    made = AddedEntry(**shown, effective_at=str(utc_ms(call.deps.clock.now_ms())))
+    return Reply(made, status=201 if added else 200)
+
+
+@route("GET", "/v1/dnc/entries/{id}", scope="compliance:write")
+async def show_entry(call: Call) -> Reply[DncEntry]:
+    """One number that is never called, and the lists that have it."""
+    return Reply(entry(await dnc.entry(call.deps.flow.database, call.account_id, call.id("dnc")), call.ids))
+
+
+@route("PATCH", "/v1/dnc/entries/{id}", scope="compliance:write")
+async def change_entry(call: Call, body: DncChange) -> Reply[DncEntry]:
+    """Correct the reason that is on record."""
+    database, entry_id = call.deps.flow.database, call.id("dnc")
+    async with editing(call) as edit:
+        was = await dnc.change_entry(database, edit.on, call.account_id, entry_id, body.reason)
+        await edit.tell(
+            "dnc_entry_changed", f"dnc_entry:{entry_id}", {"reason": was}, {"reason": body.reason}
+        )
+    return Reply(entry(await dnc.entry(database, call.account_id, entry_id), call.ids))
+
+
+@route("DELETE", "/v1/dnc/entries/{id}", scope="compliance:write")
+async def remove_entry(call: Call) -> Reply[None]:
+    """The phone may be called again: every list loses it. Loops that ended stay ended; the audit log tells
+    who did this."""
+    database, entry_id = call.deps.flow.database, call.id("dnc")
+    async with editing(call) as edit:
+        gone = await dnc.remove_entry(database, edit.on, call.account_id, entry_id, edit.now_ms)
+        who = lead_key(call.deps.flow.phone_key, None, gone["phone"])
+        before = {"who": who, "reason": gone["reason"], "source": gone["source"]}
+        await edit.tell("suppression_lifted", f"dnc_entry:{entry_id}", before, None)
+    return Reply(None, status=204)
+
+
+@route("POST", "/v1/dnc/check", scope="read", answers=(200,))
+async def check(call: Call, body: CheckIn) -> Reply[CheckResult]:
+    """Which of these phones are never called, and by which lists; they travel in the body, not in an URL."""
+    phones = [_phone(asked) for asked in body.phones]
+    wanted = sorted({phone for phone in phones if phone is not None})
+    found = await dnc.entries_of(call.deps.flow.database, call.account_id, wanted) if wanted else {}
+    data = [
+        _checked(asked, phone, found.get(phone or ""), call.ids)
+        for asked, phone in zip(body.phones, phones, strict=True)
+    ]
+    return Reply(CheckResult(data, sum(each.blocked for each in data)))
+
+
+@route(
+    "POST",
+    "/v1/dnc/import",
+    scope="compliance:write",
+    streams=True,
+    answers=(200,),
+    query=DncImportQuery,
+    takes=TYPES,
+    gives=("application/json",),
+)
+async def import_entries(call: Call) -> web.StreamResponse:
+    """Take in a file of numbers: one a line, CSV with a column `phone`, or NDJSON. From the answer on nobody
+    calls any of them; the same file again changes nothing."""
+    query = decode_query(query_values(call.request), DncImportQuery)
+    list_id = await _target(call, query)
+    listing = _listing(call, list_id, query.reason)
+    rows, rejected, errors = 0, 0, list[DncRejected]()
+    max_line = call.deps.settings.import_max_line
+    async for group in numbers_of(call.request, group=GROUP, max_line=max_line):
+        rows += len(group)
+        bad = [each for each in group if each.phone is None]
+        rejected += len(bad)
+        errors += [DncRejected(each.row, each.code) for each in bad[: MOST_ERRORS - len(errors)]]
+        phones = list(dict.fromkeys(each.phone for each in group if each.phone is not None))
+        if phones:
+            await listing.put(phones)
+    await listing.finish()
+    body = DncImported(
+        list_id=call.ids.write_or_none("dnl", list_id),
+        rows=rows,
+        added=listing.added,
+        entered=listing.entered,
+        rejected=rejected,
+        ended_loops=listing.ended,
+        effective_at=str(utc_ms(call.deps.clock.now_ms())),
+        errors=errors,
+    )
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+async def _target(call: Call, query: DncImportQuery) -> int | None:
+    """The list that the parameters name, made where there is none of that name."""
+    if query.list_id is not None:
+        return await list_named(call, query.list_id, "list_id")
+    if query.name is None:
+        return None
+    database = call.deps.flow.database
+    async with editing(call) as edit:
+        list_id, made = await dnc.ensure_list(database, edit.on, call.account_id, query.name, edit.now_ms)
+        if made:
+            await edit.tell("dnc_list_created", f"dnc_list:{list_id}", None, {"name": query.name})
+    return list_id
+
+
+def _listing(call: Call, list_id: int | None, reason: str) -> Listing:
+    return Listing(
         call.deps.flow,
         call.deps.clock,
         call.deps.hang_up,
         account_id=call.account_id,
-        phone=phone,
-        reason=body.reason,
-        source="api",
+        list_id=list_id,
+        reason=reason,
+        source="api" if list_id is None else "list",
         actor=call.actor,
         permit_s=call.deps.settings.permit_s,
     )
-    entry = schemas.DncEntry(
-        id=call.ids.digest("dnc", call.account_id, phone),
-        object="dnc_entry",
-        created_at=_utc(done.created_at_ms),
-        phone=phone,
-        reason=done.reason,
-        source=done.source,
-        effective_at=_utc(call.deps.clock.now_ms()),
-    )
-    return Reply(entry, status=201 if done.added else 200)
 
 
-def _utc(at_ms: int) -> str:
-    return utc(EPOCH + timedelta(milliseconds=at_ms))
+def _phone(asked: str) -> str | None:
+    try:
+        return normalize(asked)
+    except BadNumber:
+        return None
 
 
-ROUTES = (add_entry,)
+def _checked(asked: str, phone: str | None, row: Row | None, ids: PublicIds) -> Checked:
+    if row is None:
+        return Checked(asked, phone, False, None, False, [])
+    shown = entry(row, ids)
+    return Checked(asked, phone, True, shown.id, shown.own_word, shown.list_ids)
+
+
+ROUTES = (list_entries, add_entry, show_entry, change_entry, remove_entry, check, import_entries)

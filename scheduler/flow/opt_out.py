@@ -67,7 +67,7 @@ async def opt_out(
     now_ms = clock.now_ms()
     done = await _suppress(flow, account_id, phone, reason, source, actor, now_ms)
     ended, live = await _cancel(flow, account_id, phone, now_ms, told=not done.added)
-    await flow.standing.opted_out(account_id, flow.lead_key(None, phone), now_ms)
+    await flow.standing.opted_out(account_id, [flow.lead_key(None, phone)], now_ms)
     began_s = clock.monotonic_s()
     try:
         await flow.wheel.withdraw([(row["shard"], row["lane_id"], row["loop_id"]) for row in ended], now_ms)

@@ -7,6 +7,7 @@ and gives no permit, whoever has noticed so far.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,8 +26,8 @@ class Mark(msgspec.Struct):
 class OptOuts(Protocol):
     """Where an opt-out is kept outside of the ledger, on disk before it is answered."""
 
-    async def opted_out(self, account_id: int, who: str, now_ms: Ms) -> None:
-        """`who`: the keyed hash of the phone. Raises ServerUnavailable when it cannot be kept."""
+    async def opted_out(self, account_id: int, whos: Sequence[str], now_ms: Ms) -> None:
+        """`whos`: keyed hashes of phones. Raises ServerUnavailable when they cannot be kept."""
         ...
 
 
@@ -42,10 +43,10 @@ class Standing:
         self.owes = False
         self.journal: OptOuts | None = None
 
-    async def opted_out(self, account_id: int, who: str, now_ms: Ms) -> None:
-        """Keep it outside of the ledger, where this process has a journal. Raises ServerUnavailable."""
+    async def opted_out(self, account_id: int, whos: Sequence[str], now_ms: Ms) -> None:
+        """Keep them outside of the ledger, where this process has a journal. Raises ServerUnavailable."""
         if self.journal is not None:
-            await self.journal.opted_out(account_id, who, now_ms)
+            await self.journal.opted_out(account_id, whos, now_ms)
 
     def armed(self, attempt_id: int, loop_id: int) -> None:
         """The arm of this attempt was answered: its commit is on disk."""

@@ -81,13 +81,6 @@ async def loops(database: Database, account_id: int, loop_ids: Sequence[int]) ->
     return await database.fetch("read_loops", account_id, list(loop_ids)) if loop_ids else []
 
 
-async def suppressions(database: Database, account_id: int, suppression_ids: Sequence[int]) -> list[Row]:
-    """In any order."""
-    if not suppression_ids:
-        return []
-    return await database.fetch("read_suppressions", account_id, list(suppression_ids))
-
-
 async def batch(database: Database, account_id: int, batch_id: int) -> Row:
     return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
 

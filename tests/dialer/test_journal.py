@@ -58,7 +58,7 @@ async def test_what_was_kept_is_told_as_it_was(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     calls = [a_call(1), a_call(2)]
     await journal.keep(calls)
-    await journal.opted_out(3, "somebody", TUESDAY_2PM + SECOND)
+    await journal.opted_out(3, ["somebody"], TUESDAY_2PM + SECOND)
     journal.close()
 
     again = opened(tmp_path)

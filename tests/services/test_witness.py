@@ -174,7 +174,7 @@ async def test_journals_are_told_again_until_all_that_was_under_way_is_in(watche
     gap = await watched.gap()
     assert [each.told for each in await journals_of(world.stores.database, gap)] == [gap.quarantine_id]
 
-    await watched.journal.opted_out(world.account_id, "late", world.now_ms)
+    await watched.journal.opted_out(world.account_id, ["late"], world.now_ms)
     assert not await watched.look()
 
     assert await world.value("SELECT who FROM testimony") == "late"

@@ -6,5 +6,6 @@ SELECT CASE $2::text
     WHEN 'caller_id' THEN (SELECT count(*) FROM caller_id WHERE account_id = $1)
     WHEN 'caller_id_pool' THEN (SELECT count(*) FROM caller_id_pool WHERE account_id = $1)
     WHEN 'api_key' THEN (SELECT count(*) FROM api_key WHERE account_id = $1)
+    WHEN 'dnc_list' THEN (SELECT count(*) FROM dnc_list WHERE account_id = $1)
     WHEN 'batch' THEN (SELECT count(*) FROM batch WHERE account_id = $1)
 END AS count;

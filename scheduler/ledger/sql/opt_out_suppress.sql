@@ -1,13 +1,14 @@
--- opt_out_suppress: a phone that this account never calls again; the first reason stays.
+-- opt_out_suppress: a phone that this account never calls again; the first reason stays. Who asked for it
+-- stays suppressed when the lists that had the phone are gone.
 -- $1 account_id bigint  $2 phone text  $3 reason text  $4 source text  $5 now timestamptz
 -- Rows: none when another writer's row is not yet visible
 WITH added AS (
-    INSERT INTO suppression (account_id, phone, reason, source, created_at)
+    INSERT INTO suppression AS s (account_id, phone, reason, source, created_at)
     VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (account_id, phone) DO NOTHING
-    RETURNING reason, source, created_at
+    ON CONFLICT (account_id, phone) DO UPDATE SET listed = false WHERE s.listed
+    RETURNING xmax = 0 AS added, reason, source, created_at
 )
-SELECT true AS added, reason, source, created_at FROM added
+SELECT added, reason, source, created_at FROM added
 UNION ALL
 SELECT false, reason, source, created_at FROM suppression WHERE account_id = $1 AND phone = $2
 LIMIT 1;

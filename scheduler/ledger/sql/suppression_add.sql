@@ -1,7 +1,7 @@
 -- suppression_add: numbers that this account never calls again.
 -- $1 account_ids bigint[]  $2 phones text[]  $3 reason text  $4 source text  $5 now timestamptz
-INSERT INTO suppression (account_id, phone, reason, source, created_at)
+INSERT INTO suppression AS o (account_id, phone, reason, source, created_at)
 SELECT s.account_id, s.phone, $3, $4, $5
 FROM unnest($1::bigint[], $2::text[]) AS s (account_id, phone)
 WHERE s.phone IS NOT NULL  -- of somebody who was erased since
-ON CONFLICT (account_id, phone) DO NOTHING;
+ON CONFLICT (account_id, phone) DO UPDATE SET listed = false WHERE o.listed;
