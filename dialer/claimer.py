@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from dialer.asker import Asker
 from dialer.hold import Hold
 from dialer.recorder import Recorder
 from dialer.rest import TROUBLE_REST_S, Rest
 from dialer.sender import Sender
 from scheduler.clock import Clock
-from scheduler.domain.time import SECOND, Ms
+from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError, EpochNotReady, LineFailed
 from scheduler.flow.context import Flow
 from scheduler.metrics import Metrics
@@ -25,10 +26,6 @@ log = structlog.get_logger()
 
 REST_S = 5.0
 """The longest sleep: what wakes a claimer in time is the wheel's own answer, or the bell."""
-
-LATE_S = 1.0
-"""A claim that is answered later than this spent tokens of another second than that in which its calls would
-leave: it is given back, unless the one before was as late. So a wheel that is always slow is dialled from."""
 
 _MOST_AGAIN_MS: Ms = 64
 """A claim that got nothing though more is ready is asked again after 1 ms, 2 ms, … up to this."""
@@ -57,8 +54,8 @@ class Pass(msgspec.Struct, frozen=True):
 class Claimer:
     """One claim at a time, and `dial_lines` groups of claims on their way through the sender.
 
-    `name` is unique among all claimers: by it a claim whose answer was lost is answered again. What is held
-    is leased anew only while a line is free to send it: a dialer that hangs loses its leases to others.
+    What is held is leased anew only while a line is free to send it: a dialer that hangs loses its leases to
+    others. `name` is unique among all claimers.
     """
 
     def __init__(
@@ -75,7 +72,6 @@ class Claimer:
         new_id: Callable[[], UUID],
         may_arm: Callable[[], bool],
     ) -> None:
-        self._wheel = flow.wheel
         self._sender = sender
         self._recorder = recorder
         self._clock = clock
@@ -83,19 +79,14 @@ class Claimer:
         self._limits = limits
         self._shard = shard
         self._name = name
-        self._new_id = new_id
         self._may_arm = may_arm
-        self._renew_after_s = flow.wheel.lease_ms / SECOND / 3
+        self._asker = Asker(flow, clock, shard=shard, name=name, new_id=new_id)
         self._hold = Hold()
         self._lines: set[asyncio.Task[int]] = set()
         self._rest = Rest(flow.wheel, shard)
-        self._epoch: str | None = None
-        self._asked: tuple[str, float] | None = None  # id and instant of a claim that is not answered
-        self._leased_s = 0.0  # since when the leases of the last claim run, at least
         self._claim_at_ms: Ms | None = None
         self._claim_by_s = 0.0
         self._again_ms: Ms = 1
-        self._was_late = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Dial until `stop` is set, finish what is being sent, and give back what is claimed and not armed.
@@ -122,7 +113,7 @@ class Claimer:
         if not self._may_arm():
             return Pass(0, 0, None)
         claims, wake_at_ms = await self._claim(self._limits.claim_batch, ahead_ms=0)
-        sent = await self._sender.arm_and_send(claims, self._name, self._leased_s) if claims else 0
+        sent = await self._sender.arm_and_send(claims, self._name, self._asker.leased_s) if claims else 0
         return Pass(len(claims), sent, wake_at_ms)
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -167,7 +158,7 @@ class Claimer:
             self._send(self._hold.take(self._clock.now_ms(), self._limits.claim_batch), self._hold.leased_s)
         room = min(self._limits.claim_batch, self._limits.claims_held - len(self._hold))
         if self._is_free() and room > 0 and self._claims_now():
-            self._send(await self._claim_ahead(room), self._leased_s)
+            self._send(await self._claim_ahead(room), self._asker.leased_s)
         else:
             await self._rest.wait(self._rest_s(room))
         return bool(done) or not self._lines
@@ -185,7 +176,7 @@ class Claimer:
         """Whether to ask the wheel: the bell rang, the wake time came, or nothing was heard for long."""
         return (
             self._rest.rang()
-            or self._asked is not None
+            or self._asker.unanswered
             or (self._claim_at_ms is not None and self._claim_at_ms <= self._clock.now_ms())
             or self._claim_by_s <= self._clock.monotonic_s()
         )
@@ -196,7 +187,7 @@ class Claimer:
         if self._is_free():
             if self._hold.next_due_ms is not None:
                 ends.append(self._clock.seconds_until(self._hold.next_due_ms))
-                ends.append(self._hold.leased_s + self._renew_after_s - self._clock.monotonic_s())
+                ends.append(self._hold.leased_s + self._asker.renew_after_s - self._clock.monotonic_s())
             if room > 0:
                 ends.append(self._claim_by_s - self._clock.monotonic_s())
                 if self._claim_at_ms is not None:
@@ -224,80 +215,40 @@ class Claimer:
             self._again_ms = min(2 * self._again_ms, _MOST_AGAIN_MS)
             return []
         self._again_ms = 1
-        self._hold.add([claim for claim in claims if claim.due_at_ms > now_ms], self._leased_s)
+        self._hold.add([claim for claim in claims if claim.due_at_ms > now_ms], self._asker.leased_s)
         return [claim for claim in claims if claim.due_at_ms <= now_ms]
 
     async def _claim(self, limit: int, ahead_ms: Ms) -> tuple[list[Claim], Ms | None]:
-        """Claim; a claim whose answer was lost is asked for again, under its id, before anything else.
-
-        Raises EpochNotReady, with nothing held any more: the wheel was lost, and the leases with it.
-        """
-        if self._asked is None:
-            self._asked = (self._new_id().hex, self._clock.monotonic_s())
-        claim_id, self._leased_s = self._asked
+        """Raises EpochNotReady, with nothing held any more."""
         try:
-            claimed = await self._wheel.claim(
-                self._shard,
-                worker=self._name,
-                claim_id=claim_id,
-                limit=limit,
-                now_ms=self._clock.now_ms(),
-                wall_ms=self._clock.wall_ms(),
-                epoch=await self._current_epoch(),
-                ahead_ms=ahead_ms,
-            )
+            claims, wake_at_ms = await self._asker.claim(limit, ahead_ms)
         except EpochNotReady:
-            self._epoch = self._asked = None
             self._claim_by_s = 0.0
             self._hold.clear()
             raise
-        claims = claimed.claims
-        if claims and self._is_old(self._leased_s):
-            stale = set(await self._extend(claims))
-            claims = [claim for claim in claims if claim not in stale]
-        self._asked = None
-        late = self._clock.monotonic_s() - self._leased_s > LATE_S and not self._was_late
-        self._was_late = late
-        if claims and late:
-            log.info("claims_came_late", shard=self._shard, loops=len(claims))
+        if self._asker.came_late(claims):
             await self._sender.give_back(claims)
             return [], self._clock.now_ms()
         self._metrics.due(len(claims))
-        return claims, claimed.wake_at_ms
+        return claims, wake_at_ms
 
     async def _leave(self) -> None:
         """Let the lines finish, then give back what is held, and what a claim got whose answer was lost:
         others need not wait for its lease."""
         if self._lines:
             await asyncio.wait(self._lines)
-        if self._asked is not None:
+        if self._asker.unanswered:
             with suppress(DialwheelError):
                 claims, _ = await self._claim(1, ahead_ms=0)
-                self._hold.add(claims, self._leased_s)
+                self._hold.add(claims, self._asker.leased_s)
         await self._sender.give_back(self._hold.clear())
 
     async def _renew(self) -> None:
         """Renew the leases of what is held when a third of the oldest is over; drop what is ours no more."""
-        if len(self._hold) and self._is_old(self._hold.leased_s):
+        if len(self._hold) and self._asker.is_old(self._hold.leased_s):
             began_s = self._clock.monotonic_s()
-            stale = await self._extend(self._hold.all())
+            stale = await self._asker.extend(self._hold.all())
             self._hold.renewed(stale, began_s)
-
-    def _is_old(self, leased_s: float) -> bool:
-        return self._clock.monotonic_s() - leased_s >= self._renew_after_s
-
-    async def _extend(self, claims: Sequence[Claim]) -> list[Claim]:
-        stale = await self._wheel.extend(claims, self._clock.wall_ms())
-        if stale:
-            log.warning("leases_lost", shard=self._shard, loops=len(stale))
-        return stale
-
-    async def _current_epoch(self) -> str:
-        if self._epoch is None:
-            self._epoch = await self._wheel.epoch(self._shard)
-        if self._epoch is None:
-            raise EpochNotReady("the wheel is not ready", "it is being rebuilt", "wait a moment")
-        return self._epoch
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from dialer.claimer import LATE_S
+from dialer.asker import LATE_S
 from scheduler.domain.model import Cap
 from scheduler.domain.time import SECOND, Ms
 from tests.simulation.calls import Call
