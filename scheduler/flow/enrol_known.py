@@ -33,6 +33,7 @@ from scheduler.flow.entries import MAX_VARIABLES
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lanes import LaneKey
 from scheduler.flow.news import of_changed, of_enrolled
+from scheduler.flow.replan import replan_loops
 from scheduler.flow.terms import Target, terms_of
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms_or_none, to_ms_tuple
@@ -100,6 +101,7 @@ async def meet_known(
     results: dict[int, Enrolled] = {}
     met: set[int] = set()
     changes: list[Change] = []
+    reminded: dict[int, int] = {}
     unenrolled: list[tuple[int, Row, Change]] = []
     for at in rows:
         if leads.phones[at] in suppressed:
@@ -136,6 +138,8 @@ async def meet_known(
             else:
                 changes.append(after)
                 results[at] = _result("updated", row)
+                if after.appointment_at_ms != before.appointment_at_ms and row["cadence_id"] is not None:
+                    reminded[row["loop_id"]] = at
     placings: list[Placing] = []
     if unenrolled:
         started, placings = await _start(flow, target, prepared, unenrolled, room, on)
@@ -146,7 +150,22 @@ async def meet_known(
         now = to_datetime(prepared.drafts.now_ms)
         await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
         await tell_all(flow.database, of_changed(target.account_id, changes), prepared.drafts.now_ms, on)
+    if reminded:
+        placings += await _remind_anew(flow, reminded, results, prepared.drafts.now_ms, on)
     return results, placings
+
+
+async def _remind_anew(
+    flow: Flow, loops: dict[int, int], results: dict[int, Enrolled], now_ms: Ms, on: Connection
+) -> list[Placing]:
+    """Their appointments were moved: what is timed by them is planned at once, since it may come earlier.
+    `loops`: the row of each."""
+    planned = await replan_loops(flow, flow.database, list(loops), now_ms, on)
+    for item in planned:
+        if item.loop_id in loops:
+            at = loops[item.loop_id]
+            results[at] = msgspec.structs.replace(results[at], next_at_ms=item.due_at_ms)
+    return [item for item in planned if flow.within_horizon(item.due_at_ms, now_ms)]
 
 
 def _known(by_phone: dict[str, Row], by_external_id: dict[str, Row], leads: LeadColumns, at: int) -> bool:

@@ -328,6 +328,20 @@ async def test_reminders_follow_the_appointment_of_the_lead(world: World) -> Non
     assert (await world.loop(loop_id))["end_reason"] == "cadence_complete"
 
 
+async def test_reminders_of_an_appointment_that_was_moved_move_with_it(world: World) -> None:
+    """Earlier than they were planned, too: nobody would look at them before."""
+    cadence_id = await world.a_cadence({"anchor": "appointment_at", "offset_s": -3 * H})
+    loop_id = await enrolled(world, cadence_id, external_id="x", appointment_at_ms=TUESDAY_2PM + 3 * DAY)
+
+    [found] = await world.enrol(external_id="x", appointment_at_ms=TUESDAY_2PM + DAY)
+
+    at_ms = TUESDAY_2PM + DAY - 3 * HOUR
+    assert (found.action, found.next_at_ms) == ("updated", at_ms)
+    assert to_ms((await world.loop(loop_id))["next_at"]) == at_ms
+    world.clock.move_to(at_ms)
+    assert (await world.arm([await world.claim_of(loop_id)])).reasons == {}
+
+
 async def test_the_cadences_own_windows_narrow_the_agents(world: World) -> None:
     """MISSION C: cadence window."""
     windows = {"wed": {"enabled": True, "ranges": [{"start": "10:00", "end": "11:00"}]}}

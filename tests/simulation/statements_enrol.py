@@ -175,7 +175,7 @@ def enrol_read(s: Statement, lead_ids: Sequence[int]) -> list[Row]:
             loops = [row for row in s.rows("loop") if row["lead_id"] == lead["lead_id"]]
             active = next((row for row in loops if row["status"] != "ended"), {})
             row = {name: lead[name] for name in KNOWN}
-            loop = {"loop_id": active.get("loop_id"), "next_at": active.get("next_at")}
+            loop = {name: active.get(name) for name in ("loop_id", "next_at", "cadence_id")}
             found.append({**row, **loop, "enrolled": bool(loops)})
     return found
 
