@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.races.changes import Settings
 from tests.races.closing import WindowEnd
+from tests.races.closures import Closing
 from tests.races.orders import Cancel, OptOut, Pause
 from tests.races.racer import Kind
 
@@ -18,5 +19,6 @@ KINDS: dict[str, type[Kind]] = {
     "pause": Pause,
     "settings": Settings,
     "cancel": Cancel,
+    "closing": Closing,
     "window-end": WindowEnd,
 }

@@ -17,7 +17,14 @@ STALLS = 0.05
 
 @pytest.mark.parametrize(
     ("kind", "races"),
-    [("opt-out", 320), ("pause", 128), ("settings", 128), ("cancel", 96), ("window-end", 128)],
+    [
+        ("opt-out", 320),
+        ("pause", 128),
+        ("settings", 128),
+        ("cancel", 96),
+        ("closing", 96),
+        ("window-end", 128),
+    ],
 )
 async def test_nobody_is_called_after_it_was_acknowledged_that_nobody_is(
     ledger_url: str, valkey_url: str, kind: str, races: int
