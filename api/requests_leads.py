@@ -147,3 +147,13 @@ class SignalIn(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["replied", "clicked", "opened", "booked", "inbound_call", "human_takeover"]
     channel: Literal["call", "sms", "email", "voicemail_drop"] | None = None
     at: Instant | None = None
+
+
+class CallIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`agent_id` null: who follows the lead up. `acknowledge_statutory` with a `reason`: beyond the law's
+    hours. `enrol`: a lead that nobody follows up is followed up from this call on."""
+
+    agent_id: Id | None = None
+    acknowledge_statutory: bool = False
+    reason: Line = ""
+    enrol: bool = False

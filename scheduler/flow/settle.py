@@ -241,7 +241,7 @@ async def _close(
             c.dialled_at_ms,
             None if nxt is None else nxt.end_reason,
             row["lead_id"],
-            row["lead_status"] if nxt is None else nxt.lead_status,
+            row["lead_status"] if nxt is None or _leaves_status(row, nxt) else nxt.lead_status,
             report.rang_until_ms or c.dialled_at_ms,
             *(c.course.follows or (None, None)),
             c.loop.run if nxt is None or nxt.run is None else nxt.run,
@@ -252,6 +252,11 @@ async def _close(
     before, middle, after = columns[:10], columns[10:28], columns[28:]
     await ledger.fetch("settle_attempts", *before, provider, *middle, to_datetime(now_ms), *after, on=on)
     return placings
+
+
+def _leaves_status(row: Row, nxt: NextRow) -> bool:
+    """Whether a call that was asked for once says nothing about the lead: it is what it was before."""
+    return bool(row["once"]) and nxt.end_reason == EndReason.REMOVED
 
 
 def _never_left(report: Report) -> bool:
