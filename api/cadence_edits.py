@@ -78,9 +78,7 @@ async def create_draft(call: Call, edit: Edit, name: str, description: str, form
         draft=form,
         now_ms=edit.now_ms,
     )
-    await edit.tell(
-        "cadence_created", f"cadence:{cadence_id}", None, {"name": name, "steps": len(form.steps)}
-    )
+    await edit.tell("cadence_created", f"cadence:{cadence_id}", None, {"name": name})
     return cadence_id
 
 

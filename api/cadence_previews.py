@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from scheduler.domain.cadence_form import CadenceForm, cadence_of
 from scheduler.domain.model import Lead, Place, Policy, Priority
 from scheduler.domain.numbers import anywhere_in_the_us
 from scheduler.domain.places import combine, find_region
+from scheduler.domain.time import Ms
 from scheduler.domain.variables import read_variables
 from scheduler.domain.zones import find_zone
 from scheduler.errors import NotFound, UnknownZone, UsageError
@@ -37,11 +39,9 @@ async def play_cadence(call: Call, said: CadencePreviewIn, cadence_id: int, form
     whom = await _whom(call, said)
     policy = await _policy(call, said, whom.agent_id)
     policy = msgspec.structs.replace(policy, cadence=cadence_of(form, str(cadence_id)), seed=said.seed)
-    start_ms = call.deps.clock.now_ms()
-    if said.start_at is not None:
-        if not sensible(said.start_at):
-            raise invalid("/start_at", "out-of-range", "write a year from 2000 to 2199")
-        start_ms = to_ms(said.start_at)
+    start_ms = _instant(said.start_at, "/start_at")
+    if start_ms is None:
+        start_ms = call.deps.clock.now_ms()
     try:
         check_callbacks(said)
         return follow(policy, whom.lead, start_ms, said)
@@ -53,14 +53,13 @@ async def play_cadence(call: Call, said: CadencePreviewIn, cadence_id: int, form
 async def _whom(call: Call, said: CadencePreviewIn) -> _Whom:
     """A lead of the account as it stands, or one that is made up of what was said."""
     if said.lead is None:
-        at = said.appointment_at
         return _Whom(
             Lead(
                 key="preview",
                 place=_place(said.timezone, said.region),
                 priority=Priority(said.priority),
                 consent=True,
-                appointment_at_ms=None if at is None else to_ms(at),
+                appointment_at_ms=_instant(said.appointment_at, "/appointment_at"),
                 tags=tuple(said.tags),
                 variables=read_variables(msgspec.json.encode(said.variables).decode()),
             ),
@@ -83,6 +82,12 @@ async def _whom(call: Call, said: CadencePreviewIn) -> _Whom:
         variables=read_variables(row["variables"]),
     )
     return _Whom(lead, row["agent_id"])
+
+
+def _instant(at: datetime | None, pointer: str) -> Ms | None:
+    if at is not None and not sensible(at):
+        raise invalid(pointer, "out-of-range", "write a year from 2000 to 2199")
+    return None if at is None else to_ms(at)
 
 
 def _place(timezone: str | None, region: str | None) -> Place:

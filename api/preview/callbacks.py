@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
+from api.instants import sensible
 from api.preview.spec import Course, Instant, OutcomeSpec, wrong
 from scheduler.domain.callback_grammar import take_apart
 from scheduler.domain.callback_words import NotUnderstood, pick, read_callback
@@ -60,10 +62,15 @@ def _written(text: str, pointer: str) -> Ms | None:
     if not _WRITTEN.match(text):
         return None
     try:
-        return to_ms(msgspec.convert(text.strip(), Instant))
+        found: datetime = msgspec.convert(text.strip(), Instant)
     except msgspec.ValidationError:
         at = f"{pointer}/callback"
         raise wrong(at, "not an instant", "write it like 2026-11-24T15:00:00Z, or in words") from None
+    if not sensible(found):
+        raise wrong(
+            f"{pointer}/callback", "not an instant that anybody means", "write a year from 2000 to 2199"
+        )
+    return to_ms(found)
 
 
 def _not_understood(pointer: str, words: NotUnderstood) -> UsageError:

@@ -100,6 +100,25 @@ async def test_the_draft_is_played_or_the_version_that_is_asked_for(site: Site):
         ({"timezone": "Mars/Base"}, "/timezone"),
         ({"region": "Atlantis"}, "/region"),
         ({"start_at": "1026-06-15T14:00:00Z"}, "/start_at"),
+        ({"appointment_at": "9999-12-31T23:59:59Z"}, "/appointment_at"),
+        (
+            {
+                "otherwise": {
+                    "outcome": "completed",
+                    "disposition": "callback",
+                    "callback": "9999-12-31T23:59:59Z",
+                }
+            },
+            "/otherwise/callback",
+        ),
+        (
+            {
+                "outcomes": [
+                    {"outcome": "completed", "disposition": "callback", "callback": "0001-01-01T00:00:00Z"}
+                ]
+            },
+            "/outcomes/0/callback",
+        ),
         ({"outcomes": [{"outcome": "completed", "callback": "tomorrow"}]}, "/outcomes/0/callback"),
         ({"outcomes": [{"outcome": "lost"}]}, "/outcomes/0/outcome"),
         ({"limit": 201}, "/limit"),
