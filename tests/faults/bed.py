@@ -57,8 +57,9 @@ DUE = "next_at <= to_timestamp($1) AND open_until - interval '60 s' > to_timesta
 SOON_S = 5.0
 """A first call that is due so soon is waited for as well: what was not sent comes again a moment later."""
 
-QUIET_AFTER_S = 25.0
-"""The longest that everything may take to come to rest once the faults are over."""
+QUIET_AFTER_S = 60.0
+"""The longest that everything may take to come to rest once the faults are over: a few seconds, but for a
+machine that is busy with other things."""
 
 
 class Bed:
@@ -246,7 +247,7 @@ class Trial:
         """How often a phone has rung so far."""
         return self.history.read_bytes().count(b'"dial"') if self.history.exists() else 0
 
-    async def until_dials(self, count: int, *, most_s: float = 15.0) -> None:
+    async def until_dials(self, count: int, *, most_s: float = 30.0) -> None:
         """Raises Missed when so many are not to be had: whether that is right shows when all is at rest."""
         try:
             async with asyncio.timeout(most_s):
@@ -255,7 +256,7 @@ class Trial:
         except TimeoutError:
             raise Missed from None
 
-    async def until(self, holds: Callable[[], Awaitable[Any]], *, most_s: float = 15.0) -> Any:
+    async def until(self, holds: Callable[[], Awaitable[Any]], *, most_s: float = 30.0) -> Any:
         """Ask again and again until the answer is something; answers it. Raises TimeoutError."""
         async with asyncio.timeout(most_s):
             while not (answer := await holds()):  # noqa: ASYNC110 - other processes do the work

@@ -41,7 +41,7 @@ async def live_leads_flood_in_beside_a_hundred_thousand_of_bulk(t: Trial) -> Non
     await t.scheduler()
     await t.dialer()
     await t.dialer()
-    await t.until_dials(20, most_s=60)
+    await t.until_dials(20, most_s=120)
     now_ms = t.clock.now_ms()
     fresh = (
         number
@@ -49,13 +49,13 @@ async def live_leads_flood_in_beside_a_hundred_thousand_of_bulk(t: Trial) -> Non
         if is_lawful(now_ms, place_of(number).zones, ())
     )
     await t.enrol_phones(list(islice(fresh, FLOOD)))
-    await t.until(partial(t.value, ALL_CALLED, t.account_id), most_s=60)
+    await t.until(partial(t.value, ALL_CALLED, t.account_id), most_s=120)
     for account_id, batch_id in batches:
         await cancel_batch(
             t.stores.flow, t.clock, account_id=account_id, batch_id=batch_id, actor=ACTOR,
             permit_s=t.settings["permit_s"],
         )  # fmt: skip
-    await t.quiet(most_s=60)
+    await t.quiet(most_s=120)
     await _judge(t)
 
 

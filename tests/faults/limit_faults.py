@@ -31,7 +31,7 @@ def logged(t: Trial, event: str) -> bool:
     return t.logs.exists() and f'"{event}"'.encode() in t.logs.read_bytes()
 
 
-async def until_logged(t: Trial, event: str, *, most_s: float = 15.0) -> None:
+async def until_logged(t: Trial, event: str, *, most_s: float = 30.0) -> None:
     async with asyncio.timeout(most_s):
         while not logged(t, event):  # noqa: ASYNC110 - another process writes the file
             await asyncio.sleep(0.02)

@@ -43,7 +43,7 @@ class Child:
     def alive(self) -> bool:
         return not self._gone.is_set()
 
-    async def says(self, word: str, *, most_s: float = 20.0) -> str:
+    async def says(self, word: str, *, most_s: float = 40.0) -> str:
         """The line that begins with `word`, said already or within `most_s`. Raises TimeoutError, or
         ChildProcessError when the process is gone without having said it."""
         async with asyncio.timeout(most_s):
@@ -70,7 +70,7 @@ class Child:
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
 
-    async def gone(self, *, most_s: float = 20.0) -> None:
+    async def gone(self, *, most_s: float = 40.0) -> None:
         async with asyncio.timeout(most_s):
             await self._gone.wait()
 
