@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aiohttp import ClientResponse
-
 import re
+
+from aiohttp import ClientResponse
 
 from api.app import ROUTES
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant

@@ -230,6 +230,46 @@ async def test_a_batch_that_is_canceled_is_told_with_the_loops_it_ends(world: Wo
     assert events[-1].extra == {"now": {"status": "closed"}}
 
 
+async def test_a_batch_is_done_when_all_of_it_is_over_and_runs_again_with_another_lead(world: World) -> None:
+    """API 7: batch.done, once; a lead that comes later opens the batch again."""
+    batch_id = await world.a_batch()
+    status = "SELECT status FROM batch"
+    world.services.herald._finish_at_s = 0.0
+    [made] = await world.enrol(phones(1), batch_id=batch_id)
+    await told(world)
+    assert await world.value(status) == "running"
+
+    await world.opt_out(phones(1)[0])
+    for _ in range(2):
+        world.services.herald._finish_at_s = 0.0
+        events = await told(world)
+    assert await world.value(status) == "done"
+    await world.enrol(phones(2)[1:], batch_id=batch_id)
+    world.services.herald._finish_at_s = 0.0
+    await told(world)
+
+    assert await world.value(status) == "running"
+    assert [(e.id, e.batch_id) for e in events if e.type == "batch.done"] == [(batch_id, batch_id)]
+    assert events[-1].type == "batch.done"
+    assert made.lead_id in {e.lead_id for e in events}
+
+
+async def test_a_number_that_was_on_a_list_is_told_once(world: World) -> None:
+    """API 7: dnc.added is of new entries; a person's own word for one that is there adds none."""
+    armed = await world.an_armed_attempt()
+    await world.run(
+        "INSERT INTO suppression (account_id, phone, reason, created_at, listed)"
+        " VALUES ($1, $2, 'a list', now(), true)",
+        world.account_id,
+        PHONE,
+    )
+    before = await told(world)
+
+    await world.settle(an_end(armed.attempt_id, world.now_ms, "completed", disposition="dnc"))
+
+    assert "dnc.added" not in {kind for kind, _ in await since(world, before)}
+
+
 async def test_a_loop_that_is_planned_anew_is_told_where_it_moves(world: World) -> None:
     """API 7: loop.rescheduled by a change of settings, once, and only where the instant is another."""
     loop_id = await world.a_due_loop()
