@@ -8,7 +8,6 @@ from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.impact import PIECE, Impact, summed_up
 from scheduler.flow.outlook import look
-from scheduler.flow.policies import Policies
 from scheduler.ledger.database import Connection
 
 
@@ -25,7 +24,6 @@ async def measure_version(
     loops = [row["loop_id"] for row in found]
     counts = {"earlier": 0, "later": 0, "unchanged": 0, "out": 0}
     for first in range(0, len(loops), PIECE):
-        stored = await database.fetch("recalculate_stored", loops[first : first + PIECE], on=on)
-        for each in await look(as_if, stored, now_ms, on):
+        for each in await look(as_if, loops[first : first + PIECE], now_ms, on):
             counts[each.move] += 1
     return summed_up(counts, waiting, step)

@@ -47,8 +47,7 @@ async def measure(
         found = await database.fetch("recalculate_sample", account_id, list(agents), step, 2 * most, on=on)
         loops = [row["loop_id"] for row in found]
         for first in range(0, len(loops), PIECE):
-            stored = await database.fetch("recalculate_stored", loops[first : first + PIECE], on=on)
-            for each in await look(as_if, stored, now_ms, on):
+            for each in await look(as_if, loops[first : first + PIECE], now_ms, on):
                 counts[each.move] += 1
     return summed_up(counts, waiting, step)
 

@@ -34,11 +34,9 @@ _lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 
 class Outlook(NamedTuple):
-    """One loop: `stored` is its row of `recalculate_piece`, `row` that of `replan_read`; `loop` as it is
-    carried over, `course` what it follows, `next` its plan now. `keeps`: the stored plan is that very plan.
-    """
+    """One loop: `row` is that of `replan_read`, `loop` as it is carried over, `course` what it follows,
+    `next` its plan now. `keeps`: what is stored is that very plan."""
 
-    stored: Row
     row: Row
     course: Course
     loop: Loop
@@ -47,26 +45,22 @@ class Outlook(NamedTuple):
     keeps: bool
 
 
-async def look(flow: Flow, stored: Sequence[Row], now_ms: Ms, on: Connection) -> list[Outlook]:
-    """Plan these loops anew, writing nothing. One that changed since it was read is left out, and so is one
-    that cannot be planned, with a line in the log."""
-    if not stored:
+async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) -> list[Outlook]:
+    """Plan those of these loops that wait anew, writing nothing. One that cannot be planned is left out, with
+    a line in the log."""
+    if not loop_ids:
         return []
-    rows = await flow.database.fetch("replan_read", [row["loop_id"] for row in stored], on=on)
-    by_loop = {row["loop_id"]: row for row in stored}
+    rows = await flow.database.fetch("replan_read", loop_ids, on=on)
     found: list[Outlook] = []
     failed: dict[int, str] = {}
     for number, (row, course) in enumerate(zip(rows, await courses_of(flow, rows, on), strict=True)):
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
-        was = by_loop[row["loop_id"]]
-        if was["next_at"] != row["next_at"]:
-            continue
         place = await flow.places.get(row["place_id"])
-        was_ms = to_ms(was["next_at"])
-        turn_ms = _turn_of(row, was["why"]) if row["in_turn"] else None
-        put_off = _put_off(was["why"]) is not None
-        spread = put_off and (turn_ms is None or _paused(was["why"]) is not None)
+        was_ms, why = to_ms(row["next_at"]), row["why"]
+        turn_ms = _turn_of(row, why) if row["in_turn"] else None
+        put_off = _put_off(why) is not None
+        spread = put_off and (turn_ms is None or _paused(why) is not None)
         floor_ms = max(was_ms, now_ms) if spread else now_ms
         facts: Row = row if turn_ms is None or turn_ms == was_ms else _at_turn(row, turn_ms)
         try:
@@ -77,10 +71,10 @@ async def look(flow: Flow, stored: Sequence[Row], now_ms: Ms, on: Connection) ->
         move = _move(max(was_ms, now_ms), nxt)
         if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
             nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
-        keeps = move == "unchanged" and _same(was, row, course, loop, nxt, put_off)
+        keeps = move == "unchanged" and _same(row, course, loop, nxt, put_off)
         if turn_ms is not None and put_off and not keeps:
-            nxt = msgspec.structs.replace(nxt, why=_in_turn(nxt.why, was["why"], turn_ms))
-        found.append(Outlook(was, row, course, loop, nxt, move, keeps))
+            nxt = msgspec.structs.replace(nxt, why=_in_turn(nxt.why, why, turn_ms))
+        found.append(Outlook(row, course, loop, nxt, move, keeps))
     if failed:  # one line for all: a fault of ours would write a million
         loop_id, kind = next(iter(failed.items()))
         log.error("loops_not_planned", loops=len(failed), first_loop_id=loop_id, error=kind)
@@ -115,16 +109,16 @@ def _move(was_ms: Ms, nxt: NextRow) -> Move:
     return "earlier" if nxt.next_at_ms < was_ms else "later"
 
 
-def _same(was: Row, row: Row, course: Course, loop: Loop, nxt: NextRow, put_off: bool) -> bool:
+def _same(row: Row, course: Course, loop: Loop, nxt: NextRow, put_off: bool) -> bool:
     """Whether the row says all of the plan already. What was put off, by a pause, a pace or for want of a
     turn, keeps the lines that say so."""
     return (
-        (put_off or was["why"] == nxt.why)
-        and was["status"] == nxt.status
-        and to_ms_or_none(was["open_until"]) == nxt.open_until_ms
-        and was["next_kind"] == nxt.kind
-        and was["next_step"] == nxt.step
-        and was["next_channel"] == nxt.channel
+        (put_off or row["why"] == nxt.why)
+        and row["status"] == nxt.status
+        and to_ms_or_none(row["open_until"]) == nxt.open_until_ms
+        and row["next_kind"] == nxt.kind
+        and row["next_step"] == nxt.step
+        and row["next_channel"] == nxt.channel
         and row["run"] == (loop.run if nxt.run is None else nxt.run)
         and (row["cadence_id"], row["cadence_version"]) == (course.follows or (None, None))
     )

@@ -47,12 +47,11 @@ async def read_piece(
 ) -> Piece:
     """The next outdated loops of these agents after the lead `after`, planned anew; nothing is written."""
     async with flow.database.connection() as on:
-        rows = await flow.database.fetch(
+        row = await flow.database.fetch_row(
             "recalculate_piece", account_id, list(agent_ids), after, PIECE, on=on
         )
-        upto = [row["lead_id"] for row in rows if row["loop_id"] is None]
-        stored = [row for row in rows if row["loop_id"] is not None]
-        return Piece(await look(flow, stored, now_ms, on), upto[0] if upto else None)
+        assert row is not None
+        return Piece(await look(flow, row["loop_ids"], now_ms, on), row["upto"])
 
 
 async def write_piece(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> int:
@@ -62,7 +61,7 @@ async def write_piece(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> in
         return 0
     keys = {each.next.lane for each in outlooks if each.next.lane is not None}
     lanes = {key: ref.lane_id for key, ref in (await flow.lanes.ensure(keys, now_ms)).items()}
-    shards = await flow.lanes.shards_of(lanes.values())
+    shards = await flow.lanes.shards_of({*lanes.values(), *(each.row["lane_id"] for each in outlooks)})
 
     async def write(on: Connection) -> tuple[int, list[Moved], list[Placing]]:
         leads = numbers(each.row["lead_id"] for each in outlooks)
@@ -135,10 +134,11 @@ async def _write(
 
 def _moves(each: Outlook, lanes: dict[LaneKey, int], shards: dict[int, int]) -> list[Moved]:
     """What the wheel is to do about a loop that was written: off the old lane, onto the new one."""
-    was, nxt = each.stored, each.next
+    was, nxt = each.row, each.next
     was_ms, lane_id = to_ms(was["next_at"]), _lane_of(each, lanes)
+    shard = shards[was["lane_id"]]
     if nxt.next_at_ms is None or lane_id != was["lane_id"]:
-        gone = Moved(was["shard"], was["lane_id"], was["loop_id"], was_ms, FAR_MS, was["held"])
+        gone = Moved(shard, was["lane_id"], was["loop_id"], was_ms, FAR_MS, was["held"])
         if nxt.next_at_ms is None:
             return [gone]
         new = Moved(shards[lane_id], lane_id, was["loop_id"], FAR_MS, nxt.next_at_ms)
@@ -146,13 +146,13 @@ def _moves(each: Outlook, lanes: dict[LaneKey, int], shards: dict[int, int]) -> 
     held = _stays_held(each, lanes)
     if (was_ms, was["held"]) == (nxt.next_at_ms, held):
         return []
-    return [Moved(was["shard"], lane_id, was["loop_id"], was_ms, nxt.next_at_ms, was["held"], held)]
+    return [Moved(shard, lane_id, was["loop_id"], was_ms, nxt.next_at_ms, was["held"], held)]
 
 
 def _stays_held(each: Outlook, lanes: dict[LaneKey, int]) -> bool:
     """One kept back for its batch's pace stays so while it waits on that lane."""
     waits = each.next.next_at_ms is not None
-    return waits and each.stored["held"] and _lane_of(each, lanes) == each.row["lane_id"]
+    return waits and each.row["held"] and _lane_of(each, lanes) == each.row["lane_id"]
 
 
 def _lane_of(each: Outlook, lanes: dict[LaneKey, int]) -> int:

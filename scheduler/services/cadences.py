@@ -22,13 +22,13 @@ async def replan_cadence(flow: Flow, work: Work) -> None:
     while number < PASSES:
         now_ms = work.clock.now_ms()
         async with flow.database.connection() as on:
-            rows = await flow.database.fetch("cadence_piece", work.args["cadence_id"], after, PIECE, on=on)
-            stored = [row for row in rows if row["lane_id"] is not None]
-            outlooks = await look(flow, stored, now_ms, on)
+            row = await flow.database.fetch_row("cadence_piece", work.args["cadence_id"], after, PIECE, on=on)
+            assert row is not None
+            outlooks = await look(flow, row["loop_ids"], now_ms, on)
         written = await write_piece(flow, outlooks, now_ms)
-        missed += len(stored) - written
-        if rows and rows[-1]["lane_id"] is None:
-            after = rows[-1]["loop_id"]
+        missed += len(row["loop_ids"]) - written
+        if row["upto"] is not None:
+            after = row["upto"]
         else:
             number, after = (number + 1 if missed else PASSES), 0
             missed = 0

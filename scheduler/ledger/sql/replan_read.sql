@@ -4,7 +4,7 @@
 -- when its batch does (`batch_from`), one of the bulk not before its place in the batch, which is its next_at
 -- (`in_turn`). `follows` is the cadence that the loop is to follow now: its own, or that of its agent's settings
 SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.consecutive_errors, lo.postponed,
-       lo.history, lo.next_at,
+       lo.history, lo.next_at, lo.status, lo.open_until, lo.next_kind, lo.next_step, lo.next_channel, lo.why, lo.held,
        CASE WHEN lo.attempts > 0 OR le.attempts_count > 0 OR ba.batch_id IS NULL THEN lo.started_at
             ELSE greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz,
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
