@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from api.cadence_forms import check_free_form
 from api.problems import FieldError, Problem
 from api.requests_cadences import CadenceFile
 from api.routing import Call
+from api.weeks import read_week
 from scheduler.domain.cadence_form import CadenceForm
 from scheduler.ledger.cadences import nameless, references
 from scheduler.ledger.database import Connection
@@ -87,5 +89,9 @@ async def imported(call: Call, on: Connection, file: CadenceFile, own_id: int) -
             hint="import what it leads to first, and make its caller ids",
             errors=tuple(errors),
         )
+    for index, step in enumerate(fields["steps"]):
+        check_free_form(step["advanced"]["metadata"], f"/steps/{index}/advanced/metadata")
+    if file.windows is not None:
+        fields["windows"] = read_week(file.windows, "/windows")
     del fields["format"]
     return nameless(msgspec.convert(fields, CadenceForm))

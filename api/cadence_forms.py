@@ -19,6 +19,11 @@ SEQUENCE = ("windows", "initial_delay_s", "runs", "on_complete", "steps")
 """What a draft says beside name and description."""
 
 
+MOST_BYTES = 8_192
+MOST_DEPTH = 10
+"""Of values in a free form: they are read again wherever a loop is planned."""
+
+
 class Named:
     """Ids read out of a body, with the places where they stand."""
 
@@ -94,6 +99,14 @@ async def read_step(
     return msgspec.convert({**fields, "id": 0 if keeping is None else keeping.id, "position": None}, StepForm)
 
 
+def check_free_form(value: dict[str, Any], pointer: str) -> None:
+    """Raises Problem 422 for an object that is nested too deeply or takes too many bytes."""
+    if _deeper(value, MOST_DEPTH):
+        raise invalid(pointer, "out-of-range", f"objects and lists may be nested {MOST_DEPTH} deep")
+    if len(msgspec.json.encode(value)) > MOST_BYTES:
+        raise invalid(pointer, "out-of-range", f"it may take {MOST_BYTES} bytes")
+
+
 def check_room(form: CadenceForm) -> None:
     """Raises Problem 422 when there are more steps than a cadence may have."""
     if len(form.steps) > MOST_STEPS:
@@ -122,9 +135,19 @@ def _steps(
 def _step(named: Named, said: dict[str, Any], at: str) -> dict[str, Any]:
     for number, rule in enumerate(said.get("routing", ())):
         rule["cadence_id"] = named.cadence(rule["cadence_id"], f"{at}/routing/{number}/cadence_id")
+    if "advanced" in said:
+        check_free_form(said["advanced"]["metadata"], f"{at}/advanced/metadata")
     if "caller_id" in said:
         pool = said["caller_id"]["pool"]
         said["caller_id"]["pool"] = [
             named.caller_id(text, f"{at}/caller_id/pool/{number}") for number, text in enumerate(pool)
         ]
     return said
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    """Whether a value is nested more than `depth` deep."""
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_deeper(child, depth - 1) for child in children)

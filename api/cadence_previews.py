@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from api.cadence_forms import check_free_form
 from api.instants import sensible
 from api.preview.callbacks import check_callbacks
 from api.preview.runner import Played, follow
@@ -53,6 +54,7 @@ async def play_cadence(call: Call, said: CadencePreviewIn, cadence_id: int, form
 async def _whom(call: Call, said: CadencePreviewIn) -> _Whom:
     """A lead of the account as it stands, or one that is made up of what was said."""
     if said.lead is None:
+        check_free_form(said.variables, "/variables")
         return _Whom(
             Lead(
                 key="preview",

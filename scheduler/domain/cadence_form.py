@@ -127,6 +127,11 @@ def faults_of(form: CadenceForm) -> list[SettingsError]:
 def _check_frame(form: CadenceForm) -> None:
     if not form.steps:
         raise _refused("/steps", "a cadence has no step", "add one")
+    if form.windows is not None:
+        try:
+            week_from_api(form.windows)
+        except SettingsError as error:
+            raise _refused("/windows", error.what, error.do) from error
     _between("/runs", form.runs, 1, 100)
     _between("/initial_delay_s", form.initial_delay_s, 0, LONGEST_S)
     done = form.on_complete

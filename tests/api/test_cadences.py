@@ -9,6 +9,10 @@ import pytest
 from tests.api.builders import Site, a_tenant
 from tests.api.cadences import FIVE, a_cadence, a_published_cadence, change, problem, read
 
+NESTED: Any = []
+for _ in range(100):
+    NESTED = [NESTED]
+
 
 async def test_a_draft_is_made_shown_and_listed_as_it_was_sent(site: Site):
     """C1, C8 to C16."""
@@ -94,6 +98,9 @@ async def test_steps_sent_with_their_ids_stay_the_ones_that_they_are(site: Site)
         ({"name": "x", "steps": [{"routing": [{"on": "busy", "cadence_id": "cad_x"}]}]},
          "/steps/0/routing/0/cadence_id"),
         ({"name": "x", "steps": [{"caller_id": {"pool": ["cid_x"]}}]}, "/steps/0/caller_id/pool/0"),
+        ({"name": "x", "steps": [{"advanced": {"metadata": {"a": "b" * 8_200}}}]},
+         "/steps/0/advanced/metadata"),
+        ({"name": "x", "steps": [{"advanced": {"metadata": {"a": NESTED}}}]}, "/steps/0/advanced/metadata"),
         ({"name": "x", "on_complete": {"action": "transition", "cadence_id": "lead_x"}},
          "/on_complete/cadence_id"),
         ({"name": "x", "windows": {"mon": {"ranges": [{"start": "18:00", "end": "09:00"}]}}}, "/windows/mon"),

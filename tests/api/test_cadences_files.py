@@ -73,6 +73,21 @@ async def test_an_import_is_rehearsed(site: Site):
     assert (await (await site.get("/v1/cadences")).json())["data"] == []
 
 
+async def test_a_file_is_checked_like_any_draft(site: Site):
+    windows = {"mon": {"ranges": [{"start": "18:00", "end": "09:00"}]}}
+    deep: Any = []
+    for _ in range(20):
+        deep = [deep]
+
+    for file, pointer in (
+        ({"windows": windows}, "/windows/mon"),
+        ({"steps": [{"advanced": {"metadata": {"a": deep}}}]}, "/steps/0/advanced/metadata"),
+        ({"steps": [{"name": "a", "id": "stp_x"}]}, "/steps/0/id"),
+    ):
+        reply = await site.post("/v1/cadences/import", {"format": "dialwheel.cadence/1", "name": "x", **file})
+        assert await problem(reply) == (422, "validation-failed", [pointer])
+
+
 async def test_a_file_of_another_format_is_refused(site: Site):
     reply = await site.post("/v1/cadences/import", {"format": "dialwheel.cadence/2", "name": "x"})
 

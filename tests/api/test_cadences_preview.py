@@ -97,6 +97,7 @@ async def test_the_draft_is_played_or_the_version_that_is_asked_for(site: Site):
         ({"lead": "lead_0000000000000"}, "/lead"),
         ({"agent_id": "agt_0000000000000"}, "/agent_id"),
         ({"version": 9}, "/version"),
+        ({"variables": {"a": "b" * 8_200}}, "/variables"),
         ({"timezone": "Mars/Base"}, "/timezone"),
         ({"region": "Atlantis"}, "/region"),
         ({"start_at": "1026-06-15T14:00:00Z"}, "/start_at"),

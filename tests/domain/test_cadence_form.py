@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scheduler.domain.cadence_form import CadenceForm, cadence_of
+from scheduler.domain.cadence_form import AdvancedForm, CadenceForm, StepForm, cadence_of, faults_of
 from scheduler.domain.model import Action, Anchor, Cadence, Channel, OnComplete, RoutingRule, Step
 from scheduler.domain.windows import BUSINESS_WEEK, week_to_api
 from scheduler.errors import SettingsError
@@ -134,3 +134,18 @@ def test_what_cannot_be_run_is_refused_at_its_place(path: str, value: Any, point
 def test_a_field_or_a_word_that_nobody_knows_is_no_cadence(path: str, value: Any):
     with pytest.raises(msgspec.ValidationError):
         read(changed(path, value))
+
+
+def test_all_places_that_keep_a_cadence_from_being_run_are_told_at_once():
+    """API 5, publish: `cadence-invalid` points at each."""
+    night = {"mon": {"ranges": [{"start": "18:00", "end": "09:00"}]}}
+    steps = [StepForm(offset_s=60), StepForm(), StepForm(advanced=AdvancedForm(when="score >"))]
+
+    found = faults_of(CadenceForm(steps=steps, windows=night))
+
+    assert [fault.what.partition(": ")[0] for fault in found] == [
+        "/windows",
+        "/steps/0/offset_s",
+        "/steps/2/advanced/when",
+    ]
+    assert faults_of(CadenceForm(steps=[StepForm()])) == []
