@@ -112,7 +112,7 @@ async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.
     """The services alone. What nobody reported on is looked up at the simulator, if one is named."""
     async with (
         open_stores(settings, RealClock(), apply_migrations=False) as stores,
-        open_witness(stores, journal=False) as witnessing,
+        open_witness(stores, journal=False, beats=False) as witnessing,
     ):
         provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         find = None if provider is None else provider.find

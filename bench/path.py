@@ -1,7 +1,8 @@
 """`python -m bench path`: attempts per second from waiting to settled, every layer real.
 
 Leads wait on the wheel, are claimed, armed in Postgres with durable commits, sent to the simulated provider
-at zero latency, and settled with their next plan. What is counted is settled in the ledger.
+at zero latency, and settled with their next plan; who is about to be called is put down in the journal. What
+is counted is settled in the ledger.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from api.parts import Stores, dialing_tasks, make_dialing, make_services, open_stores
+from api.parts import Stores, dialing_tasks, make_dialing, make_services, open_stores, open_witness
 from bench.cpu import cpu_s
 from bench.fiction import phones
 from bench.site import Site, private_site
@@ -57,10 +58,10 @@ def run(leads: int, *, claim_batch: int, lines: int, profile: bool) -> dict[str,
 async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
     settings, servers = site
     clock = ScaledClock(MONDAY_NOON_MS, 1.0)
-    async with open_stores(settings, clock, apply_migrations=True) as stores:
+    async with open_stores(settings, clock, apply_migrations=True) as stores, open_witness(stores) as seen:
         await enrol_backlog(stores, leads)
         provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
-        dialing = make_dialing(stores, provider)
+        dialing = make_dialing(stores, provider, witnessing=seen)
         services = make_services(stores, provider.name, provider.find)
         await services.sweeper.step(clock.now_ms())
         due = await _due(stores)

@@ -60,10 +60,10 @@ async def stand(stores: Any) -> Standing | None:
     from scheduler.errors import StartError
 
     try:
-        async with open_witness(stores) as witnessing:
+        async with open_witness(stores, beats=False) as witnessing:
             return await _looked(stores, witnessing)
     except StartError:  # no journal can be opened here: others may tell
-        async with open_witness(stores, journal=False) as witnessing:
+        async with open_witness(stores, journal=False, beats=False) as witnessing:
             return await _looked(stores, witnessing)
 
 

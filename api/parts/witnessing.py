@@ -28,9 +28,11 @@ class Witnessing:
 
 
 @asynccontextmanager
-async def open_witness(stores: Stores, *, journal: bool = True) -> AsyncIterator[Witnessing | None]:
-    """The witness of this process and, with `journal`, its journal under the data directory; without, it only
-    looks. None on a clock that is not a real one: what is played can be played again.
+async def open_witness(
+    stores: Stores, *, journal: bool = True, beats: bool = True
+) -> AsyncIterator[Witnessing | None]:
+    """The witness of this process and, with `journal`, its journal under the data directory. Without `beats`
+    it only looks. None on a clock that is not a real one: what is played can be played again.
 
     Raises StartError when the journal cannot be opened.
     """
@@ -48,7 +50,7 @@ async def open_witness(stores: Stores, *, journal: bool = True) -> AsyncIterator
                 journal=kept,
                 period_s=PERIOD_S,
                 failover_safe=stores.settings.failover_safe,
-                beats=journal,
+                beats=beats,
             ),
             kept,
         )

@@ -192,6 +192,8 @@ class Witness:
 
     async def _spread(self, beat: int, now_ms: Ms) -> None:
         """Tell the others: a store that is away hears of the next one."""
+        if not self._beats:
+            return
         name = None
         if self._journal is not None:
             name = self._journal.name

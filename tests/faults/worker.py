@@ -76,7 +76,8 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
     )
     provider = FailingProvider(settings.sim_url, http, failpoint)
     async with open_stores(settings, clock, apply_migrations=False) as stores, AsyncExitStack() as stack:
-        witnessing = await stack.enter_async_context(open_witness(stores, journal=config.role != "scheduler"))
+        serves = config.role != "scheduler"
+        witnessing = await stack.enter_async_context(open_witness(stores, journal=serves, beats=serves))
         if config.role == "api":
             watch = asyncio.gather(*witness_tasks(stores, witnessing, stop))
             async with serving(api_app(stores, provider), "127.0.0.1", 0) as url:

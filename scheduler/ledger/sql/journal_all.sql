@@ -1,7 +1,7 @@
 -- journal_all: the journals that were in use in a while.
--- $1 since timestamptz  $2 until timestamptz
+-- $1 since timestamptz  $2 before timestamptz
 -- Rows: name, last_at, told, told_at, remembers_from
 SELECT name, last_at, told, told_at, remembers_from
 FROM journal
-WHERE last_at BETWEEN $1 AND $2
+WHERE last_at >= $1 AND last_at < $2
 ORDER BY name;
