@@ -56,6 +56,8 @@ def main() -> int:
             each_once=options.tier == "short" or bool(only),
             tell=tell,
         )
+    for name, why in SKIPPED.items():
+        print(f"skipped {name}: {why}", file=sys.stderr)
     _write({**sums, "skipped": SKIPPED, **here}, options.json)
     unmet = [name for name, hits in sums["sometimes"].items() if not hits]
     if options.tier == "short" and not only and unmet:

@@ -155,6 +155,8 @@ class Trial:
     complaints: list[Violation] = field(default_factory=list)
     skews: list[Ms] = field(default_factory=list)
     recovery_s: float | None = None
+    rest_ms: Ms | None = None
+    """When last nothing was due and nothing under way; follow-ups may have come due since."""
     cluster: Cluster | None = None
     """Where the wheel is instead, in trials of that kind."""
     acked_leads: int = 0
@@ -299,6 +301,7 @@ class Trial:
         it is not a call that lasts so long."""
         began_s = time.monotonic()
         limit_s = began_s + most_s
+        self.rest_ms = None
         while await self._busy():
             if time.monotonic() > limit_s:
                 if (left_s := self._calls_left_s()) <= 0:
@@ -306,6 +309,7 @@ class Trial:
                 limit_s = time.monotonic() + left_s + SOON_S
             await asyncio.sleep(0.05)
         self.recovery_s = time.monotonic() - began_s
+        self.rest_ms = self.clock.now_ms()
 
     def _calls_left_s(self) -> float:
         """Until the last call is over that is under way at the provider."""

@@ -174,14 +174,14 @@ async def _promises(trial: Trial, dials: list[Dial]) -> list[Violation]:
 
 async def _ledger(trial: Trial, dials: list[Dial]) -> list[Violation]:
     """I6, I14, I15, I23: each lead has a loop with exactly one next or an end; no attempt hangs; the books
-    know of every dial."""
+    know of every dial. What came due after all was at rest may be under way again."""
     found = []
 
     async def none(invariant: str, what: str, sql: str, *arguments: Any) -> None:
         if count := await trial.value(f"SELECT count(*) FROM ({sql}) AS found", *arguments):
             found.append(Violation(invariant, f"{count} {what}"))
 
-    now_s = trial.clock.now_ms() / SECOND
+    rest_s = (trial.rest_ms or trial.clock.now_ms()) / SECOND
     await none(
         "I6",
         "loops whose attempts are not numbered from 1 on",
@@ -202,19 +202,23 @@ async def _ledger(trial: Trial, dials: list[Dial]) -> list[Violation]:
         "I14",
         "loops that are overdue",
         f"SELECT 1 FROM loop WHERE {DUE}",
-        now_s,
+        rest_s,
     )
     await none(
         "I15",
         "attempts under way that nobody ends",
-        "SELECT 1 FROM attempt WHERE state NOT IN ('done', 'not_sent', 'canceled')",
+        "SELECT 1 FROM attempt WHERE state NOT IN ('done', 'not_sent', 'canceled')"
+        " AND armed_at <= to_timestamp($1)",
+        rest_s,
     )
     ids = list({dial.attempt_id for dial in dials})
     await none(
         "I23",
         "dials that the books deny",
-        "SELECT 1 FROM attempt WHERE attempt_id = ANY($1) AND state <> 'done'",
+        "SELECT 1 FROM attempt WHERE attempt_id = ANY($1) AND state <> 'done'"
+        " AND armed_at <= to_timestamp($2)",
         ids,
+        rest_s,
     )
     known = await trial.value("SELECT count(*) FROM attempt WHERE attempt_id = ANY($1)", ids)
     if known != len(ids):
