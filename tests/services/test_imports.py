@@ -49,6 +49,8 @@ async def test_a_file_of_which_nothing_comes_for_long_has_failed(open_world: Ope
     assert (ended[0]["rows"], ended[0]["bytes"]) == (2, 100)
     assert ended[0]["finished_at"] is not None
     assert await world.value("SELECT status FROM batch") == "running"
+    [told] = await world.rows("SELECT type, ids FROM news WHERE type = 'import.done'")
+    assert told["ids"] == [gone]
 
 
 async def test_after_a_start_a_file_is_waited_for_as_long_again(open_world: OpenWorld) -> None:

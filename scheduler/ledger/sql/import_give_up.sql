@@ -1,5 +1,5 @@
--- import_give_up: nothing came of this file since it was looked at, and that is told; its batch runs with what is
--- in, unless it was paused or canceled meanwhile.
+-- import_give_up: nothing came of this file since it was looked at, and that is told; its batch runs with what is in,
+-- unless it was paused or canceled meanwhile.
 -- $1 import_id bigint  $2 bytes bigint  $3 rows bigint (both as they were)  $4 now timestamptz
 -- Rows: import_id, none where something came after all
 WITH ended AS (
