@@ -149,6 +149,6 @@ async def the_hours_end_under_a_dialers_claims(t: Trial) -> None:
     await t.scheduler()
     dialer = await t.dialer(Failure("y", "stop", 1))
     await dialer.fails()
-    await asyncio.sleep(max(0.0, (CLOSING - t.clock.now_ms()) / SECOND) + 0.3)
+    await asyncio.sleep(max(0.0, (CLOSING - t.clock.now_ms()) / SECOND) + 0.05)
     dialer.signal(signal.SIGCONT)
     await t.quiet()
