@@ -1,0 +1,69 @@
+"""What narrows lists of attempts and loops, and results that people report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from api.requests import Id, ListQuery
+
+Ids = Annotated[list[Id], Meta(max_length=50)]
+Instant = Annotated[datetime, Meta(tz=True)]
+Status = Literal["initiated", "ringing", "in_progress", "ended", "canceled"]
+Outcome = Literal[
+    "completed",
+    "voicemail",
+    "not_reached",
+    "busy",
+    "answered",
+    "error",
+    "invalid_number",
+    "number_blocked",
+    "unknown",
+    "canceled",
+]
+Channel = Literal["call", "sms", "email", "voicemail_drop"]
+LoopStatus = Literal["scheduled", "dialing", "awaiting_result", "waiting_callback", "paused", "ended"]
+
+
+class AttemptsQuery(ListQuery, forbid_unknown_fields=True):
+    """Newest first unless `order=asc`."""
+
+    order: Literal["asc", "desc"] = "desc"
+    lead_id: Id | None = None
+    loop_id: Ids | None = None
+    agent_id: Ids | None = None
+    batch_id: Ids | None = None
+    cadence_id: Ids | None = None
+    status: Annotated[list[Status], Meta(max_length=5)] | None = None
+    outcome: Annotated[list[Outcome], Meta(max_length=10)] | None = None
+    channel: Annotated[list[Channel], Meta(max_length=4)] | None = None
+    due_from: Instant | None = msgspec.field(default=None, name="due_at.gte")
+    due_until: Instant | None = msgspec.field(default=None, name="due_at.lt")
+    dispatched_from: Instant | None = msgspec.field(default=None, name="dispatched_at.gte")
+    dispatched_until: Instant | None = msgspec.field(default=None, name="dispatched_at.lt")
+
+
+class LoopsQuery(ListQuery, forbid_unknown_fields=True):
+    """Newest first unless `order=asc`."""
+
+    order: Literal["asc", "desc"] = "desc"
+    lead_id: Ids | None = None
+    agent_id: Ids | None = None
+    batch_id: Ids | None = None
+    cadence_id: Ids | None = None
+    status: Annotated[list[LoopStatus], Meta(max_length=6)] | None = None
+    end_reason: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=12)] | None = None
+
+
+class ResultIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What came of a contact, by who had it. `outcome` where the network has reported none; a `disposition`
+    of your own is kept and can be routed by. `callback_at`: when the lead asked to be called."""
+
+    outcome: Outcome | None = None
+    disposition: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    callback_at: Instant | None = None
+    talk_s: Annotated[int, Meta(ge=0, le=86_400)] | None = None

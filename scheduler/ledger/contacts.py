@@ -1,0 +1,100 @@
+"""Attempts and loops as lists: narrowed, newest first or oldest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from scheduler.ledger.database import Database
+
+
+class AttemptFilter(msgspec.Struct, frozen=True):
+    """What is not None narrows: one of each list. `…_from` is inclusive, `…_until` exclusive."""
+
+    lead_id: int | None = None
+    loop_ids: list[int] | None = None
+    agent_ids: list[int] | None = None
+    batch_ids: list[int] | None = None
+    cadence_ids: list[int] | None = None
+    states: list[str] | None = None
+    outcomes: list[str] | None = None
+    channels: list[str] | None = None
+    due_from: datetime | None = None
+    due_until: datetime | None = None
+    dispatched_from: datetime | None = None
+    dispatched_until: datetime | None = None
+
+
+class LoopFilter(msgspec.Struct, frozen=True):
+    """What is not None narrows: one of each list. `for_somebody`: of loops that wait for a callback, whether
+    it is a person of ours that is waited for."""
+
+    lead_ids: list[int] | None = None
+    agent_ids: list[int] | None = None
+    batch_ids: list[int] | None = None
+    cadence_ids: list[int] | None = None
+    statuses: list[str] | None = None
+    for_somebody: bool | None = None
+    end_reasons: list[str] | None = None
+
+
+async def attempts_page(
+    database: Database,
+    account_id: int,
+    narrow: AttemptFilter,
+    *,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[int]:
+    """Ids, in order."""
+    return await _page(database, "attempt", account_id, narrow, after, descending, limit)
+
+
+async def loops_page(
+    database: Database,
+    account_id: int,
+    narrow: LoopFilter,
+    *,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[int]:
+    """Ids, in order."""
+    return await _page(database, "loop", account_id, narrow, after, descending, limit)
+
+
+async def count_attempts(database: Database, account_id: int, narrow: AttemptFilter) -> int:
+    return await _count(database, "attempt_count", account_id, narrow)
+
+
+async def count_loops(database: Database, account_id: int, narrow: LoopFilter) -> int:
+    return await _count(database, "loop_count", account_id, narrow)
+
+
+async def _count(
+    database: Database, statement: str, account_id: int, narrow: AttemptFilter | LoopFilter
+) -> int:
+    async with database.transaction() as on:
+        await database.execute("lead_custom_plans", on=on)
+        row = await database.fetch_row(statement, account_id, *msgspec.structs.astuple(narrow), on=on)
+    assert row is not None
+    return row["count"]
+
+
+async def _page(
+    database: Database,
+    what: str,
+    account_id: int,
+    narrow: AttemptFilter | LoopFilter,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[int]:
+    """Each page is planned for its own filters: the plan for one is wrong for the other."""
+    async with database.transaction() as on:
+        await database.execute("lead_custom_plans", on=on)
+        columns = msgspec.structs.astuple(narrow)
+        rows = await database.fetch(f"{what}_page", account_id, after, descending, limit, *columns, on=on)
+    return [row[f"{what}_id"] for row in rows]

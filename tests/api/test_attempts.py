@@ -1,0 +1,147 @@
+"""Attempts and loops as lists, and results by hand (API 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from scheduler.flow.arm import arm
+from tests.api.builders import PHONE, Site, a_lead, a_tenant
+from tests.api.test_pause import claim
+
+
+async def a_call(site: Site, **fields: Any) -> tuple[str, str]:
+    """A lead that is being called just now, and the attempt."""
+    lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent, **fields))).json()
+    claimed = await claim(site, uuid4().hex)
+    armed = await arm(
+        site.flow, site.database, claimed.claims, worker="w", permit=uuid4(), now_ms=site.clock.now_ms()
+    )
+    [one] = armed.armed
+    return lead["id"], site.deps.ids.write("att", one.attempt_id)
+
+
+async def result(site: Site, attempt: str, status: int = 200, **said: Any) -> dict:
+    reply = await site.post(f"/v1/attempts/{attempt}/result", said)
+    assert reply.status == status, await reply.text()
+    return await reply.json()
+
+
+async def loop_of(site: Site, lead: str) -> dict:
+    [loop] = (await (await site.get(f"/v1/loops?lead_id={lead}")).json())["data"]
+    return loop
+
+
+async def test_a_result_by_hand_ends_a_call_under_way_and_plans_what_comes_next(site: Site):
+    lead, attempt = await a_call(site)
+    assert (await (await site.get(f"/v1/attempts/{attempt}")).json())["status"] == "initiated"
+    done = await result(site, attempt, outcome="not_reached", talk_s=0)
+    assert (done["status"], done["outcome"], done["talk_s"]) == ("ended", "not_reached", 0)
+    loop = await loop_of(site, lead)
+    assert (loop["status"], loop["attempts_count"]) == ("scheduled", 1)
+    assert loop["next_at"] is not None
+    again = await result(site, attempt, outcome="not_reached", talk_s=0)
+    assert again == done
+    assert (await loop_of(site, lead))["attempts_count"] == 1
+
+
+async def test_what_a_conversation_meant_ends_the_loop_of_a_call_that_is_over(site: Site):
+    lead, attempt = await a_call(site)
+    await result(site, attempt, outcome="completed")
+    await result(site, attempt, disposition="converted")
+    loop = await loop_of(site, lead)
+    assert (loop["status"], loop["end_reason"]) == ("ended", "converted")
+    assert (await (await site.get(f"/v1/leads/{lead}")).json())["status"] == "converted"
+
+
+async def test_who_said_stop_is_never_called_again(site: Site):
+    """I8."""
+    lead, attempt = await a_call(site)
+    await result(site, attempt, outcome="completed", disposition="dnc")
+    assert (await (await site.get(f"/v1/leads/{lead}")).json())["status"] == "opted_out"
+    check = await (await site.post("/v1/dnc/check", {"phones": [PHONE]})).json()
+    assert check["data"][0]["own_word"] is True
+
+
+async def test_stop_said_of_a_call_that_was_over_counts_as_well(site: Site):
+    lead, attempt = await a_call(site)
+    await result(site, attempt, outcome="not_reached")
+    await result(site, attempt, disposition="complaint")
+    assert (await loop_of(site, lead))["end_reason"] == "dnc"
+
+
+async def test_a_callback_that_was_asked_for_is_planned_for_its_time(site: Site):
+    lead, attempt = await a_call(site)
+    await result(site, attempt, outcome="completed")
+    wanted = "2026-07-16T15:30:00.000Z"
+    shown = await result(site, attempt, disposition="callback", callback_at=wanted)
+    assert shown["disposition"] == "callback"
+    loop = await loop_of(site, lead)
+    assert (loop["status"], loop["next_at"]) == ("waiting_callback", wanted)
+
+
+async def test_what_the_network_reported_is_never_contradicted(site: Site):
+    _, attempt = await a_call(site)
+    await result(site, attempt, outcome="busy")
+    refused = await result(site, attempt, 409, outcome="completed")
+    assert refused["code"] == "state-conflict"
+    assert (await (await site.get(f"/v1/attempts/{attempt}")).json())["outcome"] == "busy"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"outcome": "great"},
+        {"disposition": "No Way"},
+        {"disposition": ""},
+        {"talk_s": -1},
+        {"callback_at": "9999-01-01T00:00:00Z"},
+        {"callback_at": "soon"},
+    ],
+)
+async def test_a_result_that_makes_no_sense_is_422(site: Site, said: dict):
+    _, attempt = await a_call(site)
+    await result(site, attempt, 422, **said)
+
+
+async def test_lists_are_narrowed_and_paged_newest_first(site: Site):
+    calls = [await a_call(site, phone=f"+1212555012{n}") for n in range(3)]
+    await result(site, calls[0][1], outcome="busy")
+    everything = await (await site.get("/v1/attempts?count=exact")).json()
+    assert [one["id"] for one in everything["data"]] == [attempt for _, attempt in reversed(calls)]
+    assert everything["count"] == 3
+    narrowed = {
+        "status=ended": [calls[0][1]],
+        "outcome=busy": [calls[0][1]],
+        "status=initiated&order=asc": [calls[1][1], calls[2][1]],
+        f"lead_id={calls[2][0]}": [calls[2][1]],
+        "channel=sms": [],
+        "due_at.lt=2001-01-01T00:00:00Z": [],
+        "lead_id=lead_nobody": [],
+    }
+    for query, wanted in narrowed.items():
+        found = await (await site.get(f"/v1/attempts?{query}")).json()
+        assert [one["id"] for one in found["data"]] == wanted, query
+    first = await (await site.get("/v1/attempts?limit=2")).json()
+    rest = await (await site.get(f"/v1/attempts?limit=2&cursor={first['next_cursor']}")).json()
+    assert (len(first["data"]), len(rest["data"]), rest["has_more"]) == (2, 1, False)
+    loops = await (await site.get("/v1/loops?status=scheduled&count=exact")).json()
+    assert ([one["lead_id"] for one in loops["data"]], loops["count"]) == ([calls[0][0]], 1)
+    dialing = await (await site.get("/v1/loops?status=dialing&limit=1")).json()
+    assert (dialing["data"][0]["lead_id"], dialing["has_more"]) == (calls[2][0], True)
+
+
+async def test_another_account_s_attempts_and_loops_are_not_there(site: Site):
+    """I24."""
+    lead, attempt = await a_call(site)
+    loop = await loop_of(site, lead)
+    other = await a_tenant(site.database, "other")
+    for path in (f"/v1/attempts/{attempt}", f"/v1/loops/{loop['id']}"):
+        assert (await site.get(path, key=other.key)).status == 404
+    reply = await site.post(f"/v1/attempts/{attempt}/result", {"outcome": "busy"}, key=other.key)
+    assert reply.status == 404
+    for path in ("/v1/attempts", "/v1/loops", f"/v1/attempts?lead_id={lead}"):
+        assert (await (await site.get(path, key=other.key)).json())["data"] == []
