@@ -5,9 +5,12 @@ from __future__ import annotations
 from scheduler.flow.recalculate import KIND as RECALCULATION
 from scheduler.services.cadences import replan_cadence
 from scheduler.services.jobs import Handler
+from scheduler.services.lead_actions import KIND as LEAD_ACTIONS
+from scheduler.services.lead_actions import act_on_leads
 from scheduler.services.recalculate import recalculate
 
 KINDS: dict[str, Handler] = {
+    LEAD_ACTIONS: act_on_leads,
     RECALCULATION: recalculate,
     "cadence-publish": replan_cadence,
     "cadence-archive": replan_cadence,

@@ -157,3 +157,29 @@ class CallIn(msgspec.Struct, forbid_unknown_fields=True):
     acknowledge_statutory: bool = False
     reason: Line = ""
     enrol: bool = False
+
+
+class ActionArgs(msgspec.Struct, forbid_unknown_fields=True):
+    """`enrol` takes `agent_id` or `batch_id`, and `cadence_id`; `tag` takes `add` and `remove`."""
+
+    agent_id: Id | None = None
+    batch_id: Id | None = None
+    cadence_id: Id | None = None
+    add: Tags = []
+    remove: Tags = []
+    priority: Priority | None = None
+
+
+class ActionsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """On the leads that a `filter` finds, or on those of `ids`."""
+
+    action: Literal["enrol", "pause", "resume", "remove", "tag", "priority"]
+    filter: LeadFilterIn | None = None
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)] | None = None
+    args: ActionArgs = msgspec.field(default_factory=ActionArgs)
+
+
+class ActionsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`dry_run`: tell what would change, and change nothing."""
+
+    dry_run: bool = False

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from api.schemas import Attempt, WhyLine
+from api.schemas_jobs import Job
 
 
 class NextAttempt(msgspec.Struct):
@@ -99,3 +100,20 @@ class WaitingLead(msgspec.Struct):
     since_at: str | None
     until_at: str | None
     lead: Lead
+
+
+class ActionImpact(msgspec.Struct):
+    """What an action would do: `matched` leads, of which it `changes` so many; told by the first
+    `examined` of them, for all where `estimated`."""
+
+    matched: int
+    changes: int
+    examined: int
+    estimated: bool
+
+
+class ActionsReply(msgspec.Struct):
+    """`job`: null for a dry run."""
+
+    impact: ActionImpact
+    job: Job | None

@@ -142,7 +142,7 @@ async def meet_known(
                     reminded[row["loop_id"]] = at
     placings: list[Placing] = []
     if unenrolled:
-        started, placings = await _start(flow, target, prepared, unenrolled, room, on)
+        started, placings = await start_known(flow, target, prepared, unenrolled, room, on)
         results |= started
         changes += [change for _, _, change in unenrolled]
     if changes:
@@ -245,7 +245,7 @@ def _merged(known: str, stated: str) -> str:
     return known if after == before else _encode(after).decode()
 
 
-async def _start(
+async def start_known(
     flow: Flow,
     target: Target,
     prepared: Prepared,
@@ -253,7 +253,8 @@ async def _start(
     room: int | None,
     on: Connection,
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
-    """Start the first loop of known leads; they may have been called in another way: their contacts count."""
+    """Start a loop of known leads that have none; they may have been called before: their contacts count.
+    What becomes of the leads by that is noted in their `Change`, which the caller writes."""
     assert target.agent_id is not None
     policy = (await terms_of(flow, target, on)).policy
     if policy is None:
@@ -275,6 +276,7 @@ async def _start(
             appointment_at_ms=change.appointment_at_ms,
             tags=tuple(change.tags.split("\x1f")) if change.tags else (),
             variables={} if policy.cadence is None else read_variables(change.variables),
+            quiet_until_ms=to_ms_or_none(row["quiet_until"]),
         )
         ordinal = None if drafts.ordinals is None else drafts.ordinals[at]
         append_plan(loops, starts.plan(lead, ordinal, drafts.now_ms), priority)

@@ -183,7 +183,7 @@ def enrol_read(s: Statement, lead_ids: Sequence[int]) -> list[Row]:
 KNOWN = (
     *("lead_id", "external_id", "phone", "name", "email", "timezone", "region", "place_id", "priority"),
     *("agent_id", "batch_id", "appointment_at", "consent", "tags", "variables", "status", "contacts"),
-    "version",
+    *("version", "quiet_until"),
 )
 
 

@@ -2,7 +2,7 @@
 -- $1 lead_ids bigint[]
 SELECT le.lead_id, le.external_id, le.phone, le.name, le.email, le.timezone, le.region, le.place_id,
        le.priority, le.agent_id, le.batch_id, le.appointment_at, le.consent, le.tags, le.variables, le.status,
-       le.contacts, le.version, lo.loop_id, lo.next_at, lo.cadence_id,
+       le.contacts, le.version, le.quiet_until, lo.loop_id, lo.next_at, lo.cadence_id,
        lo.loop_id IS NOT NULL OR EXISTS (SELECT FROM loop AS past
                                          WHERE past.lead_id = le.lead_id AND past.status = 'ended'
                                            AND NOT past.once) AS enrolled
