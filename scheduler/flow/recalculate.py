@@ -18,10 +18,10 @@ from scheduler.flow.moving import Moved, follow_moves
 from scheduler.flow.news import of_planned
 from scheduler.flow.outlook import Outlook, look
 from scheduler.flow.replan import replan_loops
-from scheduler.ledger.columns import numbers
+from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection
-from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms
+from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
 
@@ -105,31 +105,32 @@ async def _write(
     flow: Flow, anew: Sequence[Outlook], lanes: dict[LaneKey, int], now_ms: Ms, on: Connection
 ) -> set[int]:
     follows = [each.course.follows or (None, None) for each in anew]
-    rows = await flow.database.fetch(
+    nexts, rows = [each.next for each in anew], [each.row for each in anew]
+    written = await flow.database.fetch(
         "recalculate_write",
-        [each.row["loop_id"] for each in anew],
-        [each.next.status for each in anew],
-        [_lane_of(each, lanes) for each in anew],
-        [to_datetime_or_none(each.next.next_at_ms) for each in anew],
-        [to_datetime_or_none(each.next.open_until_ms) for each in anew],
-        [each.next.kind for each in anew],
-        [each.next.step for each in anew],
-        [each.next.channel for each in anew],
-        [each.next.why for each in anew],
-        [each.row["policy_version"] for each in anew],
-        [each.row["lead_version"] for each in anew],
-        [each.next.end_reason for each in anew],
-        [each.next.lead_status for each in anew],
+        numbers([row["loop_id"] for row in rows]),
+        words([nxt.status for nxt in nexts]),
+        numbers([_lane_of(each, lanes) for each in anew]),
+        numbers([nxt.next_at_ms for nxt in nexts]),
+        numbers([nxt.open_until_ms for nxt in nexts]),
+        words([nxt.kind for nxt in nexts]),
+        numbers([nxt.step for nxt in nexts]),
+        words([nxt.channel for nxt in nexts]),
+        [nxt.why for nxt in nexts],
+        numbers([row["policy_version"] for row in rows]),
+        numbers([row["lead_version"] for row in rows]),
+        words([nxt.end_reason for nxt in nexts]),
+        words([nxt.lead_status for nxt in nexts]),
         to_datetime(now_ms),
-        [cadence_id for cadence_id, _ in follows],
-        [version for _, version in follows],
-        [each.loop.run if each.next.run is None else each.next.run for each in anew],
+        numbers([cadence_id for cadence_id, _ in follows]),
+        numbers([version for _, version in follows]),
+        numbers([each.loop.run if each.next.run is None else each.next.run for each in anew]),
         [encode_trail(each.loop.trail) for each in anew],
-        [each.row["next_at"] for each in anew],
-        [_stays_held(each, lanes) for each in anew],
+        numbers([to_ms(row["next_at"]) for row in rows]),
+        words(["true" if _stays_held(each, lanes) else "false" for each in anew]),
         on=on,
     )
-    return {row["loop_id"] for row in rows}
+    return {row["loop_id"] for row in written}
 
 
 def _moves(each: Outlook, lanes: dict[LaneKey, int], shards: dict[int, int]) -> list[Moved]:

@@ -1,19 +1,20 @@
 -- recalculate_write: what the planner says anew about waiting loops, their leads locked, that are as they were
--- read. One that is kept back on its lane stays so.
--- $1 loop_ids bigint[]  $2 statuses text[]  $3 lane_ids bigint[]  $4 next_ats timestamptz[]
--- $5 open_untils timestamptz[]  $6 kinds text[]  $7 steps smallint[]  $8 channels text[]  $9 whys text[]
--- $10 policy_versions bigint[]  $11 lead_versions integer[]  $12 end_reasons text[]  $13 lead_statuses text[]
--- $14 now timestamptz  $15 cadence_ids bigint[]  $16 cadence_versions integer[]  $17 runs smallint[]  $18 trails text[]
--- $19 was_ats timestamptz[]  $20 held boolean[]
+-- read. One that is kept back on its lane stays so. Columns marked * are array literals, instants in ms
+-- $1* loop_ids  $2* statuses  $3* lane_ids  $4* next_ms  $5* open_until_ms  $6* kinds  $7* steps  $8* channels
+-- $9 whys text[]  $10* policy_versions  $11* lead_versions  $12* end_reasons  $13* lead_statuses  $14 now timestamptz
+-- $15* cadence_ids  $16* cadence_versions  $17* runs  $18 trails text[]  $19* was_ms  $20* held
 -- Rows: loop_id of those written
 WITH planned AS (
-    SELECT *
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[],
-                $7::smallint[], $8::text[], $9::text[], $10::bigint[], $11::integer[], $12::text[],
-                $13::text[], $15::bigint[], $16::integer[], $17::smallint[], $18::text[], $19::timestamptz[],
-                $20::boolean[])
-        AS p (loop_id, status, lane_id, next_at, open_until, kind, step, channel, why, policy_version,
-              lead_version, end_reason, lead_status, cadence_id, cadence_version, run, trail, was_at, held)
+    SELECT loop_id, status, lane_id, timestamptz 'epoch' + next_ms * interval '1 millisecond' AS next_at,
+           timestamptz 'epoch' + open_until_ms * interval '1 millisecond' AS open_until, kind, step, channel, why,
+           policy_version, lead_version, end_reason, lead_status, cadence_id, cadence_version, run, trail,
+           timestamptz 'epoch' + was_ms * interval '1 millisecond' AS was_at, held
+    FROM unnest($1::text::bigint[], $2::text::text[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[],
+                $6::text::text[], $7::text::smallint[], $8::text::text[], $9::text[], $10::text::bigint[],
+                $11::text::integer[], $12::text::text[], $13::text::text[], $15::text::bigint[],
+                $16::text::integer[], $17::text::smallint[], $18::text[], $19::text::bigint[], $20::text::boolean[])
+        AS p (loop_id, status, lane_id, next_ms, open_until_ms, kind, step, channel, why, policy_version,
+              lead_version, end_reason, lead_status, cadence_id, cadence_version, run, trail, was_ms, held)
 ),
 loops AS (
     UPDATE loop AS lo
