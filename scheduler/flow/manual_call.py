@@ -20,6 +20,7 @@ from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms_tuple
+from scheduler.ledger.news import tell
 from scheduler.wheel import Placing
 
 NOWHERE = Place((), (), (), "unknown")
@@ -82,6 +83,16 @@ async def call_now(
             )
         if loop is not None or enrol:
             await flow.database.execute("lead_follow", lead_id, caller, to_datetime(now_ms), on=on)
+        await tell(
+            flow.database,
+            "loop.started" if loop is None else "loop.rescheduled",
+            account_id,
+            ids=[row["loop_id"]],
+            lead_ids=[lead_id],
+            batch_ids=[batch_id] if batch_id else [],
+            at_ms=now_ms,
+            on=on,
+        )
         await write_audit(
             flow.database,
             on,

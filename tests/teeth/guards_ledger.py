@@ -192,7 +192,7 @@ GUARDS: dict[str, Guard] = {
         "an opt-out locks the lead after its suppression is committed: it sees every arm that came first",
         cut(
             "scheduler/flow/opt_out.py",
-            "ended, live = await _cancel(flow, account_id, phone, now_ms)",
+            "ended, live = await _cancel(flow, account_id, phone, now_ms, told=not done.added)",
             "ended, live = [], []",
         ),
         (
