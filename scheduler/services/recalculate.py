@@ -6,49 +6,59 @@ While one piece is written the next one is read and planned, so that ledger and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.hours import shape_hours
-from scheduler.flow.recalculate import read_piece, write_piece
+from scheduler.flow.recalculate import Piece, read_piece, write_piece
 from scheduler.services.jobs import Work
 
 PASSES = 3
 """Leads that were held the first time are looked at again; who changes one plans it by himself."""
 
-
 SAY_MS: Ms = SECOND
 """How often the job says how far it is: each time is a commit. What was done since is looked over again
 after a crash, and is up to date."""
 
+Read: TypeAlias = Callable[[int], Awaitable[Piece]]
+"""The next piece after what the one before reached, 0 at first."""
+
 
 async def recalculate(flow: Flow, work: Work) -> None:
-    """`work.args`: `agent_ids`. The cursor is (pass, lead reached)."""
+    """`work.args`: `agent_ids`. Pieces are told apart by their leads."""
     agent_ids = work.args["agent_ids"]
     await shape_hours(flow, agent_ids, work.clock.now_ms())
     row = await flow.database.fetch_row("recalculate_left", work.account_id, agent_ids)
     assert row is not None
+    await work.advance(work.done, total=work.done + row["outdated"])
+    await in_passes(
+        flow, work, lambda after: read_piece(flow, work.account_id, agent_ids, after, work.clock.now_ms())
+    )
+
+
+async def in_passes(flow: Flow, work: Work, read: Read) -> None:
+    """Write all that `read` gives, piece by piece, and again what was not to be had. The cursor is (pass,
+    what the last piece reached)."""
     first, after = work.cursor or (0, 0)
-    await work.advance(work.done, cursor=[first, after], total=work.done + row["outdated"])
     for number in range(first, PASSES):
-        missed = await _pass(flow, work, number, after)
+        missed = await _pass(flow, work, read, number, after)
         after = 0
         if not missed:
             return
 
 
-async def _pass(flow: Flow, work: Work, number: int, after: int) -> int:
-    """Once over all outdated loops from the lead `after` on; answers how many were not to be had."""
-    agent_ids, done, missed = work.args["agent_ids"], work.done, 0
+async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> int:
+    """Once over all pieces from `after` on; answers how many loops were not to be had."""
+    done, missed = work.done, 0
     said_ms = work.clock.wall_ms()
-    reading = asyncio.create_task(read_piece(flow, work.account_id, agent_ids, after, work.clock.now_ms()))
+    reading = asyncio.ensure_future(read(after))
     try:
         while True:
             piece = await reading
             if piece.upto is not None:
-                reading = asyncio.create_task(
-                    read_piece(flow, work.account_id, agent_ids, piece.upto, work.clock.now_ms())
-                )
+                reading = asyncio.ensure_future(read(piece.upto))
             written = await write_piece(flow, piece.outlooks, work.clock.now_ms())
             done += written
             missed += len(piece.outlooks) - written
