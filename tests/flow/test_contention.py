@@ -79,6 +79,36 @@ async def test_an_arm_and_a_settling_that_lost_are_done_again_and_once(
     assert (await world.loop(loop_id))["attempts"] == 1
 
 
+async def test_a_hand_over_that_lost_is_done_again_and_begins_one_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I6: what ends a loop and what begins the next one are one transaction, or nothing of it."""
+    other = await world.a_cadence({})
+    moves = [{"on": "busy", "action": "transition", "cadence_id": str(other)}]
+    [found] = await world.enrol(cadence_id=await world.a_cadence({"routing": moves}, {}))
+    [armed] = (await world.arm([await world.claim_of(found.loop_id or 0)])).armed
+    fetch, lost = world.stores.ledger.fetch, []
+
+    async def loses_once(name: str, *arguments: object, on: Connection | None = None) -> object:
+        rows = await fetch(name, *arguments, on=on)
+        if name == "transition_start" and not lost:
+            lost.append(name)
+            assert on is not None
+            await on.execute(DEADLOCK)
+        return rows
+
+    monkeypatch.setattr(world.stores.ledger, "fetch", loses_once)
+    for _ in range(2):  # the provider repeats itself
+        await world.settle(an_end(armed.attempt_id, world.now_ms, "busy"))
+
+    assert lost == ["transition_start"]
+    loops = await world.rows("SELECT status, cadence_id FROM loop ORDER BY loop_id")
+    assert [(row["status"], row["cadence_id"] == other) for row in loops] == [
+        ("ended", False),
+        ("scheduled", True),
+    ]
+
+
 async def test_a_lead_that_the_planner_cannot_digest_keeps_no_other_from_its_call(
     open_world: OpenWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
