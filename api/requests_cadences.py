@@ -117,14 +117,19 @@ class CadencesQuery(ListQuery, forbid_unknown_fields=True):
     status: Annotated[list[Status], Meta(max_length=4)] = msgspec.field(default_factory=list)
 
 
-class CadenceIn(Body):
-    name: Name
-    description: Text = ""
+class SequenceIn(Body, kw_only=True):
+    """What a draft or a template says."""
+
     windows: Windows | None = None
     initial_delay_s: Wait = 0
     runs: Times = 1
     on_complete: OnCompleteIn = msgspec.field(default_factory=OnCompleteIn)
-    steps: Steps = []
+    steps: Steps = msgspec.field(default_factory=list)
+
+
+class CadenceIn(SequenceIn, kw_only=True):
+    name: Name
+    description: Text = ""
 
 
 class CadenceChange(Body):
@@ -212,27 +217,16 @@ class CadenceFile(Body):
     steps: Annotated[list[ExportedStep], Meta(max_length=MOST_STEPS)] = []
 
 
-class TemplateIn(Body):
+class TemplateIn(SequenceIn, kw_only=True):
     """Made from `cadence_id`, as its draft is, or from what is said here."""
 
     name: Name
     description: Text | None = None
     cadence_id: Id | None = None
-    windows: Windows | None = None
-    initial_delay_s: Wait = 0
-    runs: Times = 1
-    on_complete: OnCompleteIn = msgspec.field(default_factory=OnCompleteIn)
-    steps: Steps = []
 
 
-class TemplateChange(Body):
-    name: Name | UnsetType = UNSET
-    description: Text | UnsetType = UNSET
-    windows: Windows | UnsetType | None = UNSET
-    initial_delay_s: Wait | UnsetType = UNSET
-    runs: Times | UnsetType = UNSET
-    on_complete: OnCompleteIn | UnsetType = UNSET
-    steps: Steps | UnsetType = UNSET
+class TemplateChange(CadenceChange):
+    """What is left out stays. `steps`: all of them, in their order."""
 
 
 class CadencePreviewIn(Course, kw_only=True):
