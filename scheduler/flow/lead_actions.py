@@ -16,10 +16,12 @@ from scheduler.flow.enrolment import Prepared
 from scheduler.flow.entries import MAX_TAGS
 from scheduler.flow.keys import lead_key
 from scheduler.flow.lead_moves import WAITING, LeadMoves, note_moves
+from scheduler.flow.news import of_loops
 from scheduler.flow.terms import Target, in_batch, terms_of
 from scheduler.flow.throttle import pace_of
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.news import News, tell_all, tell_ended
 
 ActionName: TypeAlias = Literal["enrol", "pause", "resume", "remove", "tag", "priority"]
 
@@ -61,19 +63,24 @@ async def act(
         return await _enrol(flow, account_id, action, ids, loops, now_ms, on)
     if action.name == "pause":
         changed = await flow.database.fetch("lead_pause_loops", ids, on=on)
+        await tell_all(flow.database, of_loops("loop.paused", account_id, _of(loops, changed)), now_ms, on)
         return len(changed), await note_moves(flow, _of(loops, changed), now_ms, on)
     if action.name == "resume":
         changed = await flow.database.fetch("lead_resume_loops", ids, now, on=on)
         replanned = [row["loop_id"] for row in changed]
+        await tell_all(flow.database, of_loops("loop.resumed", account_id, _of(loops, changed)), now_ms, on)
         return len(changed), await note_moves(flow, _of(loops, changed), now_ms, on, replanned=replanned)
     if action.name == "remove":
         changed = await flow.database.fetch("lead_end_loops", ids, "removed", "closed", now, on=on)
+        await tell_ended(flow.database, [row["loop_id"] for row in loops], now_ms, on)
         return len(changed), await note_moves(flow, _of(loops, changed), now_ms, on)
     if action.name == "tag":
         tags = (list(action.add), list(action.remove))
         changed = await flow.database.fetch("lead_tag", ids, *tags, MAX_TAGS, now, on=on)
     else:
         changed = await flow.database.fetch("lead_prioritize", ids, action.priority, now, on=on)
+    told = News("lead.updated", account_id, [row["lead_id"] for row in changed])
+    await tell_all(flow.database, [told], now_ms, on)
     of_changed = _of(loops, changed)
     replanned = [row["loop_id"] for row in of_changed if row["status"] in WAITING]
     return len(changed), await note_moves(flow, of_changed, now_ms, on, replanned=replanned)

@@ -166,3 +166,11 @@ def of_changed(account_id: int, changes: Iterable[Change]) -> list[News]:
     for change in changes:
         told.add("lead.updated", account_id, change.lead_id, batch_id=change.batch_id or 0)
     return told.news()
+
+
+def of_loops(type_: str, account_id: int, rows: Iterable[Row]) -> list[News]:
+    """The same happened to all these loops; rows with loop_id, lead_id and batch_id."""
+    told = Gathered()
+    for row in rows:
+        told.add(type_, account_id, row["loop_id"], lead_id=row["lead_id"], batch_id=row["batch_id"])
+    return told.news()

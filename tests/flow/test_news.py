@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler.domain.time import HOUR, SECOND
 from scheduler.flow.batches import cancel_batch
+from scheduler.flow.lead_actions import Action, act
 from scheduler.flow.pause import Scope, pause, resume
 from scheduler.flow.settle import Report
 from scheduler.insight.events import Event, read_on
@@ -252,6 +253,27 @@ async def test_a_batch_is_done_when_all_of_it_is_over_and_runs_again_with_anothe
     assert [(e.id, e.batch_id) for e in events if e.type == "batch.done"] == [(batch_id, batch_id)]
     assert events[-1].type == "batch.done"
     assert made.lead_id in {e.lead_id for e in events}
+
+
+async def test_actions_on_leads_are_told(world: World) -> None:
+    """API 7: loop.paused, loop.resumed, lead.updated, loop.ended; what was no change is no event."""
+    [made] = await world.enrol()
+    assert made.lead_id is not None
+    before = await told(world)
+
+    for name in ("pause", "pause", "resume", "tag", "remove", "remove"):
+        action = Action(name, add=("vip",))  # type: ignore[arg-type]
+        async with world.stores.database.transaction() as on:
+            await act(world.flow, world.account_id, action, [made.lead_id], world.now_ms, on)
+
+    events = [event for event in await since(world, before) if event[0] != "loop.rescheduled"]
+    assert events == [
+        ("loop.paused", made.loop_id),
+        ("loop.resumed", made.loop_id),
+        ("lead.updated", made.lead_id),
+        ("loop.ended", made.loop_id),
+        ("lead.status_changed", made.lead_id),
+    ]
 
 
 async def test_a_number_that_was_on_a_list_is_told_once(world: World) -> None:
