@@ -141,7 +141,7 @@ async def the_hours_end_while_leads_wait(t: Trial) -> None:
     "F25",
     "claims in hand",
     needs=("arm refused: closed",),
-    start_ms=CLOSING - 7 * SECOND,
+    start_ms=CLOSING - 20 * SECOND,
     early_ms=10 * MINUTE,
 )
 async def the_hours_end_under_a_dialers_claims(t: Trial) -> None:
