@@ -59,6 +59,20 @@ class LoopsQuery(ListQuery, forbid_unknown_fields=True):
     end_reason: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=12)] | None = None
 
 
+class LoopIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`agent_id`: the lead's own unless it is named; `cadence_id`: that of the agent's settings, or none."""
+
+    lead_id: Id
+    agent_id: Id | None = None
+    cadence_id: Id | None = None
+
+
+class ReasonIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Why; it is kept in the audit log."""
+
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+
+
 class ResultIn(msgspec.Struct, forbid_unknown_fields=True):
     """What came of a contact, by who had it. `outcome` where the network has reported none; a `disposition`
     of your own is kept and can be routed by. `callback_at`: when the lead asked to be called."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from api.contact_filters import ids_of
+from api.lead_targets import agent_named, cadence_named
 from api.paging import listed, read_cursor
-from api.problems import Problem
+from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas import Page
-from api.schemas_contacts import LoopsQuery
+from api.schemas_contacts import LoopIn, LoopsQuery, ReasonIn
 from api.schemas_loops import Loop
 from api.views_loops import loop as shown_loop
+from scheduler.flow.loop_change import begin_loop, change_loop
 from scheduler.ledger import reads
 from scheduler.ledger.contacts import LoopFilter, count_loops, loops_page
 
@@ -41,10 +45,75 @@ async def list_loops(call: Call, query: LoopsQuery) -> Reply[Page[Loop]]:
 @route("GET", "/v1/loops/{id}", scope="read")
 async def show(call: Call) -> Reply[Loop]:
     """One loop: where it stands and when it goes on."""
-    rows = await reads.loops(call.deps.flow.database, call.account_id, [call.id("loop")])
+    return Reply(await _shown(call, call.id("loop")))
+
+
+@route("POST", "/v1/loops", scope="leads:write")
+async def begin(call: Call, body: LoopIn) -> Reply[Loop]:
+    """Follow a lead up. 409 `loop-already-active` when somebody does."""
+    flow, ids = call.deps.flow, call.ids
+    lead_id = ids.read("lead", body.lead_id)
+    if lead_id is None or not await reads.leads(flow.database, call.account_id, [lead_id]):
+        raise invalid("/lead_id", "not-found", "no such lead in this account")
+    agent_id = cadence_id = None
+    if body.agent_id is not None:
+        agent_id = await agent_named(flow, ids, call.account_id, body.agent_id)
+    if body.cadence_id is not None:
+        cadence_id = await cadence_named(flow, ids, call.account_id, body.cadence_id)
+    loop_id = await begin_loop(
+        flow,
+        call.deps.clock,
+        account_id=call.account_id,
+        lead_id=lead_id,
+        agent_id=agent_id,
+        cadence_id=cadence_id,
+        actor=call.actor,
+        permit_s=call.deps.settings.permit_s,
+    )
+    made = await _shown(call, loop_id)
+    return Reply(made, status=201, headers={"Location": f"/v1/loops/{made.id}"})
+
+
+@route("POST", "/v1/loops/{id}/pause", scope="calls:write")
+async def pause(call: Call, body: ReasonIn) -> Reply[Loop]:
+    """Stop a loop until it is resumed; during a call 409 `lead-busy`."""
+    return await _change(call, "pause", body.reason)
+
+
+@route("POST", "/v1/loops/{id}/resume", scope="calls:write")
+async def resume(call: Call, body: ReasonIn) -> Reply[Loop]:
+    """Let a loop go on where it was; what comes next is planned from now."""
+    return await _change(call, "resume", body.reason)
+
+
+@route("POST", "/v1/loops/{id}/end", scope="calls:write")
+async def end(call: Call, body: ReasonIn) -> Reply[Loop]:
+    """End a loop for good, with `removed`. From the answer on nothing of it is dialled."""
+    return await _change(call, "remove", body.reason)
+
+
+async def _change(
+    call: Call, change: Literal["pause", "resume", "remove"], reason: str | None
+) -> Reply[Loop]:
+    loop_id = call.id("loop")
+    await change_loop(
+        call.deps.flow,
+        call.deps.clock,
+        account_id=call.account_id,
+        loop_id=loop_id,
+        change=change,
+        reason=reason,
+        actor=call.actor,
+        permit_s=call.deps.settings.permit_s,
+    )
+    return Reply(await _shown(call, loop_id))
+
+
+async def _shown(call: Call, loop_id: int) -> Loop:
+    rows = await reads.loops(call.deps.flow.database, call.account_id, [loop_id])
     if not rows:
         raise Problem("not-found", "no such loop")
-    return Reply(shown_loop(rows[0], call.ids))
+    return shown_loop(rows[0], call.ids)
 
 
 def _filter(call: Call, query: LoopsQuery) -> LoopFilter | None:
@@ -70,4 +139,4 @@ def _filter(call: Call, query: LoopsQuery) -> LoopFilter | None:
     return LoopFilter(**asked, statuses=statuses, for_somebody=for_somebody, end_reasons=query.end_reason)
 
 
-ROUTES = (list_loops, show)
+ROUTES = (list_loops, show, begin, pause, resume, end)

@@ -145,3 +145,57 @@ async def test_another_account_s_attempts_and_loops_are_not_there(site: Site):
     assert reply.status == 404
     for path in ("/v1/attempts", "/v1/loops", f"/v1/attempts?lead_id={lead}"):
         assert (await (await site.get(path, key=other.key)).json())["data"] == []
+
+
+async def test_a_loop_is_stopped_goes_on_and_is_ended_each_in_force_when_answered(site: Site):
+    lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent))).json()
+    loop = (await loop_of(site, lead["id"]))["id"]
+    stopped = await (await site.post(f"/v1/loops/{loop}/pause", {"reason": "on holiday"})).json()
+    assert (stopped["status"], stopped["next_at"]) == ("paused", None)
+    assert (await claim(site)).claims == []
+    assert (await site.post(f"/v1/loops/{loop}/pause", {})).status == 200, "again changes nothing"
+
+    going = await (await site.post(f"/v1/loops/{loop}/resume", {})).json()
+    assert (going["status"], going["next_at"] is None) == ("scheduled", False)
+    assert len((await claim(site, "c2")).claims) == 1
+
+    ended = await (await site.post(f"/v1/loops/{loop}/end", {})).json()
+    assert (ended["status"], ended["end_reason"]) == ("ended", "removed")
+    assert (await site.post(f"/v1/loops/{loop}/end", {})).status == 200
+    for change in ("pause", "resume"):
+        assert (await site.post(f"/v1/loops/{loop}/{change}", {})).status == 409
+    actions = (await (await site.get(f"/v1/audit?object={loop}")).json())["data"]
+    assert [line["action"] for line in actions] == ["loop_ended", "loop_resumed", "loop_paused"]
+
+
+async def test_a_pause_during_a_call_is_refused_and_an_end_is_not(site: Site):
+    lead, _ = await a_call(site)
+    loop = (await loop_of(site, lead))["id"]
+    refused = await site.post(f"/v1/loops/{loop}/pause", {})
+    assert (refused.status, (await refused.json())["code"]) == (409, "lead-busy")
+    assert (await site.post(f"/v1/loops/{loop}/end", {})).status == 200
+
+
+async def test_a_lead_has_one_loop_at_a_time_and_another_when_that_is_over(site: Site):
+    """I3."""
+    lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent))).json()
+    refused = await site.post("/v1/loops", {"lead_id": lead["id"]})
+    assert (refused.status, (await refused.json())["code"]) == (409, "loop-already-active")
+    first = (await loop_of(site, lead["id"]))["id"]
+    await site.post(f"/v1/loops/{first}/end", {})
+    begun = await site.post("/v1/loops", {"lead_id": lead["id"], "agent_id": site.agent})
+    body = await begun.json()
+    assert (begun.status, body["status"], body["lead_id"]) == (201, "scheduled", lead["id"])
+    assert body["id"] != first
+
+    await site.post(f"/v1/loops/{body['id']}/end", {})
+    await site.post("/v1/dnc/entries", {"phone": PHONE})
+    assert (await site.post("/v1/loops", {"lead_id": lead["id"], "agent_id": site.agent})).status == 409
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"lead_id": "lead_nobody"}, {"lead_id": 5}, {"lead_id": "x" * 40}],
+)
+async def test_a_loop_of_nobody_is_422(site: Site, body: dict):
+    assert (await site.post("/v1/loops", body)).status == 422
