@@ -26,7 +26,7 @@ from scheduler.ledger.quarantine import Testimony
 FILE_BYTES = 8 * 1024 * 1024
 FILE_MS: Ms = HOUR
 CHUNK = 5_000
-"""Testimonies handed over at once, at least."""
+"""Testimonies in a record at most, and handed over at once at least."""
 
 _SUFFIX = ".log"
 _BEAT, _FORGOT = "beat", "forgot"
@@ -74,9 +74,11 @@ class Journal:
 
     async def keep(self, items: Sequence[Testimony]) -> None:
         """On disk when this returns. They have one permit and instant. Raises ServerUnavailable."""
-        first = items[0]
-        rows = [(item.account_id, item.who, item.attempt_id, item.loop_id, item.n) for item in items]
-        await self._append(_encode(_Kept(first.at_ms, first.permit.bytes, rows)), first.at_ms)
+        for begin in range(0, len(items), CHUNK):  # a record has its limit
+            some = items[begin : begin + CHUNK]
+            first = some[0]
+            rows = [(item.account_id, item.who, item.attempt_id, item.loop_id, item.n) for item in some]
+            await self._append(_encode(_Kept(first.at_ms, first.permit.bytes, rows)), first.at_ms)
 
     async def opted_out(self, account_id: int, whos: Sequence[str], now_ms: Ms) -> None:
         await self.keep([Testimony(account_id, who, now_ms) for who in whos])

@@ -68,6 +68,17 @@ async def test_what_was_kept_is_told_as_it_was(tmp_path: Path) -> None:
     again.close()
 
 
+async def test_a_list_of_any_length_is_kept_whole(tmp_path: Path) -> None:
+    """I8: a file of people who are never called comes in large pieces."""
+    journal = opened(tmp_path)
+    whos = [f"{number:016x}" for number in range(60_000)]
+    await journal.opted_out(1, [], TUESDAY_2PM)
+    await journal.opted_out(1, whos, TUESDAY_2PM)
+
+    assert [item.who async for _, _, chunk in journal.told(0) for item in chunk] == whos
+    journal.close()
+
+
 async def test_a_call_is_in_the_journal_before_it_leaves(open_world: OpenWorld, tmp_path: Path) -> None:
     """I1, F18: with the ids that the ledger may forget, and without the phone (I25)."""
     there: list[list[int]] = []
