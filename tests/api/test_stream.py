@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from api.live import room
+from api.routes import stream
 from scheduler.ledger.keys import revoke_key
 from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
@@ -178,15 +180,15 @@ async def test_who_does_not_read_is_cut_off_and_holds_up_nobody(site: Site) -> N
     lead, number = await a_known_lead(site)
     with _asleep(site) as slow:
         async with listening(site, {"topics": f"lead:{lead}"}) as quick:
-            room = site.deps.feed._rooms[site.home.account_id].room
+            here = site.deps.feed._rooms[site.home.account_id].room
             for _ in range(60):
                 for _ in range(10):
                     await told(site, "agent.updated", [site.home.agent_id] * 40)
                 await happened(site, "lead.updated", [number])
                 await quick.events(1)
-                if len(room.listeners) == 1:
+                if len(here.listeners) == 1:
                     break
-            assert len(room.listeners) == 1
+            assert len(here.listeners) == 1
         with suppress(ConnectionResetError):
             while slow.recv(1 << 20):  # what was under way, then the end
                 pass
@@ -270,6 +272,41 @@ async def test_streams_end_when_the_server_stops(site: Site) -> None:
         await site.deps.feed.close()
 
         assert await reader.next() is None
+
+
+async def test_a_silent_stream_shows_that_it_is_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """API 7: heartbeat."""
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    async with listening(site, {"topics": "attempts"}) as reader:
+        lines = [await asyncio.wait_for(reader.response.content.readline(), 20) for _ in range(3)]
+
+    assert lines == [b"retry: 2000\n", b"\n", b": here\n"]
+
+
+async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RELIABILITY 5: who was let in is not let in for ever."""
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    async with listening(site, {"topics": "attempts"}) as reader:
+        key_id = site.home.key.split("_")[2]
+        await revoke_key(site.database, site.home.account_id, key_id, site.clock.now_ms())
+        site.deps.keys._known.clear()
+
+        assert await reader.next() is None
+
+
+async def test_when_too_much_is_unread_live_is_live_again_after_a_gap(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API 7: lost span → `event: gap`."""
+    monkeypatch.setattr(room, "MOST_BEHIND", 10)
+    async with listening(site, {"topics": "attempts"}) as reader:
+        await happened(site, "attempt.ended", list(range(1, 101)), lead_ids=[1] * 100)
+        [gap] = await reader.events(1)
+        await happened(site, "attempt.ended", [101], lead_ids=[1])
+        [event] = await reader.events(1)
+
+    assert (gap.name, gap.data["from"], gap.data["count"]) == ("gap", None, 100)
+    assert event.data["sequence"] == 101
 
 
 @pytest.mark.parametrize(
