@@ -35,6 +35,10 @@ HELD_MS: Ms = MINUTE
 """A job waits so long to be released: until the change's impact is counted, or its process is gone."""
 
 
+UNKNOWN = Impact(0, 0, 0, 0, 0, True)
+"""Of a change that is in force, while the ledger had no time to count what it moves."""
+
+
 @dataclass(frozen=True)
 class Changed(Generic[T]):
     """What a change did in its transaction. `shown`: the object as it is then. `agents`: whose calls it
@@ -90,8 +94,11 @@ async def reach(
                 )
     except _Rehearsed:
         return Reached(changed.shown, await _impact(call, agents), None)
+    impact = UNKNOWN
     try:
         impact = await _impact(call, agents)
+    except DialwheelError as error:  # the change is made: that is what has to be answered
+        log.warning("impact_not_counted", why=error.what)
     finally:
         if job_id is not None:
             await _release(call, job_id)

@@ -72,6 +72,8 @@ class Stepper:
     async def _serve(self, now_ms: Ms) -> None:
         if _again(self._fed_ms, FEED_EVERY_MS, now_ms):
             await self._services.feeder.step(now_ms)
+            for jobs in self._services.jobs:
+                await jobs.step(now_ms)
             self._fed_ms = now_ms
         if _again(self._swept_ms, SWEEP_EVERY_MS, now_ms):
             await self._services.sweeper.step(now_ms)

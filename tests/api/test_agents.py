@@ -196,3 +196,13 @@ async def test_nobody_changes_an_agent_of_another(site: Site) -> None:
         body = {} if method == "DELETE" else {"json": {"mon": MORNINGS} if method == "PUT" else {"name": "x"}}
         answer = await site.send(method, where, headers={"If-Match": "*"}, **body)
         assert answer.status == 404, where
+
+
+async def test_an_agent_that_is_gone_keeps_nothing_in_use(site: Site) -> None:
+    trunk = await (await site.post("/v1/trunks", {"name": "East"})).json()
+    made = await (await make(site, trunk_id=trunk["id"])).json()
+
+    assert (await site.send("DELETE", f"/v1/trunks/{trunk['id']}")).status == 409
+    assert (await site.send("DELETE", f"{PATH}/{made['id']}")).status == 204
+
+    assert (await site.send("DELETE", f"/v1/trunks/{trunk['id']}")).status == 204

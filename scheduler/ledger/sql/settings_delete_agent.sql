@@ -1,8 +1,10 @@
--- settings_delete_agent: take an agent away that calls nobody; what it did stays told.
+-- settings_delete_agent: take an agent away that calls nobody; what it did stays told, and it keeps no trunk, pool or
+-- cadence in use.
 -- $1 account_id bigint  $2 agent_id bigint  $3 now timestamptz
 -- Rows: agent_id; none when a loop of it still runs
 UPDATE agent AS a
-SET deleted_at = $3, paused = true, pause_reason = 'deleted', updated_at = $3
+SET deleted_at = $3, paused = true, pause_reason = 'deleted', trunk_id = NULL, caller_id_pool_id = NULL,
+    auto_dialer = (a.auto_dialer::jsonb || '{"enabled": false, "strategy": "followup"}')::json, updated_at = $3
 WHERE a.account_id = $1
   AND a.agent_id = $2
   AND a.deleted_at IS NULL
