@@ -77,7 +77,7 @@ async def locks_are_wanted_by_many(t: Trial) -> None:
                     t.hit("locks were held for long")
                     await asyncio.sleep(0.1 * t.dice.random())
             except Exception:
-                continue  # it was the one that was ended
+                await asyncio.sleep(0.02)  # it was the one that was ended
 
     async def again() -> None:
         while not stop.is_set():
@@ -86,10 +86,12 @@ async def locks_are_wanted_by_many(t: Trial) -> None:
             await asyncio.sleep(0.05)
 
     tasks = [asyncio.create_task(each()) for each in (in_the_way, in_the_way, in_the_way, again, again)]
-    await t.until_dials(8)
-    await asyncio.sleep(1.0)
-    stop.set()
-    await asyncio.gather(*tasks)
+    try:
+        await t.until_dials(8)
+        await asyncio.sleep(1.0)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
     t.sometimes["a deadlock was broken"] += await t.value(
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     )
