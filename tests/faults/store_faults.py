@@ -33,7 +33,7 @@ async def valkey_is_killed_and_comes_back_with_its_file(t: Trial) -> None:
 
 @fault("F7", "last writes lost", needs=("acknowledged writes lost",), weight=2)
 async def valkey_comes_back_without_its_last_writes(t: Trial) -> None:
-    """What a failover to a replica that was behind does: writes that were acknowledged never happened. What is
+    """As after a failover to a replica that was behind: writes that were acknowledged never happened. What is
     older than this trial does not come back: it is another ledger's."""
     [log] = (t.bed.folder / "vk" / "appendonlydir").glob("*.incr.aof")
     began = log.stat().st_size
