@@ -6,12 +6,11 @@ SELECT le.lead_id, le.external_id, le.phone, le.name, le.email, le.timezone, le.
        pl.zones, pl.regions, pl.own_zones, pl.source, ac.timezone AS account_timezone,
        lo.loop_id, lo.agent_id AS loop_agent_id, lo.status AS loop_status, lo.run, lo.attempts, lo.next_at,
        lo.next_kind, lo.next_step, lo.next_channel, lo.why, lo.started_at, lo.cadence_id, lo.cadence_version,
-       ca.name AS cadence_name
+       (SELECT ca.name FROM cadence AS ca WHERE ca.cadence_id = lo.cadence_id) AS cadence_name
 FROM lead AS le
 JOIN account AS ac USING (account_id)
 JOIN place AS pl USING (place_id)
 LEFT JOIN loop AS lo ON lo.lead_id = le.lead_id AND lo.status <> 'ended'
-LEFT JOIN cadence AS ca ON ca.cadence_id = lo.cadence_id
 WHERE le.account_id = $1
   AND le.erased_at IS NULL
   AND le.lead_id = ANY($2::bigint[])

@@ -25,7 +25,12 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
 FROM loop AS lo
 JOIN lead AS le USING (lead_id)
 JOIN agent AS ag ON ag.agent_id = lo.agent_id
-LEFT JOIN cadence AS ca ON ca.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
+LEFT JOIN LATERAL (                            -- by its key each time: a join may be planned as a hash of them all
+    SELECT c.cadence_id, c.status, c.version, c.applied_version
+    FROM cadence AS c
+    WHERE c.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
+    LIMIT 1
+) AS ca ON true
 LEFT JOIN batch AS ba ON ba.batch_id = lo.batch_id
 LEFT JOIN attempt AS last ON last.loop_id = lo.loop_id AND last.n = lo.attempts
 WHERE lo.loop_id = ANY($1::bigint[]) AND lo.status IN ('scheduled', 'waiting_callback');

@@ -20,5 +20,10 @@ FROM attempt AS a
 JOIN loop AS lo USING (loop_id)
 JOIN lead AS le ON le.lead_id = a.lead_id
 JOIN agent AS ag ON ag.agent_id = a.agent_id
-LEFT JOIN cadence AS ca ON ca.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
+LEFT JOIN LATERAL (                            -- by its key each time: a join may be planned as a hash of them all
+    SELECT c.cadence_id, c.status, c.version, c.applied_version
+    FROM cadence AS c
+    WHERE c.cadence_id = CASE WHEN lo.cadence_chosen THEN lo.cadence_id ELSE ag.cadence_id END
+    LIMIT 1
+) AS ca ON true
 WHERE a.attempt_id = ANY($1::bigint[]);
