@@ -13,6 +13,7 @@ violated, or when a fault of the short tier never met its window.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ MINUTES = {"short": 10.0, "long": 60.0}
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     options = _options()
     if options.what == "document":
         document.PAGE.write_text(document.renewed(document.PAGE.read_text()))
