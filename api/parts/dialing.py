@@ -14,7 +14,7 @@ from api.parts.witnessing import Witnessing, witness_tasks
 from dialer.aside import Aside
 from dialer.claimer import Limits
 from dialer.gate import Gate
-from dialer.providers.base import Provider, always
+from dialer.providers.base import Provider
 from dialer.pump import Pump
 from dialer.recorder import Recorder
 from dialer.spool import open_spool
@@ -118,7 +118,8 @@ def make_dialing(
         recorder,
         worker.dialled,
         stores.clock,
-        may_carry=always if probe is None else probe.may_arm,
+        # a report of a call that the ledger has forgotten would be taken and lost
+        may_carry=lambda: (probe is None or probe.may_arm()) and not stores.flow.standing.quarantined,
     )
     return Dialing(worker, recorder, pump, provider, probe, breakers, witnessing)
 

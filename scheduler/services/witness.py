@@ -9,12 +9,13 @@ operator ends the quarantine.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
-from scheduler.domain.time import SECOND, Ms
-from scheduler.errors import DialwheelError
+from scheduler.domain.time import DAY, SECOND, Ms
+from scheduler.errors import DialwheelError, ServerUnavailable
 from scheduler.flow.context import Flow
 from scheduler.flow.quarantine import OptOuts
 from scheduler.ledger.database import Database
@@ -29,7 +30,13 @@ from scheduler.ledger.quarantine import (
     tell,
     told_all,
 )
-from scheduler.wheel.witness import Witnessed, witness, witnessed
+from scheduler.wheel.witness import (
+    Witnessed,
+    forget_journals,
+    journals_witnessed,
+    witness,
+    witnessed,
+)
 
 log = structlog.get_logger()
 
@@ -38,6 +45,10 @@ AGAIN_MS: Ms = 10 * SECOND
 
 SAY_EVERY = 600
 """Beats between two notes in the ledger that a journal is in use."""
+
+
+GONE_MS: Ms = 31 * DAY
+"""A journal that nobody has used for so long belongs to a machine that is gone."""
 
 
 class Journal(OptOuts, Protocol):
@@ -121,7 +132,6 @@ class Witness:
         return Witnessed(
             max(on_wheel.beat, beat, self._flow.standing.seen_beat),
             max(on_wheel.at_ms, at_ms, self._seen_at_ms),
-            on_wheel.journals,
         )
 
     async def _look(self, seen: Witnessed, now_ms: Ms) -> Look | None:
@@ -149,8 +159,9 @@ class Witness:
             seen_at_ms=seen.at_ms or now_ms,
             seen_beat=seen.beat,
         )
-        for name, last_ms in seen.journals.items():
-            await see_journal(self._database, name, last_ms)
+        with suppress(ServerUnavailable):  # without the wheel the ledger's own list is all there is
+            for name, last_ms in (await journals_witnessed(self._flow.wheel, self._installation)).items():
+                await see_journal(self._database, name, last_ms)
         if began:
             log.error("quarantine_began", why=why, beat=looked.beat, seen_beat=seen.beat)
 
@@ -199,6 +210,7 @@ class Witness:
             name = self._journal.name
             if self._said % SAY_EVERY == 0:
                 await see_journal(self._database, name, now_ms)
+                await forget_journals(self._flow.wheel, self._installation, now_ms - GONE_MS)
             self._said += 1
             await self._journal.note(beat, now_ms)
         await witness(self._flow.wheel, self._installation, beat, name, now_ms)

@@ -20,12 +20,10 @@ SHARD = 0
 
 
 class Witnessed(msgspec.Struct, frozen=True):
-    """The highest beat, when it was seen, and when each journal was last in use; 0 and nothing where the
-    wheel knows none."""
+    """The highest beat, and when it was seen; 0 where the wheel knows none."""
 
     beat: int = 0
     at_ms: Ms = 0
-    journals: dict[str, Ms] = {}
 
 
 async def witness(wheel: TimingWheel, installation: str, beat: int, journal: str | None, now_ms: Ms) -> None:
@@ -39,12 +37,29 @@ async def witness(wheel: TimingWheel, installation: str, beat: int, journal: str
 
 async def witnessed(wheel: TimingWheel, installation: str) -> Witnessed:
     """What the wheel remembers of this installation's ledger. Raises ServerUnavailable."""
+    names = (f"beat:{checked_word(installation)}", f"at:{installation}")
+    with our_errors():
+        beat, at_ms = await wheel._servers.command(SHARD, "ZMSCORE", witness_key(SHARD), *names)
+    return Witnessed(int(float(beat or 0)), int(float(at_ms or 0)))
+
+
+async def journals_witnessed(wheel: TimingWheel, installation: str) -> dict[str, Ms]:
+    """When each journal was last in use, as far as the wheel remembers. Raises ServerUnavailable."""
     with our_errors():
         said = await wheel._servers.command(SHARD, "ZRANGE", witness_key(SHARD), 0, -1, "WITHSCORES")
-    scores = _scores(said)
-    begins = f"journal:{installation}:"
-    journals = {name.removeprefix(begins): score for name, score in scores.items() if name.startswith(begins)}
-    return Witnessed(scores.get(f"beat:{installation}", 0), scores.get(f"at:{installation}", 0), journals)
+    begins = f"journal:{checked_word(installation)}:"
+    return {
+        name.removeprefix(begins): at_ms for name, at_ms in _scores(said).items() if name.startswith(begins)
+    }
+
+
+async def forget_journals(wheel: TimingWheel, installation: str, before_ms: Ms) -> None:
+    """Those that were last in use before: their processes are gone for good. Raises ServerUnavailable."""
+    known = await journals_witnessed(wheel, installation)
+    old = [f"journal:{installation}:{name}" for name, at_ms in known.items() if at_ms < before_ms]
+    if old:
+        with our_errors():
+            await wheel._servers.command(SHARD, "ZREM", witness_key(SHARD), *old)
 
 
 def _scores(said: list[Any]) -> dict[str, int]:

@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 
 from dialer.journal import open_journal
+from dialer.providers.base import ProviderEvent
 from scheduler.domain.time import DAY, SECOND
 from scheduler.errors import ServerUnavailable
 from scheduler.ledger.quarantine import journals_of, open_gap
 from scheduler.services.witness import Witness
-from scheduler.wheel.witness import witness, witnessed
+from scheduler.wheel.witness import journals_witnessed, witness, witnessed
 from tests.builders import ScriptedProvider, World, empty, phones
 from tests.restored import Watched
 from tests.worlds import OpenWorld
@@ -180,6 +181,44 @@ async def test_journals_are_told_again_until_all_that_was_under_way_is_in(watche
     assert await world.value("SELECT who FROM testimony") == "late"
     assert not await watched.look()
     assert await world.value("SELECT count(*) FROM testimony") == 1
+
+
+async def test_reports_wait_with_the_provider_while_the_ledger_does_not_know_their_calls(
+    watched: Watched,
+) -> None:
+    """I23: acknowledged, they would be lost."""
+    world = watched.world
+    loop_id = await world.a_due_loop()
+    earlier = await watched.backup()
+    assert await watched.look()
+    await watched.dial()
+    [action] = world.provider.placed
+    end = ProviderEvent(
+        "e", action.key, action.attempt_id, "ref", "ended", world.now_ms, outcome="not_reached"
+    )
+    await watched.restore(earlier)
+    assert not await watched.look()
+    world.provider.news = [end]
+
+    assert not world.dialing.pump._may_carry()
+    await watched.reconcile()
+    assert await watched.look()
+    assert world.dialing.pump._may_carry()
+    await world.carry()
+
+    [attempt] = await world.attempts(loop_id)
+    assert (attempt["attempt_id"], attempt["outcome"]) == (action.attempt_id, "not_reached")
+
+
+async def test_journals_of_machines_that_are_gone_are_forgotten(watched: Watched) -> None:
+    """The set is read as a whole when a quarantine begins."""
+    world = watched.world
+    await witness(world.flow.wheel, "i", 0, "gone", world.now_ms - 32 * DAY)
+    await witness(world.flow.wheel, "i", 0, "here", world.now_ms - 30 * DAY)
+    assert await watched.look()
+
+    known = await journals_witnessed(world.flow.wheel, "i")
+    assert known.keys() == {"here", watched.journal.name}
 
 
 async def test_a_new_journal_is_none_of_those_that_must_tell(watched: Watched, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 -- $1 now timestamptz  $2 every interval: null for no beat  $3 seen_beat bigint  $4 mark_attempt bigint: armed since then, 0 for none
 -- $5 mark_loop bigint
 -- Rows: beat, beat_at, beaten: by this call, same: it is the store that it was, knows: it has the marked attempt,
---       quarantine_id, began_at, why of the open quarantine or null, owes: somebody's testimony is not used yet
+--       quarantine_id, began_at, why of the open quarantine or null, owes: testimony that may matter to a cap is not used yet
 WITH standing AS MATERIALIZED (
     SELECT i.beat, coalesce(i.beat_at, i.created_at) AS beat_at, i.identity = ledger_identity() AS same,
            $4::bigint = 0 OR EXISTS (SELECT FROM attempt AS a
                                      WHERE a.attempt_id = $4 AND a.loop_id = $5::bigint) AS knows,
            q.quarantine_id, q.began_at, q.why,
-           EXISTS (SELECT FROM testimony AS t WHERE NOT t.used) AS owes
+           EXISTS (SELECT FROM testimony AS t WHERE NOT t.used AND t.at > $1::timestamptz - interval '31 days') AS owes
     FROM installation AS i
     LEFT JOIN quarantine AS q ON q.ended_at IS NULL
 ),
