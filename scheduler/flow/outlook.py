@@ -11,11 +11,10 @@ import msgspec
 import structlog
 
 from scheduler.domain.model import Loop, Why
-from scheduler.domain.spread import told
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
-from scheduler.flow.facts import NextRow, encode_why
+from scheduler.flow.facts import NextRow
 from scheduler.flow.replan import planned_anew
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_ms, to_ms_or_none
@@ -29,7 +28,6 @@ Move: TypeAlias = Literal["earlier", "later", "unchanged", "out"]
 
 _put_off = re.compile(r'"rule": ?"(?:pause|throttle)"').search
 _paused = re.compile(r'"rule": ?"pause"').search
-_turns = re.compile(r'"rule": ?"throttle"[^}]*?"to_at": ?([0-9]+)').findall
 _lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 
@@ -58,13 +56,13 @@ async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) 
             await asyncio.sleep(0)
         place = await flow.places.get(row["place_id"])
         was_ms, why = to_ms(row["next_at"]), row["why"]
-        turn_ms = _turn_of(row, why) if row["in_turn"] else None
         put_off = _put_off(why) is not None
-        spread = put_off and (turn_ms is None or _paused(why) is not None)
+        turn = _turn_of(why) if put_off and row["in_turn"] else None
+        spread = put_off and (not row["in_turn"] or _paused(why) is not None)
         floor_ms = max(was_ms, now_ms) if spread else now_ms
-        facts: Row = row if turn_ms is None or turn_ms == was_ms else _at_turn(row, turn_ms)
+        facts: Row = _at_turn(row, turn) if row["in_turn"] else row
         try:
-            loop, nxt = planned_anew(flow, facts, place, course, floor_ms)
+            loop, nxt = planned_anew(flow, facts, place, course, floor_ms, turn=turn)
         except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
             failed[row["loop_id"]] = type(error).__name__
             continue
@@ -72,8 +70,6 @@ async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) 
         if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
             nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
         keeps = move == "unchanged" and _same(row, course, loop, nxt, put_off)
-        if turn_ms is not None and put_off and not keeps:
-            nxt = msgspec.structs.replace(nxt, why=_in_turn(nxt.why, why, turn_ms))
         found.append(Outlook(row, course, loop, nxt, move, keeps))
     if failed:  # one line for all: a fault of ours would write a million
         loop_id, kind = next(iter(failed.items()))
@@ -81,24 +77,17 @@ async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) 
     return found
 
 
-def _turn_of(row: Row, why: str) -> Ms:
-    """The place in its batch of a loop that was never dialled: as its `why[]` tells, wherever it was moved
-    from there; without a word of it, the batch's beginning."""
-    turns = _turns(why)
-    return max(to_ms(row["batch_from"]), int(turns[-1]) if turns else 0)
+def _turn_of(why: str) -> Why | None:
+    """The line that tells of a loop's place in its batch, wherever it was moved from there."""
+    lines = [line for line in _lines(why) if line.rule == "throttle"]
+    return lines[-1] if lines else None
 
 
-def _at_turn(row: Row, turn_ms: Ms) -> Any:
-    """The row with that place instead of its present instant, which it was moved to."""
-    return {**row, "started_at": to_datetime(turn_ms)}
-
-
-def _in_turn(why: str, before: str, turn_ms: Ms) -> str:
-    """The lines of a plan, with the one that tells of its place in the batch."""
-    line = [line for line in _lines(before) if line.rule == "throttle"][-1:]
-    if not line or line[0].from_at is None:
-        return why
-    return encode_why(told(_lines(why), line[0].from_at, turn_ms, line[0].detail))
+def _at_turn(row: Row, turn: Why | None) -> Any:
+    """The row of a loop that was never dialled with its place in the batch, without a word of it the batch's
+    beginning, instead of its present instant, which it may have been moved to."""
+    turn_ms = max(to_ms(row["batch_from"]), (turn.to_at if turn is not None else None) or 0)
+    return row if turn_ms == to_ms(row["next_at"]) else {**row, "started_at": to_datetime(turn_ms)}
 
 
 def _move(was_ms: Ms, nxt: NextRow) -> Move:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from scheduler.domain.model import Loop, Place, Planned, Why
+from scheduler.domain.spread import told
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
@@ -49,7 +50,7 @@ async def replan_loops(
     for row, course in zip(rows, await courses_of(flow, rows, on), strict=True):
         place = await flow.places.get(row["place_id"])
         try:
-            loop, nxt = planned_anew(flow, row, place, course, not_before_ms or now_ms, held_by)
+            loop, nxt = planned_anew(flow, row, place, course, not_before_ms or now_ms, held_by=held_by)
         except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
             log.error("loop_not_planned", loop_id=row["loop_id"], error=type(error).__name__)
             continue
@@ -122,9 +123,19 @@ async def _write(
 
 
 def planned_anew(
-    flow: Flow, row: Row, place: Place, course: Course, from_ms: Ms, held_by: str = ""
+    flow: Flow,
+    row: Row,
+    place: Place,
+    course: Course,
+    from_ms: Ms,
+    *,
+    held_by: str = "",
+    turn: Why | None = None,
 ) -> tuple[Loop, NextRow]:
-    """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it."""
+    """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it.
+
+    `turn`: the line that tells of its place in its batch.
+    """
     loop = course.carried(loop_facts(row))
     if row["in_turn"]:
         loop = course.begun_before(loop)
@@ -135,4 +146,7 @@ def planned_anew(
         if held_by:
             line = Why("throttle", "moved", to_ms(row["next_at"]), outcome.at_ms, held_by)
             outcome = msgspec.structs.replace(outcome, why=(*outcome.why, line))
+        if turn is not None and turn.from_at is not None and turn.to_at is not None:
+            why = told(outcome.why, turn.from_at, turn.to_at, turn.detail)
+            outcome = msgspec.structs.replace(outcome, why=why)
     return loop, next_row(outcome, row["agent_id"], row["batch_id"], row["place_id"])
