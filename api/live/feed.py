@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
+
+import structlog
 
 from api.live.listener import Listener
 from api.live.room import Room
@@ -21,6 +23,8 @@ from scheduler.ledger.database import Database
 from scheduler.ledger.news import heads
 from scheduler.ledger.tenancy import serving
 from scheduler.public_ids import PublicIds
+
+log = structlog.get_logger()
 
 LOOK_S = 0.25
 """Between looks at how far events are numbered: one query for all accounts of the process."""
@@ -111,12 +115,28 @@ class Feed:
                 ticks = Ticks(self._viewer, self._database, self._clock, account_id)
                 ticker = Ticker(room, ticks, self._ids, self._clock)
                 works = (room.run(), ticker.measure(), ticker.send())
-                kept = _Kept(room, [asyncio.create_task(work) for work in works])
+                kept = _Kept(room, [self._begin(work) for work in works])
                 self._rooms[account_id] = kept
                 if self._looking is None:
                     with serving(None):  # it looks for all accounts
-                        self._looking = asyncio.create_task(self._look())
+                        self._looking = self._begin(self._look())
             return kept.room
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """One that ends by itself has met what nobody foresaw: who listened comes back to new rooms."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("live_events_failed", error=type(error).__name__)
+        if task is self._looking:
+            self._looking = None
+        for kept in self._rooms.values():
+            for listener in kept.room.listeners:
+                listener.close()
 
     async def _leave(self, account_id: int) -> None:
         """The last one turns off the light, unless somebody is coming in."""

@@ -294,6 +294,22 @@ async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.Monkey
         assert await reader.next() is None
 
 
+async def test_after_an_unforeseen_fault_streams_end_and_can_be_opened_anew(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that is open is one that tells."""
+    async with listening(site, {"topics": "attempts"}) as reader:
+        with monkeypatch.context() as broken:
+            broken.setattr(room, "read_groups", None)
+            await happened(site, "attempt.ended", [1], lead_ids=[1])
+            assert await reader.next() is None
+    async with listening(site, {"topics": "attempts"}) as reader:
+        await happened(site, "attempt.ended", [2], lead_ids=[1])
+        [event] = await reader.events(1)
+
+    assert event.data["sequence"] == 2
+
+
 async def test_when_too_much_is_unread_live_is_live_again_after_a_gap(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
