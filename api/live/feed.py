@@ -132,11 +132,19 @@ class Feed:
         if task.cancelled() or (error := task.exception()) is None:
             return
         log.error("live_events_failed", error=type(error).__name__)
+        broken = [
+            account_id
+            for account_id, kept in self._rooms.items()
+            if task is self._looking or task in kept.tasks
+        ]
         if task is self._looking:
             self._looking = None
-        for kept in self._rooms.values():
+        for account_id in broken:
+            kept = self._rooms.pop(account_id)
             for listener in kept.room.listeners:
                 listener.close()
+            for other in kept.tasks:
+                other.cancel()
 
     async def _leave(self, account_id: int) -> None:
         """The last one turns off the light, unless somebody is coming in."""
