@@ -45,6 +45,7 @@ def _settings(row: Any) -> dict[str, Any]:
             "caps": tuple(
                 {"max": cap["max"], "window_s": cap["window_s"]}
                 for cap in msgspec.json.decode(row["frequency_caps"])
+                if "call" in cap.get("channels", ("call",))
             ),
         },
     }

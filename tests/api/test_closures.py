@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.builders import OTHER_PHONE, Site, a_lead
+from scheduler.ledger.database import Database
+from scheduler.settings import Settings
+from scheduler.wheel import TimingWheel
+from tests.api.builders import OTHER_PHONE, PERMIT_S, Site, a_lead, a_site
 from tests.api.settings import a_waiting_lead, do_jobs, planned_at
 
 CLOSED = {
@@ -102,3 +105,19 @@ async def test_leads_that_come_during_a_closing_wait_for_its_end(site: Site) -> 
     lead = await (await site.post("/v1/leads", a_lead(phone=OTHER_PHONE, agent_id=site.agent))).json()
 
     assert lead["next_attempt"]["at"] > "2026-06-18T16:00"
+
+
+async def test_an_account_keeps_so_many_closures_and_no_call_days(
+    aiohttp_client: Any, database: Database, wheel: TimingWheel
+) -> None:
+    """Each is looked at for every place: the number is bounded, and what is over can be removed."""
+    settings = Settings(permit_s=PERMIT_S, import_workers=0, closures_kept=1, no_call_days_kept=1)
+    site = await a_site(aiohttp_client, database, wheel, settings=settings)
+    first = await (await close(site)).json()
+    await site.post("/v1/no-call-days", {"date": "2026-12-24"})
+
+    refused = [await close(site), await site.post("/v1/no-call-days", {"date": "2026-12-25"})]
+
+    assert [answer.status for answer in refused] == [409, 409]
+    await site.send("DELETE", f"/v1/compliance/closures/{first['id']}")
+    assert (await close(site)).status == 201
