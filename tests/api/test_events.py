@@ -116,6 +116,18 @@ async def test_what_is_gone_is_named_by_its_id(site: Site) -> None:
     assert event["data"]["object"] == {"id": site.deps.ids.write("lead", 987_654), "object": "lead"}
 
 
+async def test_events_of_an_erased_lead_hold_nothing_of_the_person(site: Site) -> None:
+    """RELIABILITY 5: erasure reaches events, since they keep ids only."""
+    lead, _ = await a_known_lead(site)
+    assert (await site.send("DELETE", f"/v1/leads/{lead}")).status in (200, 204)
+    await numbered(site)
+
+    text = await (await site.get("/v1/events")).text()
+
+    assert lead in text
+    assert PHONE not in text
+
+
 async def test_an_account_reads_its_own_events_only(site: Site) -> None:
     """RELIABILITY 5: nothing of another tenant, neither its events, its cursors nor how many it has."""
     other = await a_tenant(site.database, "Other")
