@@ -179,3 +179,33 @@ async def test_lists_show_nothing_of_another_account(site: Site):
     assert await ids_of(site, "/v1/leads?tag=canary") == []
     page = await (await site.get("/v1/leads?count=exact")).json()
     assert (page["data"], page["count"]) == ([], 0)
+
+
+async def test_leads_are_taken_into_a_cadence_that_is_active_and_found_by_it(site: Site):
+    """API: POST enrols when a cadence is given; cadence-not-active."""
+    cadence = await (
+        await site.post("/v1/cadences", {"name": "Five-step", "steps": [{"name": "one"}, {"name": "two"}]})
+    ).json()
+    other = await a_tenant(site.database, "Other")
+    theirs = await (await site.post("/v1/cadences", {"name": "x", "steps": [{}]}, key=other.key)).json()
+    said = {"agent_id": site.agent, "cadence_id": cadence["id"]}
+
+    draft = await site.post("/v1/leads", a_lead(**said))
+    foreign = await site.post("/v1/leads", a_lead(**said | {"cadence_id": theirs["id"]}))
+    nobodys = await site.post("/v1/leads", a_lead(cadence_id=cadence["id"]))
+    published = await site.post(f"/v1/cadences/{cadence['id']}/publish", {})
+    await site.post(f"/v1/cadences/{cadence['id']}/activate")
+    followed = await take_in(site, 100, **said)
+    plain = await take_in(site, 101, agent_id=site.agent)
+
+    assert (draft.status, (await draft.json())["code"]) == (409, "cadence-not-active")
+    assert (foreign.status, (await foreign.json())["errors"][0]["pointer"]) == (422, "/cadence_id")
+    assert (nobodys.status, (await nobodys.json())["errors"][0]["pointer"]) == (422, "/agent_id")
+    assert published.status in (200, 202)
+    assert await ids_of(site, f"/v1/leads?cadence_id={cadence['id']}") == [followed["id"]]
+    assert await ids_of(site, f"/v1/leads?agent_id={site.agent}&limit=1") == [plain["id"]]
+    found = await site.post(
+        "/v1/leads/search", {"filter": {"cadence_id": [cadence["id"], "cad_x"]}, "count": "exact"}
+    )
+    page = await found.json()
+    assert ([lead["id"] for lead in page["data"]], page["count"]) == ([followed["id"]], 1)
