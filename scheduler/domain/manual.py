@@ -71,8 +71,9 @@ def may_call(policy: Policy, lead: Lead, asked: ManualCall, now_ms: Ms) -> Verdi
         return _never("lead-busy", "a call to this lead is under way")
     if asked.paused:
         return _never("dialing-paused", "account or agent is paused")
-    if without_consent(policy, lead, now_ms) is not None:
-        return _never("consent-missing", "the lead has not agreed to calls by an artificial voice")
+    disagreed = without_consent(policy, lead, now_ms)
+    if disagreed is not None:
+        return _never("consent-missing", disagreed.why[0].detail)
     calendar = calendar_of(policy, lead.place)
     limits = limits_of(calendar, lead.contacts, now_ms, 0.0)
     if limits.cap is not None and limits.free_ms > now_ms:

@@ -300,7 +300,7 @@ class Lead(msgspec.Struct, frozen=True):
     `key`: external id or keyed hash of the phone, the stable part of every jitter. `contacts`: the latest
     instants, oldest first, at which the phone may have rung within the longest cap window, over all loops.
     `variables` and `tags` are what conditions of cadences read. `quiet_until_ms`: the lead gave a sign of
-    life, and nothing but a callback that it asked for comes before.
+    life, and nothing but a callback that it asked for comes before. `consent_until_ms`: `consent` ends then.
     """
 
     key: str
@@ -312,6 +312,7 @@ class Lead(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     variables: dict[str, Variable] = msgspec.field(default_factory=dict)
     quiet_until_ms: Ms | None = None
+    consent_until_ms: Ms | None = None
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -113,9 +113,15 @@ def reached_end(policy: Policy, last: Result, now_ms: Ms) -> Ended | None:
 
 def without_consent(policy: Policy, lead: Lead, now_ms: Ms) -> Ended | None:
     """The end of a loop whose calls the lead has not agreed to, where it must have."""
-    if lead.consent or not policy.consent_required:
+    if not policy.consent_required:
         return None
-    return _over(EndReason.CONSENT_MISSING, now_ms, "the lead has not agreed to calls by an artificial voice")
+    if not lead.consent:
+        return _over(
+            EndReason.CONSENT_MISSING, now_ms, "the lead has not agreed to calls by an artificial voice"
+        )
+    if lead.consent_until_ms is not None and now_ms >= lead.consent_until_ms:
+        return _over(EndReason.CONSENT_MISSING, now_ms, "the lead's consent has ended")
+    return None
 
 
 def once_end(last: Result | None, now_ms: Ms) -> Ended:

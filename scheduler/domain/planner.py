@@ -165,6 +165,9 @@ def _planned(case: Case, wish: Wish, placed: Placed, told: tuple[Why, ...]) -> P
     asked = wish.kind is AttemptKind.CALLBACK
     if not asked and _past_retry_days(case, placed.at_ms):
         return Ended(EndReason.MAX_RETRY_DAYS, now_ms, told + _retry_days_why(case, placed.at_ms))
+    if without_consent(case.policy, case.lead, placed.at_ms) is not None:
+        why = Why("strategy", "blocked", placed.at_ms, None, "the lead's consent has ended by then")
+        return Ended(EndReason.CONSENT_MISSING, now_ms, (*told, why))
     cadence = case.policy.cadence
     if cadence is not None and case.policy.strategy == "cadence":
         over_ms = over_at(cadence, case.lead.appointment_at_ms)

@@ -11,6 +11,7 @@ from itertools import compress
 import msgspec
 
 from scheduler.domain.calendars import calendar_of
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.jitter import draw
 from scheduler.domain.model import Ended, Lead, Loop, Place, Plan, Planned, Policy, Priority
 from scheduler.domain.planner import plan
@@ -148,6 +149,7 @@ def draft_entries(
                 place=entry.place,
                 priority=entry.priority,
                 consent=entry.consent is not None,
+                consent_until_ms=expires_ms(entry.consent),
                 appointment_at_ms=entry.appointment_at_ms,
                 tags=entry.tags,
                 variables={} if policy.cadence is None else read_variables(entry.variables),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.model import Lead, Place, Priority
 from scheduler.domain.numbers import place_of
 from scheduler.domain.places import combine
@@ -273,6 +274,7 @@ async def start_known(
             priority=priority,
             contacts=to_ms_tuple(row["contacts"]),
             consent=change.consent is not None,
+            consent_until_ms=expires_ms(change.consent),
             appointment_at_ms=change.appointment_at_ms,
             tags=tuple(change.tags.split("\x1f")) if change.tags else (),
             variables={} if policy.cadence is None else read_variables(change.variables),

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.model import (
     AttemptKind,
     Ended,
@@ -91,11 +92,12 @@ def lead_facts(flow: Flow, row: Row, place: Place) -> Lead:
         place=place,
         priority=Priority(row["priority"]),
         contacts=to_ms_tuple(row["contacts"]),
-        consent=row["consent"],
+        consent=row["consent_said"] is not None,
         appointment_at_ms=to_ms_or_none(row["appointment_at"]),
         tags=tuple(row["tags"] or ()),
         variables={} if row["variables"] is None else read_variables(row["variables"]),
         quiet_until_ms=to_ms_or_none(row["quiet_until"]),
+        consent_until_ms=expires_ms(row["consent_said"]),
     )
 
 

@@ -40,7 +40,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 async def check_action(flow: Flow, account_id: int, action: Action) -> None:
-    """Raises NotFound, Refused for what could do nothing: an agent, a batch or a cadence that takes in none."""
+    """Raises NotFound, Refused for what could do nothing: an agent, a batch, a cadence that takes in none."""
     if action.name != "enrol":
         return
     target = await in_batch(flow, _target(account_id, action))
@@ -53,8 +53,8 @@ async def check_action(flow: Flow, account_id: int, action: Action) -> None:
 async def act(
     flow: Flow, account_id: int, action: Action, lead_ids: Sequence[int], now_ms: Ms, on: Connection
 ) -> tuple[int, LeadMoves]:
-    """Act on these leads inside the caller's transaction; answers how many were changed, and what is left to be
-    done after its commit. Leads that are not the account's are left alone."""
+    """Act on these leads inside the caller's transaction; answers how many were changed, and what is left to
+    be done after its commit. Leads that are not the account's are left alone."""
     locked = await flow.database.fetch("lead_lock_many", account_id, list(lead_ids), on=on)
     ids = [row["lead_id"] for row in locked]
     loops = await flow.database.fetch("lead_loops", ids, on=on)

@@ -7,6 +7,7 @@ it, and the law's were looked at before. What was planned is planned anew when t
 from __future__ import annotations
 
 from scheduler.clock import Clock
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.manual import Allowed, Forbidden, ManualCall, may_call
 from scheduler.domain.model import LaneClass, Lead, Place, Priority, Why
 from scheduler.domain.time import Ms
@@ -142,6 +143,7 @@ async def _verdict(
         priority=Priority(row["priority"]),
         contacts=to_ms_tuple(row["contacts"]),
         consent=row["consent"] is not None,
+        consent_until_ms=expires_ms(row["consent"]),
     )
     asked = ManualCall(facts["suppressed"], facts["in_call"], facts["paused"], acknowledged, reason)
     verdict = may_call(agent.policy, lead, asked, now_ms)

@@ -1,4 +1,4 @@
-"""The job of an action on many leads: found page by page, acted on group by group, gone on with after a crash."""
+"""The job of an action on many leads: found and acted on group by group, gone on with after a crash."""
 
 from __future__ import annotations
 

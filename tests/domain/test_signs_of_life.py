@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.model import AttemptKind, Ended, EndReason, Loop, Outcome, Planned, Result
 from scheduler.domain.planner import plan
 from scheduler.domain.time import DAY, HOUR, MINUTE
@@ -73,3 +74,29 @@ def test_a_loop_for_one_call_ends_with_it_or_with_the_chance_for_it():
     for found, reason in ((missed, "removed"), (made, "removed"), (converted, "converted")):
         assert isinstance(found, Ended)
         assert found.reason == reason
+
+
+def test_no_call_is_planned_for_after_the_consent_has_ended():
+    policy = a_policy(consent_required=True)
+    until = NOON + HOUR
+
+    before = plan(Loop(NOON), policy, a_lead(consent=True, consent_until_ms=until), None, NOON)
+    later = plan(Loop(NOON + 2 * HOUR), policy, a_lead(consent=True, consent_until_ms=until), None, NOON)
+    nobody_asks = plan(Loop(NOON + 2 * HOUR), a_policy(), a_lead(consent_until_ms=until), None, NOON)
+
+    assert isinstance(before, Planned)
+    assert isinstance(later, Ended)
+    assert later.reason is EndReason.CONSENT_MISSING
+    assert isinstance(nobody_asks, Planned)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        (None, None), ("{}", None), ('{"basis":"x","expires_at":null}', None), ('"expires_at"', None),
+        ('{"expires_at":"soon"}', None), ('{"expires_at":{"a":1}}', None), ('{"expires_at":5}', None),
+        ('{"expires_at":"2026-11-23T17:00:00"}', None), ('{"expires_at":"2026-11-23T17:00:00Z"}', NOON),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_of_a_consents_end_is_an_instant_or_nothing(said: str | None, ends: int | None):
+    assert expires_ms(said) == ends

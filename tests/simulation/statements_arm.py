@@ -205,7 +205,7 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
                 **{name: loop[name] for name in LOOP_FACTS},
                 "started_at": loop["started_at"],
                 **{name: lead[name] for name in LEAD_FACTS},
-                "consent": lead["consent"] is not None,
+                "consent_said": lead["consent"],
                 "lead_version": lead["version"],
                 "policy_version": agent["policy_version"],
                 **dict.fromkeys(NO_CADENCE),

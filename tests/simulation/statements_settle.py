@@ -38,7 +38,7 @@ def settle_read(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
                 "lane_id": attempt["lane_id"],
                 "loop_status": loop["status"],
                 **{name: lead[name] for name in LEAD_FACTS},
-                "consent": lead["consent"] is not None,
+                "consent_said": lead["consent"],
                 "lead_version": lead["version"],
                 "lead_status": lead["status"],
                 "policy_version": agent["policy_version"],

@@ -18,7 +18,7 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.tags END AS tags,
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority,
-       le.contacts, le.consent IS NOT NULL AS consent, le.version AS lead_version, ag.policy_version,
+       le.contacts, le.consent AS consent_said, le.version AS lead_version, ag.policy_version,
        last.outcome, last.ended_at, last.kind, last.disposition, last.callback_at, last.error,
        (SELECT count(*) FROM attempt AS b
         WHERE b.loop_id = lo.loop_id AND b.outcome = 'number_blocked') AS blocked

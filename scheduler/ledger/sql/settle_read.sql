@@ -13,7 +13,7 @@ SELECT a.attempt_id, a.state, a.outcome, a.permit, a.n, a.kind, a.due_at, a.arme
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.tags END AS tags,
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority, le.contacts,
-       le.consent IS NOT NULL AS consent, le.version AS lead_version, le.status AS lead_status, ag.policy_version,
+       le.consent AS consent_said, le.version AS lead_version, le.status AS lead_status, ag.policy_version,
        (SELECT count(*) FROM attempt AS b
         WHERE b.loop_id = lo.loop_id AND b.outcome = 'number_blocked') AS blocked
 FROM attempt AS a
