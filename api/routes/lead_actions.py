@@ -40,7 +40,7 @@ async def act_on_many(call: Call, body: ActionsIn, query: ActionsQuery) -> Reply
     if query.dry_run:
         return Reply(ActionsReply(impact, None))
     until_ms = call.deps.clock.now_ms() + 1  # those of this very instant are meant as well
-    todo = LeadsToDo(action, narrow, to_datetime(until_ms))
+    todo = LeadsToDo(action, await _impersonal(call, narrow), to_datetime(until_ms))
     async with editing(call) as edit:
         job_id = await create_job(
             call.deps.flow.database,
@@ -72,6 +72,14 @@ async def _narrow(call: Call, body: ActionsIn) -> LeadFilter:
         at = next(at for at, number in enumerate(numbers) if number in missing)
         raise invalid(f"/ids/{at}", "not-found", "no such lead in this account")
     return narrow
+
+
+async def _impersonal(call: Call, narrow: LeadFilter) -> LeadFilter:
+    """The filter without what tells who somebody is: a job is kept, and a person may be erased."""
+    if narrow.phone is None and narrow.email is None and narrow.external_id is None:
+        return narrow
+    found = await page_of_leads(call.deps.flow.database, call.account_id, narrow, limit=EXAMINED)
+    return LeadFilter(lead_ids=tuple(place.lead_id for place in found))
 
 
 async def _action(call: Call, body: ActionsIn) -> Action:

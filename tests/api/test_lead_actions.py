@@ -187,3 +187,16 @@ async def test_leads_of_others_cannot_be_acted_on(site: Site):
     assert (await done(site, "remove", filter={}))["matched"] == 0
     assert (await ask(site, "enrol", filter={}, args={"agent_id": agent})).status == 422
     assert await loops(site) == [("scheduled", None)]
+
+
+async def test_a_job_keeps_nothing_that_tells_who_somebody_is(site: Site):
+    """RELIABILITY 5.1: what is kept of a request does not outlive the erasing of a person."""
+    await take_in(site, phone=PHONE, email="ana@example.com", external_id="crm-1", agent_id=site.agent)
+
+    for narrow in ({"phone": PHONE}, {"email": "ana@example.com"}, {"external_id": "crm-1"}):
+        assert (await done(site, "tag", filter=narrow, args={"add": [next(iter(narrow))]}))["changes"] == 1
+
+    for row in await site.rows("SELECT args::text AS args FROM job"):
+        assert not any(word in row["args"] for word in (PHONE, "ana@", "crm-1"))
+    [row] = await site.rows("SELECT tags FROM lead")
+    assert row["tags"] == ["phone", "email", "external_id"]

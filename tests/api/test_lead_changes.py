@@ -11,6 +11,7 @@ import pytest
 from scheduler.domain.time import HOUR
 from scheduler.flow.arm import arm
 from scheduler.ledger.accounts import create_agent
+from scheduler.services.herald import Herald
 from scheduler.wheel import Claim
 from tests.api.builders import EPOCH, LIVE_PRESET, OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 
@@ -241,3 +242,31 @@ async def test_a_phone_that_cannot_be_called_changes_nothing(site: Site, phone: 
 
     assert (reply.status, (await reply.json())["errors"][0]["pointer"]) == (422, "/phone")
     assert await (await site.get(f"/v1/leads/{lead['id']}")).json() == lead
+
+
+async def test_of_two_leads_that_are_given_one_phone_at_once_one_gets_it(site: Site):
+    """I4: a phone is one lead's; who comes second is told so."""
+    one, other = await take_in(site), await take_in(site, phone=OTHER_PHONE)
+    wanted = {"phone": "+12125550177"}
+
+    replies = await asyncio.gather(change(site, one, wanted), change(site, other, wanted))
+
+    assert sorted(reply.status for reply in replies) == [200, 409]
+    phones = {row["phone"] for row in await site.rows("SELECT phone FROM lead")}
+    assert "+12125550177" in phones
+    assert len(phones) == 2
+
+
+async def test_events_tell_nothing_of_an_erased_person_any_more(site: Site):
+    """Events show objects as they are when they are read: who is erased is in none."""
+    lead = await take_in(site, **LEAD, agent_id=site.agent)
+    await change(site, lead, {"name": "Ana R."})
+    await site.send("DELETE", f"/v1/leads/{lead['id']}")
+    await Herald(site.database, site.clock, period_s=1, kept_days=7).step(site.clock.now_ms())
+
+    reply = await site.get("/v1/events")
+    said = await reply.text()
+
+    assert reply.status == 200
+    assert "lead.created" in said
+    assert not any(word in said for word in PERSONAL)
