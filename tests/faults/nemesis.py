@@ -39,6 +39,9 @@ from tests.faults.sometimes import COUNTERS
 TRIES = 4
 """How often a fault is tried, each time with another seed, before its window counts as never met."""
 
+MOST_S = 300.0
+"""The longest that a script may take, whatever it waits for."""
+
 SCRIPTS = (
     process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults, ledger_faults,
     limit_faults, cluster_faults, clock_faults, refusal_faults, bulk_faults, restore_faults,
@@ -73,7 +76,8 @@ async def run_trial(bed: Bed, name: str, seed: int) -> Outcome:
     async with a_trial(bed, seed, **kind.world) as trial:
         violations: list[Violation] = []
         with _complaining(trial, "the trial came to no end"), suppress(Missed):
-            await kind.script(trial)
+            async with asyncio.timeout(MOST_S):
+                await kind.script(trial)
         with _complaining(trial, "nothing works again"):
             await _recover(trial)
         with _complaining(trial, "what came of it cannot be read"):
