@@ -17,14 +17,15 @@ from api.imports.framing import Block, Framer
 from api.imports.rows import Reading
 from api.imports.seen import Seen
 from api.imports.workers import ImportWorkers, ReadBlock, Recipe, pack
-from api.lead_targets import not_an_agent, problem_of_row, refusal_of
-from api.problems import KINDS, FieldError, Problem, problem_of
+from api.lead_bulk_rows import LEDGER_REFUSED, BulkRow, Where, answer, by_target, rejected, said_of
+from api.lead_targets import not_an_agent, problem_of_row
+from api.problems import Problem
 from scheduler.clock import Clock
 from scheduler.errors import DialwheelError, LedgerRefused, NotFound
 from scheduler.flow.context import Flow
 from scheduler.flow.drafts import Drafts
 from scheduler.flow.enrol import place, prepare, write
-from scheduler.flow.enrolment import DUPLICATE, Enrolled
+from scheduler.flow.enrolment import DUPLICATE
 from scheduler.flow.terms import Target, in_batch, terms_of
 from scheduler.flow.throttle import Pace, pace_of
 from scheduler.ledger.contention import in_transaction
@@ -42,46 +43,12 @@ PAUSE_S = 0.02
 
 WRITERS = 2
 
-LEDGER_REFUSED = Enrolled("rejected", code="malformed-row", detail="the ledger does not take a value of it")
-
-
-class Where(msgspec.Struct, frozen=True):
-    """What of a line says who follows the lead up."""
-
-    agent_id: str | None = None
-    batch_id: str | None = None
-    cadence_id: str | None = None
-
-
-class RowProblem(msgspec.Struct, omit_defaults=True):
-    """A problem without what belongs to a request."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-
-
-class BulkRow(msgspec.Struct, omit_defaults=True):
-    """What became of one line. `row`: its number, from 1; `action`: created, updated, unchanged, duplicate
-    (of an earlier line), suppressed or rejected."""
-
-    row: int
-    status: int
-    action: str
-    id: str | None = None
-    problem: RowProblem | None = None
-
-
 Resolve: TypeAlias = Callable[[Where], Awaitable[Target]]
 """Where leads go that name these; raises Problem."""
 
 Tell: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 _encode = msgspec.json.Encoder().encode
-_where = msgspec.json.Decoder(Where).decode
 
 
 class _Part(msgspec.Struct):
@@ -178,7 +145,7 @@ class Bulk:
         problem = Problem(
             "body-too-large", f"a request has {MOST_ROWS} lines at most: send the rest in another"
         )
-        await self._tell(_encode(_rejected(self._framer.lines[0], problem)) + b"\n")
+        await self._tell(_encode(rejected(self._framer.lines[0], problem)) + b"\n")
 
     async def _answer_oldest(self) -> None:
         rows = await self._under_way[0]
@@ -191,7 +158,7 @@ class Bulk:
         parts: list[_Part] = []
         try:
             found = await asyncio.gather(
-                *(self._draft(where, some) for where, some in _by_target(block).items())
+                *(self._draft(where, some) for where, some in by_target(block).items())
             )
             for part, rejected in found:
                 answers |= {row.row: row for row in rejected}
@@ -200,7 +167,7 @@ class Bulk:
             if before is not None:
                 await before.wait()
             repeats = self._drop_repeats(parts)
-            answers |= {line: self._answer(line, DUPLICATE) for line in repeats}
+            answers |= {line: answer(self._ids, line, DUPLICATE) for line in repeats}
         finally:
             passed.set()
         async with self._writing:
@@ -216,16 +183,16 @@ class Bulk:
             terms = await terms_of(flow, target)
             pace = await pace_of(flow, target.batch_id) if target.batch_id else None
         except NotFound:
-            return None, [_rejected(line, not_an_agent()) for line in block.lines]
+            return None, [rejected(line, not_an_agent()) for line in block.lines]
         except (Problem, DialwheelError) as error:
-            return None, [_rejected(line, _said(error)) for line in block.lines]
+            return None, [rejected(line, said_of(error)) for line in block.lines]
         spread = None if pace is None else pace.spread
         recipe = pack(Recipe(self._reading, terms.policy, flow.phone_key, spread, None))
         try:
             read: ReadBlock = await self._workers.read(recipe, block, self._clock.now_ms())
         except DialwheelError as error:
-            return None, [_rejected(line, _said(error)) for line in block.lines]
-        bad = [_rejected(row.line, problem_of_row(row.code, row.detail, row.column)) for row in read.bad]
+            return None, [rejected(line, said_of(error)) for line in block.lines]
+        bad = [rejected(row.line, problem_of_row(row.code, row.detail, row.column)) for row in read.bad]
         return _Part(target, pace, read.lines, read.drafts), bad
 
     def _drop_repeats(self, parts: list[_Part]) -> list[int]:
@@ -256,60 +223,19 @@ class Bulk:
             )
         except LedgerRefused:
             if len(part.lines) == 1:
-                return {part.lines[0]: self._answer(part.lines[0], LEDGER_REFUSED)}
+                return {part.lines[0]: answer(self._ids, part.lines[0], LEDGER_REFUSED)}
             half = [at < len(part.lines) // 2 for at in range(len(part.lines))]
             return await self._write(_some(part, half)) | await self._write(
                 _some(part, [not at for at in half])
             )
         except DialwheelError as error:
-            return {line: _rejected(line, _said(error)) for line in part.lines}
+            return {line: rejected(line, said_of(error)) for line in part.lines}
         await place(flow, part.target, prepared, placings)
-        return {line: self._answer(line, result) for line, result in zip(part.lines, results, strict=True)}
-
-    def _answer(self, line: int, result: Enrolled) -> BulkRow:
-        if result.action == "duplicate":
-            return BulkRow(line, 200, "duplicate")
-        refused = refusal_of(result)
-        if refused is not None:
-            return _rejected(line, refused, result.action)
-        status = 201 if result.action == "created" else 200
-        return BulkRow(line, status, result.action, self._ids.write_or_none("lead", result.lead_id))
-
-
-def _by_target(block: Block) -> dict[Where, Block]:
-    """The lines by whom they name. What cannot be read names nobody, and is refused when it is read."""
-    found: dict[Where, Block] = {}
-    for record, line in zip(block.records, block.lines, strict=True):
-        try:
-            where = _where(record)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            where = Where()
-        some = found.get(where)
-        if some is None:
-            some = found[where] = Block([], [])
-        some.records.append(record)
-        some.lines.append(line)
-    return found
+        return {
+            line: answer(self._ids, line, result) for line, result in zip(part.lines, results, strict=True)
+        }
 
 
 def _some(part: _Part, keep: list[bool]) -> _Part:
     lines = [line for line, kept in zip(part.lines, keep, strict=True) if kept]
     return _Part(part.target, part.pace, lines, part.drafts.only(keep))
-
-
-def _said(error: Problem | DialwheelError) -> Problem:
-    problem = error if isinstance(error, Problem) else problem_of(error)
-    return problem or Problem("internal")
-
-
-def _rejected(line: int, problem: Problem, action: str = "rejected") -> BulkRow:
-    kind = KINDS[problem.code]
-    told = RowProblem(
-        f"/problems/{problem.code}",
-        kind.title,
-        kind.status,
-        problem.code,
-        problem.detail or kind.meaning,
-        problem.errors,
-    )
-    return BulkRow(line, kind.status, action, problem=told)

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from api.idempotency import KeptStream
 from api.intake import refuse_full_disk
-from api.lead_bulk import Bulk, Where
+from api.lead_bulk import Bulk
+from api.lead_bulk_rows import Where
 from api.lead_targets import target_named
 from api.problems import Problem
 from api.routes.imports import WORKERS
