@@ -45,7 +45,13 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
     ).json()
     order = {"ends_at": "2026-12-24T00:00:00Z", "reason": canary}
     closure = await (await site.post("/v1/compliance/closures", order, key=other.key)).json()
+    dnc_list = await (await site.post("/v1/dnc/lists", {"name": canary}, key=other.key)).json()
+    listed = {"phone": "+12125550177", "reason": canary, "list_id": dnc_list["id"]}
+    entry = await (await site.post("/v1/dnc/entries", listed, key=other.key)).json()
+    made = await site.post("/v1/api-keys", {"name": canary, "scopes": ["read"]}, key=other.key)
     ids = {
+        "dnc/lists": dnc_list["id"], "dnc/entries": entry["id"], "api-keys": (await made.json())["id"],
+        "loops": site.deps.ids.write("loop", 1),
         "leads": theirs["id"], "agents": agent, "cadences": cadence["id"], "templates": template["id"],
         "no-call-days": day["id"], "compliance": closure["id"], "jobs": day["job"]["id"],
     }  # fmt: skip
@@ -59,7 +65,8 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
     for route in ROUTES:
         if route.path.startswith("/v1/accounts"):  # of the installation's operator, who sees them all
             continue
-        path = route.path.replace("{id}", ids.get(route.path.split("/")[2], ""))
+        collection = route.path.removeprefix("/v1/").partition("/{id}")[0]
+        path = route.path.replace("{id}", ids.get(collection, ids.get(collection.split("/")[0], "")))
         path = re.sub(r"{step_id:[^}]*}", cadence["steps"][0]["id"], re.sub(r"{version:[^}]*}", "1", path))
         if route.method == "GET" and "{id}" in route.path:
             assert (await site.get(path, key=other.key)).status == 200, path
