@@ -66,8 +66,8 @@ GUARDS: dict[str, Guard] = {
         (
             Patch(
                 SENDER,
-                "if kept and self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)",
-                "if kept",
+                " and self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)",
+                "",
             ),
         ),
         (f"{IN_WORKER}test_a_dialer_frozen_after_its_arm_does_not_send",),
