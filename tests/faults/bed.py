@@ -302,14 +302,14 @@ class Trial:
         began_s = time.monotonic()
         limit_s, last_call_s = began_s + most_s, 0.0
         self.rest_ms = None
-        while await self._busy():
+        while await self._busy(now_ms := self.clock.now_ms()):
             if time.monotonic() > limit_s + last_call_s:
                 if last_call_s or (last_call_s := self._calls_left_s()) <= 0:
                     raise TimeoutError
                 last_call_s += SOON_S
             await asyncio.sleep(0.05)
         self.recovery_s = time.monotonic() - began_s
-        self.rest_ms = self.clock.now_ms()
+        self.rest_ms = now_ms  # of the question, not of its answer: what comes due meanwhile is under way
 
     def _calls_left_s(self) -> float:
         """Until the last call is over that is under way at the provider."""
@@ -317,7 +317,7 @@ class Trial:
         ends_ms = max((msgspec.json.decode(line).get("ends_ms", 0) for line in lines), default=0)
         return (ends_ms - self.clock.now_ms()) / SECOND
 
-    async def _busy(self) -> bool:
+    async def _busy(self, now_ms: Ms) -> bool:
         due = (
             "SELECT EXISTS (SELECT FROM loop WHERE open_until - interval '60 s' > to_timestamp($1)"
             " AND next_at <= to_timestamp($1 + CASE attempts WHEN 0 THEN $2 ELSE 0 END))"
@@ -325,7 +325,7 @@ class Trial:
             " WHERE state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call'))"
         )
         try:
-            return bool(await self.value(due, self.clock.now_ms() / SECOND, SOON_S))
+            return bool(await self.value(due, now_ms / SECOND, SOON_S))
         except Exception:
             return True  # a server is still coming back
 
