@@ -113,7 +113,7 @@ async def _backlog(t: Trial) -> list[tuple[int, int]]:
 async def _judge(t: Trial, flooded_ms: Ms) -> None:
     """I13: no account is above its rate in any second. I17, I18: while live leads wait, from `flooded_ms` on,
     bulk has its share of the permits and hardly more. What counts is the first permit: one that was void on a
-    busy machine is given again seconds later, and so is a claim that ran out: the last tenth is not judged."""
+    busy machine is given again later, and so is a claim that ran out: the last tenth is not judged."""
     rows = await t.rows("SELECT attempt_id, account_id FROM attempt")
     owners = {row["attempt_id"]: row["account_id"] for row in rows}
     dials = [(dial.clock_ms, owners[dial.attempt_id]) for dial in read_history(t)]
