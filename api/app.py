@@ -54,6 +54,7 @@ from api.routes import (
     stream,
     templates,
     trunks,
+    webhooks,
     wheel,
     windows,
 )
@@ -99,6 +100,7 @@ ROUTES: tuple[Route, ...] = (
     *stream.ROUTES,
     *templates.ROUTES,
     *trunks.ROUTES,
+    *webhooks.ROUTES,
     *wheel.ROUTES,
     *windows.ROUTES,
 )

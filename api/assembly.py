@@ -14,6 +14,7 @@ from api.app import make_app, make_metrics_app, make_runner
 from api.deps import Deps
 from api.parts import (
     Stores,
+    delivering_task,
     dialing_tasks,
     make_dialing,
     make_probe,
@@ -66,6 +67,7 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
         tasks = [
             *service_tasks(stores, services, stop),
             *dialing_tasks(stores, dialing, stop),
+            delivering_task(stores, stop),
             memory_task(stores, stop, decides=True),
         ]
         async with (
@@ -94,6 +96,7 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         if witnessing is not None and probe is not None:
             witnessing.witness.clocks_agree = probe.may_arm
         tasks = [
+            delivering_task(stores, stop),
             memory_task(stores, stop, decides=False),
             *probe_tasks(stores, probe, stop),
             *witness_tasks(stores, witnessing, stop),

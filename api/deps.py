@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from aiohttp.abc import AbstractResolver
+
 from api.auth import KeyRing
 from api.intake import Intake
 from api.live.feed import Feed
 from api.rate_limits import RateLimits
+from dialer.webhooks.sealing import Sealer
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
@@ -29,7 +32,8 @@ class Deps:
     """Stores, clock and ports of one app.
 
     `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
-    parts of this process are up, `probe`: how the clocks are, for `/readyz`.
+    parts of this process are up, `probe`: how the clocks are, for `/readyz`. `resolver`: who looks up names
+    of webhooks; None: the system.
     """
 
     settings: Settings
@@ -40,6 +44,7 @@ class Deps:
     metrics: Metrics = field(default_factory=Metrics)
     started: Callable[[], bool] = _always
     probe: ClockProbe | None = None
+    resolver: AbstractResolver | None = None
 
     @cached_property
     def ids(self) -> PublicIds:
@@ -48,6 +53,10 @@ class Deps:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.flow.database, self.id_key, self.clock)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self.id_key)
 
     @cached_property
     def intake(self) -> Intake:

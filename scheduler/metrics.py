@@ -63,6 +63,9 @@ class Metrics:
             "dialwheel_breakers_open", "Trunks and agents through which nothing gets", registry=on
         )
         self._ingested = Counter("dialwheel_ingest_rows", "Rows received by imports", registry=on)
+        self._webhooks = Counter(
+            "dialwheel_webhook_deliveries", "Tries to send to webhooks", ["result"], registry=on
+        )
         self._http = Histogram(
             "dialwheel_http_request_seconds",
             "Time to answer a request",
@@ -103,6 +106,10 @@ class Metrics:
 
     def ingested(self, rows: int) -> None:
         self._ingested.inc(rows)
+
+    def webhook_delivery(self, result: str) -> None:
+        """One try: `delivered`, `retried` (to be tried again) or `failed` for good."""
+        self._webhooks.labels(result).inc()
 
     def http(self, route: str, method: str, status: int, seconds: float) -> None:
         """`route` is the template, such as `/v1/leads/{id}`, never the path itself."""

@@ -1,5 +1,6 @@
 """The parts of one process, put together: the one place that knows every class."""
 
+from api.parts.delivering import delivering_task, make_deliverer
 from api.parts.dialing import Dialing, dialing_tasks, make_dialing, open_aside
 from api.parts.probing import make_probe, probe_tasks
 from api.parts.services import Services, make_services, memory_task, service_tasks
@@ -12,7 +13,9 @@ __all__ = [
     "Services",
     "Stores",
     "Witnessing",
+    "delivering_task",
     "dialing_tasks",
+    "make_deliverer",
     "make_dialing",
     "make_flow",
     "make_probe",

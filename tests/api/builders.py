@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import ClientResponse
+from aiohttp.abc import AbstractResolver
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import AppRunner
 
@@ -142,7 +143,12 @@ async def a_tenant(
 
 
 async def a_site(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel, *, settings: Settings | None = None
+    aiohttp_client: Any,
+    database: Database,
+    wheel: TimingWheel,
+    *,
+    settings: Settings | None = None,
+    resolver: AbstractResolver | None = None,
 ) -> Site:
     keys = (b"i" * 32, b"p" * 32)
     installation = await ensure_installation(
@@ -157,6 +163,7 @@ async def a_site(
         flow=flow,
         id_key=installation.id_key,
         hang_up=hung_up,
+        resolver=resolver,
     )
     home = await a_tenant(database)
     client = await aiohttp_client(ApiServer(make_app(deps)))

@@ -49,6 +49,11 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
     listed = {"phone": "+12125550177", "reason": canary, "list_id": dnc_list["id"]}
     entry = await (await site.post("/v1/dnc/entries", listed, key=other.key)).json()
     made = await site.post("/v1/api-keys", {"name": canary, "scopes": ["read"]}, key=other.key)
+    await site.rows(
+        "INSERT INTO webhook (account_id, url, types, mode, secret, seq, next_at, leased_until, created_at, "
+        "updated_at) VALUES ($1, $2, '{}', 'single', '', 0, now(), now(), now(), now())",
+        other.account_id, f"https://{canary}.example.com/",
+    )  # fmt: skip
     ids = {
         "dnc/lists": dnc_list["id"], "dnc/entries": entry["id"], "api-keys": (await made.json())["id"],
         "loops": site.deps.ids.write("loop", 1),
@@ -56,7 +61,7 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
         "no-call-days": day["id"], "compliance": closure["id"], "jobs": day["job"]["id"],
     }  # fmt: skip
     prefixes = {
-        "batches": "bat", "imports": "imp", "attempts": "att",
+        "webhooks": "whk", "batches": "bat", "imports": "imp", "attempts": "att",
         "trunks": "trk", "caller-ids": "cid", "caller-id-pools": "cip",
     }  # fmt: skip
     for name, prefix in prefixes.items():
