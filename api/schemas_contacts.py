@@ -12,7 +12,7 @@ from api.requests import Id, ListQuery
 
 Ids = Annotated[list[Id], Meta(max_length=50)]
 Instant = Annotated[datetime, Meta(tz=True)]
-Status = Literal["initiated", "ringing", "in_progress", "ended", "canceled"]
+Status = Literal["initiated", "ringing", "in_progress", "ended", "skipped", "canceled"]
 Outcome = Literal[
     "completed",
     "voicemail",
@@ -38,7 +38,7 @@ class AttemptsQuery(ListQuery, forbid_unknown_fields=True):
     agent_id: Ids | None = None
     batch_id: Ids | None = None
     cadence_id: Ids | None = None
-    status: Annotated[list[Status], Meta(max_length=5)] | None = None
+    status: Annotated[list[Status], Meta(max_length=6)] | None = None
     outcome: Annotated[list[Outcome], Meta(max_length=10)] | None = None
     channel: Annotated[list[Channel], Meta(max_length=4)] | None = None
     due_from: Instant | None = msgspec.field(default=None, name="due_at.gte")
@@ -70,6 +70,13 @@ class LoopIn(msgspec.Struct, forbid_unknown_fields=True):
 class ReasonIn(msgspec.Struct, forbid_unknown_fields=True):
     """Why; it is kept in the audit log."""
 
+    reason: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class RescheduleIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`at`: an instant from now to a year ahead."""
+
+    at: Instant
     reason: Annotated[str, Meta(max_length=500)] | None = None
 
 

@@ -23,6 +23,7 @@ _STATUS_OF_STATE = {
     "in_call": "in_progress",
     "done": "ended",
     "canceled": "canceled",
+    "skipped": "skipped",
 }
 _CHANNEL_WORDS = {"call": "Call", "sms": "Text", "email": "Mail", "voicemail_drop": "Voicemail"}
 

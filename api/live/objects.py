@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from api import cadence_views, views, views_dnc, views_settings
+from api import cadence_views, views, views_callbacks, views_dnc, views_settings
 from api.schemas_events import Component, DialingScope
 from api.views_loops import loop
 from scheduler.errors import NotFound
 from scheduler.insight.events import Event
-from scheduler.ledger import cadences, dnc, reads
+from scheduler.ledger import cadences, callbacks, dnc, reads
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.news import TYPES
 from scheduler.public_ids import PublicIds
@@ -150,10 +150,18 @@ def _one_by_one(
     return read_all
 
 
+async def _callbacks(
+    database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
+) -> dict[int, Any]:
+    rows = await callbacks.callbacks(database, account_id, numbers=numbers, limit=len(numbers))
+    return {row["callback_id"]: views_callbacks.callback(row, ids) for row in rows}
+
+
 READERS: dict[str, Reader] = {
     "lead": _leads,
     "loop": _loops,
     "attempt": _attempts,
+    "callback": _callbacks,
     "dnc_entry": _dnc_entries,
     "batch": _one_by_one(reads.batch, views.batch),
     "import": _one_by_one(reads.import_, views.import_),

@@ -13,6 +13,7 @@ from api.parts.stores import Stores
 from dialer.providers.base import always
 from scheduler.flow.lookup import Find
 from scheduler.services.calendars import Calendars
+from scheduler.services.callbacks import DueCallbacks
 from scheduler.services.feeder import Feeder
 from scheduler.services.herald import Herald
 from scheduler.services.imports import Abandoned
@@ -36,6 +37,7 @@ class Services:
     calendars: Calendars
     herald: Herald
     abandoned: Abandoned
+    due_callbacks: DueCallbacks
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
@@ -47,6 +49,7 @@ class Services:
             self.reconciler,
             self.herald,
             self.abandoned,
+            self.due_callbacks,
             *self.jobs,
         )
 
@@ -92,6 +95,7 @@ def make_services(
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
         Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),
         Abandoned(stores.flow, stores.clock, silence_s=settings.import_silence_s),
+        DueCallbacks(stores.database),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
             for number in range(1, settings.jobs_at_once + 1)

@@ -20,6 +20,7 @@ STATES = {
     "ringing": ("ringing",),
     "in_progress": ("in_call",),
     "ended": ("done",),
+    "skipped": ("skipped",),
     "canceled": ("canceled",),
 }
 """The ledger's states of each status that is shown."""

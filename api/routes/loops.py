@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
+from api.coming import coming
 from api.contact_filters import ids_of
 from api.lead_targets import agent_named, cadence_named
 from api.paging import listed, read_cursor
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas import Page
-from api.schemas_contacts import LoopIn, LoopsQuery, ReasonIn
+from api.schemas_contacts import LoopIn, LoopsQuery, ReasonIn, RescheduleIn
 from api.schemas_loops import Loop
 from api.views_loops import loop as shown_loop
 from scheduler.flow.loop_change import begin_loop, change_loop
+from scheduler.flow.loop_next import reschedule_next, skip_next
 from scheduler.ledger import reads
 from scheduler.ledger.contacts import LoopFilter, count_loops, loops_page
 
@@ -92,6 +94,40 @@ async def end(call: Call, body: ReasonIn) -> Reply[Loop]:
     return await _change(call, "remove", body.reason)
 
 
+@route("POST", "/v1/loops/{id}/skip", scope="calls:write")
+async def skip(call: Call, body: ReasonIn) -> Reply[Loop]:
+    """Leave out the next attempt: the loop goes on to the one after it. Each request skips one."""
+    loop_id = call.id("loop")
+    await skip_next(
+        call.deps.flow,
+        call.deps.clock,
+        account_id=call.account_id,
+        loop_id=loop_id,
+        reason=body.reason,
+        actor=call.actor,
+        permit_s=call.deps.settings.permit_s,
+    )
+    return Reply(await _shown(call, loop_id))
+
+
+@route("POST", "/v1/loops/{id}/reschedule", scope="calls:write")
+async def reschedule(call: Call, body: RescheduleIn) -> Reply[Loop]:
+    """Make the next attempt at `at`. 409 where law or caps forbid a call then, with the next time that they
+    allow; our own hours move it to their next opening, `next_at` says so."""
+    loop_id, at_ms = call.id("loop"), coming(body.at, call.deps.clock.now_ms())
+    await reschedule_next(
+        call.deps.flow,
+        call.deps.clock,
+        account_id=call.account_id,
+        loop_id=loop_id,
+        at_ms=at_ms,
+        reason=body.reason,
+        actor=call.actor,
+        permit_s=call.deps.settings.permit_s,
+    )
+    return Reply(await _shown(call, loop_id))
+
+
 async def _change(
     call: Call, change: Literal["pause", "resume", "remove"], reason: str | None
 ) -> Reply[Loop]:
@@ -139,4 +175,4 @@ def _filter(call: Call, query: LoopsQuery) -> LoopFilter | None:
     return LoopFilter(**asked, statuses=statuses, for_somebody=for_somebody, end_reasons=query.end_reason)
 
 
-ROUTES = (list_loops, show, begin, pause, resume, end)
+ROUTES = (list_loops, show, begin, pause, resume, end, skip, reschedule)

@@ -330,12 +330,27 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     gone_wait_s: int | None = None
 
 
+class AskedFor(StrEnum):
+    """What somebody has said of a loop's next attempt."""
+
+    CALLBACK = "callback"  # the person asked to be called then, in place of what was planned
+    TIME = "time"  # the attempt that is planned anyway, but then
+    NOTHING = "nothing"  # the callback that the last call asked for was taken back
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What was asked for since the loop's last attempt began. `at_ms` is None for nothing."""
+
+    what: AskedFor
+    at_ms: Ms | None = None
+
+
 class Loop(msgspec.Struct, frozen=True):
     """One follow-up so far. `history`: when each attempt was dialled, oldest first (its length is the number
     of attempts used). `step`: the strategy's own position. `started_at_ms`: enrolment, or the time from which
     a loop that another cadence hands over is to run. `blocked`: how often the callee's carrier refused.
     `trail`: the attempts of a cadence, oldest first, since its routing asks which step led where. `once`: it
-    was made for one call that a person of ours asked for."""
+    was made for one call that a person of ours asked for. `asked`: what was said of its next attempt."""
 
     started_at_ms: Ms
     run: int = 1
@@ -346,6 +361,7 @@ class Loop(msgspec.Struct, frozen=True):
     blocked: int = 0
     trail: tuple[Touch, ...] = ()
     once: bool = False
+    asked: Asked | None = None
 
 
 class Result(msgspec.Struct, frozen=True):

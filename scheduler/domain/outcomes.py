@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from scheduler.domain.model import (
+    AskedFor,
     AttemptKind,
     Disposition,
     Ended,
@@ -86,6 +87,13 @@ def asked_for(last: Result | None) -> Ms | None:
     return last.callback_at_ms
 
 
+def callback_of(loop: Loop, last: Result | None) -> Ms | None:
+    """When the person is to be called back, as it was asked for last: in the last call, or since."""
+    if loop.asked is None or loop.asked.what is AskedFor.TIME:
+        return asked_for(last)
+    return loop.asked.at_ms
+
+
 def fixed_end(loop: Loop, last: Result, now_ms: Ms) -> Ended | None:
     """The end that a result means whatever the strategy: converted, opted out, a number that is no good."""
     reason = FIXED.get(last.disposition or "")
@@ -100,13 +108,13 @@ def fixed_end(loop: Loop, last: Result, now_ms: Ms) -> Ended | None:
     return None
 
 
-def reached_end(policy: Policy, last: Result, now_ms: Ms) -> Ended | None:
-    """The end of a loop that got what it was after: an appointment, or the conversation it stops on. A
-    routing rule for that result comes first."""
+def reached_end(loop: Loop, policy: Policy, last: Result, now_ms: Ms) -> Ended | None:
+    """The end of a loop that got what it was after: an appointment, or the conversation it stops on, unless
+    that asked for another. A routing rule for that result comes first."""
     if last.disposition == Disposition.APPOINTMENT:
         return _over(EndReason.CONVERTED, now_ms, f"the call ended with {last.disposition}")
     reached = last.outcome is Outcome.COMPLETED and policy.stop_on == "reached"
-    if reached and asked_for(last) is None:
+    if reached and asked_for(last) is None and callback_of(loop, last) is None:
         return _over(EndReason.REACHED, now_ms, "a conversation that ended normally")
     return None
 

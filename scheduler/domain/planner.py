@@ -16,6 +16,7 @@ from scheduler.domain.caps import cap_text
 from scheduler.domain.case import Case
 from scheduler.domain.jitter import draw
 from scheduler.domain.model import (
+    AskedFor,
     AttemptKind,
     Ended,
     EndReason,
@@ -34,7 +35,7 @@ from scheduler.domain.outcomes import (
     MANUAL_REST,
     MOST_POSTPONED,
     PERSON_WAIT,
-    asked_for,
+    callback_of,
     fixed_end,
     fold,
     limit_end,
@@ -77,8 +78,9 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
     number = len(loop.history) + 1
     fraction = draw(policy.seed, lead.key, loop.run, number, "place")
     case = Case(loop, policy, lead, last, calendar, limits_of(calendar, lead.contacts, now_ms, fraction))
+    moved_to_ms = _moved_to(loop)
     hold = None if last is None else _hold(loop, last, route)
-    asked_ms = asked_for(last)
+    asked_ms = callback_of(loop, last)
     ask_person = hold is not None and hold.asks
     told: tuple[Why, ...] = () if hold is None else (hold.why,)
     for wish in wishes_of(case) if asked_ms is None or ask_person else _as_asked(case, asked_ms):
@@ -91,6 +93,9 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
             wish = _held(wish, hold)
         quiet = wish if lead.quiet_until_ms is None else _held(wish, _quiet(lead.quiet_until_ms))
         placed = place(calendar, quiet, case.limits)
+        if placed is not None and moved_to_ms is not None:
+            wish = quiet = _moved(wish, placed.at_ms, moved_to_ms)
+            placed = place(calendar, wish, case.limits)
         if placed is not None:
             signs = () if quiet is wish or lead.quiet_until_ms is None else (_quiet(lead.quiet_until_ms).why,)
             found = _planned(case, quiet, placed, told + signs)
@@ -110,14 +115,14 @@ def _ended_by(
         over = fixed_end(loop, last, now_ms)
         if over is not None:
             return over
-        asked = asked_for(last) is not None
+        asked = callback_of(loop, last) is not None
         if route is not None and policy.cadence is not None and not asked:
             over = ended_by_rule(policy.cadence, route, now_ms)
         if over is None and (route is None or route.rule is None):
-            over = reached_end(policy, last, now_ms)
+            over = reached_end(loop, policy, last, now_ms)
         if over is not None:
             return over
-    if loop.once and asked_for(last) is None:
+    if loop.once and callback_of(loop, last) is None:
         return once_end(last, now_ms)
     return limit_end(loop, policy, last, now_ms)
 
@@ -129,8 +134,10 @@ def _quiet(until_ms: Ms) -> Hold:
 
 
 def _hold(loop: Loop, last: Result, route: Route | None) -> Hold | None:
-    """What the last attempt has the schedule wait for."""
-    asked_ms = asked_for(last)
+    """What the last attempt has the schedule wait for, unless somebody has said since when it goes on."""
+    if loop.asked is not None and loop.asked.what is not AskedFor.NOTHING:
+        return None
+    asked_ms = callback_of(loop, last)
     if asked_ms is not None:
         if loop.postponed < MOST_POSTPONED:
             return None
@@ -159,10 +166,21 @@ def _held(wish: Wish, hold: Hold) -> Wish:
     return msgspec.structs.replace(wish, at_ms=hold.until_ms)
 
 
+def _moved_to(loop: Loop) -> Ms | None:
+    """When the next attempt is to be made, if a person of ours has set that."""
+    return loop.asked.at_ms if loop.asked is not None and loop.asked.what is AskedFor.TIME else None
+
+
+def _moved(wish: Wish, from_ms: Ms, to_ms: Ms) -> Wish:
+    """The attempt that was due otherwise, at the time that a person of ours has set for it."""
+    why = Why("manual", "set", from_ms, to_ms, "a person of ours set this time")
+    return Wish(to_ms, wish.kind, wish.step, why, channel=wish.channel, run=wish.run)
+
+
 def _planned(case: Case, wish: Wish, placed: Placed, told: tuple[Why, ...]) -> Planned | Ended:
     """The attempt, unless it lies past what the loop is limited to."""
     now_ms = case.limits.now_ms
-    asked = wish.kind is AttemptKind.CALLBACK
+    asked = wish.kind is AttemptKind.CALLBACK or _moved_to(case.loop) is not None
     if not asked and _past_retry_days(case, placed.at_ms):
         return Ended(EndReason.MAX_RETRY_DAYS, now_ms, told + _retry_days_why(case, placed.at_ms))
     if without_consent(case.policy, case.lead, placed.at_ms) is not None:

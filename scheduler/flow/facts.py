@@ -8,6 +8,8 @@ import msgspec
 
 from scheduler.domain.consent import expires_ms
 from scheduler.domain.model import (
+    Asked,
+    AskedFor,
     AttemptKind,
     Ended,
     EndReason,
@@ -83,6 +85,7 @@ def loop_facts(row: Row) -> LoopFacts:
         blocked=row["blocked"],
         trail=trail,
         once=row["once"],
+        asked=None if row["asked"] is None else Asked(AskedFor(row["asked"]), to_ms_or_none(row["asked_at"])),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 
 from scheduler.clock import Clock
-from scheduler.domain.model import Outcome
+from scheduler.domain.model import Disposition, Outcome
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError, NotFound, Refused
 from scheduler.flow.context import Flow
@@ -18,6 +18,7 @@ from scheduler.flow.lead_moves import WAITING, LeadMoves, follow, note_moves, un
 from scheduler.flow.opt_out import HangUp, opt_out
 from scheduler.flow.settle import LIVE_STATES, STOPPED, Report, settle
 from scheduler.ledger.audit import Actor, write_audit
+from scheduler.ledger.callbacks import AskedInCall, keep_asked
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
@@ -160,6 +161,12 @@ async def _amend(
         if not was["latest"] or was["loop_status"] == "ended" or disposition in STOPPED:
             return None
         await flow.database.execute("loop_wake", was["loop_id"], to_datetime(now_ms), on=on)
+        if callback_at_ms is not None and (disposition or was["disposition"]) == Disposition.CALLBACK:
+            asked = AskedInCall(
+                account_id, attempt["lead_id"], was["loop_id"], attempt["attempt_id"], callback_at_ms
+            )
+            await keep_asked(flow.database, on, [asked], PROVIDER, now_ms)
+            await flow.database.execute("loop_ask", was["loop_id"], None, None, to_datetime(now_ms), on=on)
         loops = await flow.database.fetch("lead_loops", lead_ids, on=on)
         replanned = [loop["loop_id"] for loop in loops if loop["status"] in WAITING]
         return await note_moves(flow, loops, now_ms, on, replanned=replanned)

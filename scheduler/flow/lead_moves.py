@@ -69,6 +69,15 @@ async def follow(flow: Flow, moves: LeadMoves, now_ms: Ms) -> None:
     await flow.place(moves.placings, now_ms)
 
 
+async def in_force(flow: Flow, clock: Clock, moves: LeadMoves | None, permit_s: float) -> None:
+    """Right after the commit, if it changed anything: return when it holds for whatever is dialled."""
+    if moves is None:
+        return
+    since_s = clock.monotonic_s()
+    await follow(flow, moves, clock.now_ms())
+    await until_in_force(flow, clock, moves.armed, since_s=since_s, permit_s=permit_s)
+
+
 async def until_in_force(
     flow: Flow, clock: Clock, armed: Sequence[int], *, since_s: float, permit_s: float
 ) -> None:

@@ -9,7 +9,7 @@ from scheduler.errors import NotFound, Refused
 from scheduler.flow.context import Flow
 from scheduler.flow.lead_actions import Action, act, check_action
 from scheduler.flow.lead_change import locked_lead
-from scheduler.flow.lead_moves import LeadMoves, follow, until_in_force
+from scheduler.flow.lead_moves import LeadMoves, in_force
 from scheduler.ledger import reads
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
@@ -70,7 +70,7 @@ async def change_loop(
         )
         return moves
 
-    await _in_force(flow, clock, await in_transaction(flow.database, work), permit_s)
+    await in_force(flow, clock, await in_transaction(flow.database, work), permit_s)
 
 
 async def begin_loop(
@@ -123,13 +123,5 @@ async def begin_loop(
         return loops[0]["loop_id"], moves
 
     loop_id, moves = await in_transaction(flow.database, work)
-    await _in_force(flow, clock, moves, permit_s)
+    await in_force(flow, clock, moves, permit_s)
     return loop_id
-
-
-async def _in_force(flow: Flow, clock: Clock, moves: LeadMoves | None, permit_s: float) -> None:
-    if moves is None:
-        return
-    since_s = clock.monotonic_s()
-    await follow(flow, moves, clock.now_ms())
-    await until_in_force(flow, clock, moves.armed, since_s=since_s, permit_s=permit_s)

@@ -12,7 +12,17 @@ from uuid import UUID
 
 import msgspec
 
-from scheduler.domain.model import AttemptKind, Disposition, EndReason, Lead, Loop, Outcome, Place, Result
+from scheduler.domain.model import (
+    AskedFor,
+    AttemptKind,
+    Disposition,
+    EndReason,
+    Lead,
+    Loop,
+    Outcome,
+    Place,
+    Result,
+)
 from scheduler.domain.planner import fold
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
@@ -20,6 +30,7 @@ from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow, encode_trail, lead_facts, loop_facts, next_row
 from scheduler.flow.news import of_settled
 from scheduler.flow.transitions import Handover, begin_handed, hand_over
+from scheduler.ledger.callbacks import AskedInCall, close_callbacks, keep_asked
 from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import once_free
 from scheduler.ledger.database import Connection, Database, Row
@@ -139,6 +150,7 @@ async def _settle(
     left = [r for r in live if not _never_left(r)]
     told = of_settled(rows, left, [(c.row, c.report, c.next) for c in closings], amended)
     await tell_all(ledger, told, now_ms, on)
+    await _note_callbacks(ledger, closings, now_ms, on)
     placings += await begin_handed(flow, ledger, handed, now_ms, on)
     gone = back + [r.attempt_id for r in ended]
     lanes = [rows[attempt_id]["lane_id"] for attempt_id in gone]
@@ -191,6 +203,8 @@ def _closing(flow: Flow, row: Row, report: Report, course: Course, place: Place,
         run=row["run"],
     )
     loop = course.carried(fold(loop_facts(row), result, dialled_at_ms))
+    if _asks_anew(row, report):
+        loop = msgspec.structs.replace(loop, asked=None)
     lead = lead_facts(flow, row, place)
     lead = msgspec.structs.replace(lead, contacts=(*lead.contacts, rang_until_ms))
     next_one = None
@@ -256,7 +270,36 @@ async def _close(
 
 def _leaves_status(row: Row, nxt: NextRow) -> bool:
     """Whether a call that was asked for once says nothing about the lead: it is what it was before."""
-    return bool(row["once"]) and nxt.end_reason == EndReason.REMOVED
+    return bool(row["once"]) and nxt.end_reason in (None, EndReason.REMOVED)
+
+
+def _asks_anew(row: Row, report: Report) -> bool:
+    """Whether the person asked in this call to be called again, and nobody has told us so already."""
+    if report.disposition != Disposition.CALLBACK or report.callback_at_ms is None:
+        return False
+    return row["asked"] != AskedFor.CALLBACK or to_ms(row["asked_at"]) != report.callback_at_ms
+
+
+async def _note_callbacks(ledger: Database, closings: Sequence[_Closing], now_ms: Ms, on: Connection) -> None:
+    """Who was called back waits no more, and who asked to be called again does."""
+    made = [c.row["lead_id"] for c in closings if c.row["kind"] == "callback" and c.row["asked"] is None]
+    await close_callbacks(ledger, on, made, "done", now_ms)
+    asked = []
+    for row, report, nxt in ((c.row, c.report, c.next) for c in closings if _asks_anew(c.row, c.report)):
+        if nxt is None or nxt.end_reason is not None or report.callback_at_ms is None:
+            continue
+        asked.append(
+            AskedInCall(
+                row["account_id"],
+                row["lead_id"],
+                row["loop_id"],
+                row["attempt_id"],
+                report.callback_at_ms,
+            )
+        )
+        if row["asked"] is not None:  # what was said before this call is over
+            await ledger.execute("loop_ask", row["loop_id"], None, None, to_datetime(now_ms), on=on)
+    await keep_asked(ledger, on, asked, "call", now_ms)
 
 
 def _never_left(report: Report) -> bool:

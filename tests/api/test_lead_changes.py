@@ -12,7 +12,7 @@ from scheduler.domain.time import HOUR
 from scheduler.flow.arm import arm
 from scheduler.ledger.accounts import create_agent
 from scheduler.services.herald import Herald
-from scheduler.wheel import Claim
+from scheduler.wheel import Claim, Release
 from tests.api.builders import EPOCH, LIVE_PRESET, OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 
 LEAD = {"name": "Ana Ruiz", "email": "ana@example.com", "external_id": "crm-1", "variables": {"plan": "gold"}}
@@ -40,6 +40,12 @@ async def permit(site: Site, found: list[Claim]) -> Any:
     return await arm(
         site.flow, site.database, found, worker="w", permit=UUID(int=9), now_ms=site.clock.now_ms()
     )
+
+
+async def give_back(site: Site, found: list[Claim]) -> None:
+    """Their leases are over, nothing was sent."""
+    releases = [Release(claim, sent=False) for claim in found]
+    await site.flow.wheel.settle(releases=releases, now_ms=site.clock.now_ms(), wall_ms=site.clock.wall_ms())
 
 
 async def row(site: Site, sql: str, *arguments: Any) -> Any:

@@ -54,7 +54,10 @@ async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
         "updated_at) VALUES ($1, $2, '{}', 'single', '', 0, now(), now(), now(), now())",
         other.account_id, f"https://{canary}.example.com/",
     )  # fmt: skip
+    said = {"lead_id": theirs["id"], "at": "2027-01-05T15:30:00Z", "note": canary}
+    callback = await (await site.post("/v1/callbacks", said, key=other.key)).json()
     ids = {
+        "callbacks": callback["id"],
         "dnc/lists": dnc_list["id"], "dnc/entries": entry["id"], "api-keys": (await made.json())["id"],
         "loops": site.deps.ids.write("loop", 1),
         "leads": theirs["id"], "agents": agent, "cadences": cadence["id"], "templates": template["id"],

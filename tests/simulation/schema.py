@@ -20,6 +20,10 @@ def _external(lead: Row) -> tuple[int, str] | None:
     return None if lead["external_id"] is None else (lead["account_id"], lead["external_id"])
 
 
+def _lead_of_open(callback: Row) -> int | None:
+    return callback["lead_id"] if callback["status"] in ("scheduled", "due") else None
+
+
 SCHEMAS = {
     "installation": Schema(lambda row: 1),
     "wheel_epoch": Schema(lambda row: row["shard"]),
@@ -64,5 +68,8 @@ SCHEMAS = {
     "arm": Schema(lambda row: (row["attempt_id"], row["permit"])),
     "provider_event": Schema(lambda row: (row["attempt_id"], row["provider"], row["event_id"])),
     "suppression": Schema(lambda row: (row["account_id"], row["phone"])),
+    "callback": Schema(
+        lambda row: row["callback_id"], (Unique("callback_open", _lead_of_open),), identity="callback_id"
+    ),
     "audit": Schema(lambda row: row["audit_id"], identity="audit_id"),
 }

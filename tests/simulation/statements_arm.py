@@ -220,6 +220,7 @@ def replan_read(s: Statement, loop_ids: Sequence[int]) -> list[Row]:
 LOOP_FACTS = (
     *("loop_id", "agent_id", "batch_id", "lane_id", "run", "step", "consecutive_errors", "postponed"),
     *("history", "next_at", "account_id", "cadence_id", "cadence_version", "trail", "once"),
+    *("asked", "asked_at"),
 )
 NO_CADENCE = ("follows", "follows_status", "follows_version", "appointment_at", "tags", "variables")
 """Loops of the simulation follow none."""

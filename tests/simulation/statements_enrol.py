@@ -140,6 +140,7 @@ def enrol_loops(
             "cadence_chosen": cadence_chosen,
             "trail": None,
             "once": False,
+            **dict.fromkeys(("asked", "asked_at")),
         }
         del loop["next_at_ms"], loop["open_until_ms"]
         s.insert("loop", loop)

@@ -56,7 +56,7 @@ ATTEMPT = (
 )
 LOOP = (
     *("loop_id", "account_id", "agent_id", "batch_id", "run", "step", "consecutive_errors", "postponed"),
-    *("history", "started_at", "cadence_id", "cadence_version", "trail", "once"),
+    *("history", "started_at", "cadence_id", "cadence_version", "trail", "once", "asked", "asked_at"),
 )
 
 
@@ -209,6 +209,41 @@ def attempt_amend(
             s.update("attempt", attempt, outcome=outcome, disposition=disposition, ended_at=ended_at)
             amended.append({"attempt_id": attempt_id})
     return amended
+
+
+def callback_close(s: Statement, lead_ids: Sequence[int], status: str, now: datetime) -> list[Row]:
+    for seen in list(s.rows("callback")):
+        if seen["lead_id"] not in lead_ids or seen["status"] not in OPEN:
+            continue
+        row = s.lock("callback", seen["callback_id"])
+        if row is not None and row["status"] in OPEN:
+            s.update("callback", row, status=status)
+    return []
+
+
+OPEN = ("scheduled", "due")
+
+
+def callback_asked(
+    s: Statement,
+    account_ids: Sequence[int],
+    lead_ids: Sequence[int],
+    loop_ids: Sequence[int],
+    attempt_ids: Sequence[int],
+    ats: Sequence[datetime],
+    source: str,
+    now: datetime,
+) -> list[Row]:
+    made = []
+    for account_id, lead_id, loop_id, attempt_id, at in zip(
+        account_ids, lead_ids, loop_ids, attempt_ids, ats, strict=True
+    ):
+        row = {"callback_id": s.next_id("callback"), "account_id": account_id, "lead_id": lead_id}
+        s.insert(
+            "callback", {**row, "loop_id": loop_id, "attempt_id": attempt_id, "at": at, "status": "scheduled"}
+        )
+        made.append(row)
+    return made
 
 
 def event_store(

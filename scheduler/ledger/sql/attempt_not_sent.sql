@@ -12,7 +12,8 @@ WITH back AS (
 ),
 loops AS (
     UPDATE loop AS lo
-    SET status = CASE WHEN b.kind = 'callback' THEN 'waiting_callback' ELSE 'scheduled' END, next_at = b.next_at
+    SET status = CASE WHEN b.kind = 'callback' THEN 'waiting_callback' ELSE 'scheduled' END, next_at = b.next_at,
+        asked_in_call = false
     FROM back AS b
     WHERE lo.loop_id = b.loop_id AND lo.status = 'dialing'
     RETURNING lo.loop_id, lo.lane_id, lo.next_at

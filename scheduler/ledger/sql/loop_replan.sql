@@ -20,7 +20,8 @@ loops AS (
         ended_at = CASE WHEN p.end_reason IS NOT NULL THEN $14::timestamptz END
     FROM planned AS p
     WHERE lo.loop_id = p.loop_id AND lo.status IN ('scheduled', 'waiting_callback')
-    RETURNING lo.lead_id, CASE WHEN lo.once AND p.end_reason = 'removed' THEN NULL ELSE p.lead_status END AS lead_status
+    RETURNING lo.lead_id, CASE WHEN lo.once AND coalesce(p.end_reason, 'removed') = 'removed' THEN NULL
+                               ELSE p.lead_status END AS lead_status
 )
 UPDATE lead AS le
 SET status = l.lead_status, updated_at = $14

@@ -10,7 +10,9 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
        lo.attempts = 0 AND le.attempts_count = 0 AND le.priority = 'bulk' AND ba.batch_id IS NOT NULL AS in_turn,
        greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz) AS batch_from,
-       lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail, lo.once, le.quiet_until,
+       lo.account_id, lo.cadence_id, lo.cadence_version, lo.trail, lo.once, le.quiet_until, lo.asked,
+       greatest(lo.asked_at, CASE WHEN lo.attempts = 0 AND lo.asked_at IS NOT NULL
+                                  THEN (ba.throttle ->> 'start_at')::timestamptz END) AS asked_at,
        ca.cadence_id AS follows, ca.status AS follows_status,
        CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
             ELSE ca.version END AS follows_version,
@@ -19,7 +21,8 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority,
        le.contacts, le.consent AS consent_said, le.version AS lead_version, ag.policy_version,
-       last.outcome, last.ended_at, last.kind, last.disposition, last.callback_at, last.error,
+       CASE WHEN last.state = 'skipped' THEN 'canceled' ELSE last.outcome END AS outcome, last.ended_at, last.kind,
+       last.disposition, last.callback_at, last.error,
        (SELECT count(*) FROM attempt AS b
         WHERE b.loop_id = lo.loop_id AND b.outcome = 'number_blocked') AS blocked
 FROM loop AS lo

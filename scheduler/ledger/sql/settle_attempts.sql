@@ -41,6 +41,8 @@ loops AS (
         attempts = lo.attempts + 1, consecutive_errors = s.consecutive_errors, postponed = s.postponed,
         history = lo.history || s.dialled_at, end_reason = s.end_reason, cadence_id = s.cadence_id,
         cadence_version = s.cadence_version, run = s.run, trail = s.trail::json,
+        asked = CASE WHEN lo.asked_in_call OR lo.next_kind = 'manual' THEN lo.asked END,
+        asked_at = CASE WHEN lo.asked_in_call OR lo.next_kind = 'manual' THEN lo.asked_at END, asked_in_call = false,
         ended_at = CASE WHEN s.end_reason IS NOT NULL THEN $30::timestamptz END
     FROM s JOIN lead AS le USING (lead_id)
     WHERE lo.loop_id = s.loop_id AND lo.status = 'dialing'

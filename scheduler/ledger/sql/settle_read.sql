@@ -5,7 +5,7 @@ SELECT a.attempt_id, a.state, a.outcome, a.permit, a.n, a.kind, a.due_at, a.arme
        a.step AS dialled_step, a.lane_id,
        lo.loop_id, lo.account_id, lo.agent_id, lo.batch_id, lo.status AS loop_status, lo.run, lo.step,
        lo.consecutive_errors, lo.postponed, lo.history, lo.started_at, lo.cadence_id, lo.cadence_version, lo.trail,
-       lo.once, le.quiet_until,
+       lo.once, le.quiet_until, CASE WHEN lo.asked_in_call OR a.kind = 'manual' THEN lo.asked END AS asked, lo.asked_at,
        ca.cadence_id AS follows, ca.status AS follows_status,
        CASE WHEN ca.cadence_id = lo.cadence_id THEN greatest(lo.cadence_version, ca.applied_version)
             ELSE ca.version END AS follows_version,
