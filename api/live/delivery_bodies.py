@@ -43,16 +43,10 @@ class Around(msgspec.Struct):
     data: Several | dict[str, str]
 
 
-async def read_events(
-    database: Database, account_id: int, delivery: Delivery, known: dict[int, Event]
-) -> list[Event] | None:
-    """The events of a delivery; `known`: those that were read already, by number. None when they are no
-    longer kept."""
+async def read_events(database: Database, account_id: int, delivery: Delivery) -> list[Event] | None:
+    """The events of a delivery; None when they are no longer kept."""
     if not delivery.events:
         return []
-    first = known.get(delivery.after_seq + 1)
-    if delivery.events == 1 and first is not None:
-        return [first]
     try:
         narrow = Narrow(delivery.types or None)
         return (await read_on(database, account_id, delivery.after_seq, delivery.events, narrow)).events

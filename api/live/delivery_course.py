@@ -16,10 +16,11 @@ log = structlog.get_logger()
 
 
 class Course:
-    """Of one leased webhook. `known`: the events it has met, by number."""
+    """Of one leased webhook. `written`: the events of the deliveries that were written last, by what is
+    before them."""
 
     def __init__(self, database: Database, taken: Taken) -> None:
-        self.known: dict[int, Event] = {}
+        self.written: dict[int, list[Event]] = {}
         self._database = database
         self._taken = taken
         self._seq = taken.seq
@@ -36,10 +37,11 @@ class Course:
         if upto is not None:
             kept = [event for event in stretch.events if event.number <= upto]
             stretch = Stretch(kept, min(stretch.looked_to, upto) if stretch.more else upto, True)
+        told = self._parted(stretch.events)
         if stretch.looked_to > after and not await put_deliveries(
             self._database,
             self._taken,
-            self._spans(stretch.events),
+            [Span(before, len(events), self._lead(events)) for before, events in told.items()],
             from_seq=after,
             to_seq=stretch.looked_to,
             replay=replay is not None,
@@ -50,7 +52,7 @@ class Course:
             self._seq = stretch.looked_to
         else:
             self._replay = None if stretch.looked_to >= upto else (stretch.looked_to, upto)
-        self.known |= {event.number: event for event in stretch.events}
+        self.written = told
         return Stretch(stretch.events, stretch.looked_to, stretch.more or self._replay is not None)
 
     async def _read(self, after: int, most: int) -> Stretch:
@@ -67,7 +69,11 @@ class Course:
             )
             return Stretch([], head.purged_seq, True)
 
-    def _spans(self, events: Sequence[Event]) -> list[Span]:
+    def _parted(self, events: list[Event]) -> dict[int, list[Event]]:
+        """What goes into one request each, by the number before its first."""
         if self._taken.mode == "single":
-            return [Span(event.number - 1, 1, event.lead_id or 0) for event in events]
-        return [Span(events[0].number - 1, len(events), 0)] if events else []
+            return {event.number - 1: [event] for event in events}
+        return {events[0].number - 1: events} if events else {}
+
+    def _lead(self, events: Sequence[Event]) -> int:
+        return (events[0].lead_id or 0) if self._taken.mode == "single" else 0

@@ -144,7 +144,7 @@ class Visit:
         found: list[tuple[Delivery, list[Event]]] = []
         with serving(account_id):  # whatever goes wrong, nothing of another account is read here
             for delivery in due:
-                events = await read_events(outlet.database, account_id, delivery, self._course.known)
+                events = await self._events(delivery)
                 if events is None:
                     expired.append(self._expired(delivery))
                 else:
@@ -162,6 +162,13 @@ class Visit:
         for one in (*expired, *settled):
             outlet.metrics.webhook_delivery("retried" if one.state == "pending" else one.state)
         await self._judge(settled)
+
+    async def _events(self, delivery: Delivery) -> list[Event] | None:
+        """None when they are no longer kept."""
+        written = self._course.written.get(delivery.after_seq, [])
+        if len(written) == delivery.events and delivery.types == self._taken.types:
+            return written
+        return await read_events(self._outlet.database, self._taken.account_id, delivery)
 
     async def _lane(
         self, lane: Sequence[tuple[Delivery, Message]], secrets: Sequence[bytes]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -496,3 +498,27 @@ async def test_events_that_are_no_longer_kept_are_passed_over(
     [lost, arrived] = await sent(site, hook)
     assert (lost["status"], lost["error"]) == ("failed", "its events are no longer kept")
     assert arrived["status"] == "delivered"
+
+
+async def test_the_check_in_the_documents_tells_our_requests_from_others(
+    site: Site, receiver: Receiver, outlets: Outlets
+) -> None:
+    """docs/webhooks.md: its Python, as it is printed."""
+    page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    [snippet] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    documented: dict[str, Any] = {}
+    exec(snippet, documented)
+    check = documented["is_from_dialwheel"]
+
+    hook = await registered(site, receiver.url)
+    rotated = await (await site.post(f"/v1/webhooks/{hook['id']}/rotate", {})).json()
+    await told(site, [1])
+    await deliver(site, outlets())
+    [got] = receiver.got
+    for secret in (hook["secret"], rotated["secret"]):
+        assert check(secret, got.headers, got.raw)
+        assert not check(secret, got.headers, got.raw + b" ")
+        assert not check(secret, {**got.headers, "webhook-id": "evt_other"}, got.raw)
+        long_ago = str(int(got.headers["webhook-timestamp"]) - 400)
+        assert not check(secret, {**got.headers, "webhook-timestamp": long_ago}, got.raw)
+    assert not check("whsec_" + "A" * 44, got.headers, got.raw)
