@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import MAXYEAR, MINYEAR, datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -17,6 +18,15 @@ T = TypeVar("T")
 _PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
+_EDGE = re.compile(rb'"(?:0001|9999)-')
+"""The first and the last year of the calendar: what instants in them are elsewhere may not be one."""
+
+NUL = "texts may not hold the character NUL"
+NO_INSTANT = "no instant that can be kept"
+
+_DATED = re.compile(r"\d{4}-")
+"""How an instant begins; a bare number would be read as seconds since 1970."""
+
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[([^\]]*)\]")
 
 
@@ -30,36 +40,37 @@ def decode_body(raw: bytes, type_: type[T]) -> T:
         raise Problem("malformed-body", "the body is no valid JSON in UTF-8") from None
     except RecursionError:
         raise Problem("malformed-body", "the body is nested too deeply") from None
-    if b"\\u0000" in raw and (pointer := _find_nul(msgspec.to_builtins(value), "")) is not None:
-        raise Problem(
-            "validation-failed",
-            "a text holds the character NUL",
-            errors=(FieldError("nul", "texts may not hold the character NUL", pointer=pointer),),
-        )
+    if b"\\u00" in raw or _EDGE.search(raw):
+        wrong = _find_wrong(msgspec.to_builtins(value, builtin_types=(datetime,)), "")
+        if wrong is not None:
+            raise Problem("validation-failed", f"{wrong.pointer}: {wrong.detail}", errors=(wrong,))
     return value
 
 
 def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
     """`given`: each parameter with its values. Raises Problem 422."""
-    lists = {
-        field.encode_name
-        for field in _struct(inspect.type_info(type_)).fields
-        if isinstance(_plain(field.type), inspect.ListType)
-    }
+    fields = {field.encode_name: _plain(field.type) for field in _struct(inspect.type_info(type_)).fields}
     values: dict[str, Any] = {}
     for name, said in given.items():
         if any(ord(character) < 32 for value in (name, *said) for character in value):
             raise _parameter(name, "invalid", "parameters may not hold control characters")
-        if name in lists:
+        at = fields.get(name)
+        if isinstance(at, inspect.ListType):
             values[name] = said
         elif len(said) > 1:
             raise _parameter(name, "repeated", "this parameter may be given once")
+        elif isinstance(at, inspect.DateTimeType) and not _DATED.match(said[0]):
+            raise _parameter(name, "invalid", "expected an instant such as 2026-07-01T10:00:00Z")
         else:
             values[name] = said[0]
     try:
-        return msgspec.convert(values, type_, strict=False)
+        query = msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
         raise _problem(str(error), type_, query=True) from None
+    for name, value in msgspec.to_builtins(query, builtin_types=(datetime,)).items():
+        if isinstance(value, datetime) and not _storable(value):
+            raise _parameter(name, "out-of-range", NO_INSTANT)
+    return query
 
 
 def _problem(message: str, type_: type, *, query: bool) -> Problem:
@@ -108,22 +119,29 @@ def _escape(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
-def _find_nul(value: Any, pointer: str) -> str | None:
-    """The pointer to the first text with a NUL."""
+def _find_wrong(value: Any, pointer: str) -> FieldError | None:
+    """The first text with a NUL, or instant that the ledger cannot hold."""
     if isinstance(value, str):
-        return pointer if "\0" in value else None
+        return FieldError("nul", NUL, pointer=pointer) if "\0" in value else None
+    if isinstance(value, datetime):
+        return None if _storable(value) else FieldError("out-of-range", NO_INSTANT, pointer=pointer)
     children: list[tuple[str, Any]] = []
     if isinstance(value, dict):
         children = [(str(key), child) for key, child in value.items()]
         if any("\0" in key for key, _ in children):
-            return pointer
+            return FieldError("nul", NUL, pointer=pointer)
     elif isinstance(value, list | tuple):
         children = [(str(index), child) for index, child in enumerate(value)]
     for step, child in children:
-        found = _find_nul(child, f"{pointer}/{_escape(step)}")
+        found = _find_wrong(child, f"{pointer}/{_escape(step)}")
         if found is not None:
             return found
     return None
+
+
+def _storable(at: datetime) -> bool:
+    """Not so near the ends of the calendar that it has another year than it says, or none, in UTC."""
+    return MINYEAR < at.year < MAXYEAR
 
 
 def _known_names(type_: type, steps: list[str]) -> list[str]:

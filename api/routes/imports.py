@@ -129,6 +129,8 @@ async def show_errors(call: Call, query: requests.ErrorsQuery) -> web.StreamResp
             "Content-Disposition": f'attachment; filename="{name}"',
         }
     )
+    if call.request.method == "HEAD":
+        return response
     await response.prepare(call.request)
     async for line in lines:
         await response.write(line)

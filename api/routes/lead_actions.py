@@ -35,7 +35,7 @@ async def act_on_many(call: Call, body: ActionsIn, query: ActionsQuery) -> Reply
     in later are not touched; loops in a call are not paused.
     """
     narrow = await _narrow(call, body)
-    action = await _action(call, body)
+    action = await _action(call, body, rehearsed=query.dry_run)
     impact = await _impact(call, narrow, action)
     if query.dry_run:
         return Reply(ActionsReply(impact, None))
@@ -82,7 +82,7 @@ async def _impersonal(call: Call, narrow: LeadFilter) -> LeadFilter:
     return LeadFilter(lead_ids=tuple(place.lead_id for place in found))
 
 
-async def _action(call: Call, body: ActionsIn) -> Action:
+async def _action(call: Call, body: ActionsIn, *, rehearsed: bool) -> Action:
     """Raises Problem 422, Refused."""
     args = body.args
     if body.action == "tag":
@@ -110,7 +110,7 @@ async def _action(call: Call, body: ActionsIn) -> Action:
         raise invalid("/args/agent_id", "required", "say which agent calls these leads")
     action = Action("enrol", target.agent_id, target.batch_id, target.cadence_id)
     try:
-        await check_action(call.deps.flow, call.account_id, action)
+        await check_action(call.deps.flow, call.account_id, action, rehearsed=rehearsed)
     except NotFound:
         raise _in_args(not_an_agent()) from None
     return action

@@ -39,12 +39,15 @@ class Action(msgspec.Struct, frozen=True):
     priority: str = "bulk"
 
 
-async def check_action(flow: Flow, account_id: int, action: Action) -> None:
-    """Raises NotFound, Refused for what could do nothing: an agent, a batch, a cadence that takes in none."""
+async def check_action(flow: Flow, account_id: int, action: Action, *, rehearsed: bool = False) -> None:
+    """Raises NotFound, Refused for what could do nothing: an agent, a batch, a cadence that takes in none.
+
+    `rehearsed`: nothing follows; a cadence is not used by it.
+    """
     if action.name != "enrol":
         return
     target = await in_batch(flow, _target(account_id, action))
-    if (await terms_of(flow, target)).policy is None:
+    if (await terms_of(flow, target, use=not rehearsed)).policy is None:
         raise Refused("state-conflict", "the agent calls nobody by itself", "", "enable its auto_dialer")
     if target.batch_id:
         await pace_of(flow, target.batch_id)

@@ -43,9 +43,9 @@ async def in_batch(flow: Flow, target: Target) -> Target:
     return target if row is None else msgspec.structs.replace(target, cadence_id=row["cadence_id"])
 
 
-async def terms_of(flow: Flow, target: Target, on: Connection | None = None) -> Terms:
+async def terms_of(flow: Flow, target: Target, on: Connection | None = None, *, use: bool = True) -> Terms:
     """As the ledger has them now. Raises NotFound for an agent that is not this account's; Refused
-    (`cadence-not-active`)."""
+    (`cadence-not-active`). `use`: the cadence counts as used from here on."""
     if target.agent_id is None:
         return Terms()
     agent = await flow.policies.of_agent(target.agent_id, on)
@@ -56,7 +56,7 @@ async def terms_of(flow: Flow, target: Target, on: Connection | None = None) -> 
     cadence_id = agent.cadence_id if target.cadence_id is None else target.cadence_id
     if cadence_id is None:
         return Terms(agent, agent.policy)
-    follows = (await open_cadences(flow, {(target.account_id, cadence_id)}, on)).get(cadence_id)
+    follows = (await open_cadences(flow, {(target.account_id, cadence_id)}, on, use=use)).get(cadence_id)
     if follows is None:
         raise Refused(
             "cadence-not-active",
@@ -79,13 +79,13 @@ async def policy_of_batch(flow: Flow, batch_id: int, agent_id: int) -> Policy:
 
 
 async def open_cadences(
-    flow: Flow, wanted: Collection[tuple[int, int]], on: Connection | None = None
+    flow: Flow, wanted: Collection[tuple[int, int]], on: Connection | None = None, *, use: bool = True
 ) -> dict[int, Follows]:
     """What new leads follow in these cadences (account, cadence), by its id; without those that take in none.
-    From here on they count as used: they are not deleted any more."""
+    From here on they count as used, unless it is only asked: they are not deleted any more."""
     arguments = [account_id for account_id, _ in wanted], [cadence_id for _, cadence_id in wanted]
     rows = await flow.database.fetch("cadence_open", *arguments, on=on)
-    fresh = [row["cadence_id"] for row in rows if not row["used"]]
+    fresh = [row["cadence_id"] for row in rows if use and not row["used"]]
     if fresh:  # one that is deleted in this very moment is not there any more, or will not be deleted
         await flow.database.execute("cadence_use", fresh, on=on)
         rows = await flow.database.fetch("cadence_open", *arguments, on=on)
