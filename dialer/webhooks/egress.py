@@ -28,10 +28,13 @@ _HIDING = tuple(
         "::ffff:0:0/96",  # IPv4-mapped
         "64:ff9b::/96",  # NAT64
         "64:ff9b:1::/48",  # NAT64 of a local prefix
-        "2001::/32",  # Teredo
+        "2001::/23",  # Teredo, and what else is no network
         "2002::/16",  # 6to4
         "fec0::/10",  # site-local
         "192.88.99.0/24",  # relays of 6to4
+        "192.0.0.0/24",  # what follows is younger than the lists of `ipaddress`
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
     )
 )
 """Networks whose addresses stand for others, or are a site's own, and yet may pass for public."""

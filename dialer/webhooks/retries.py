@@ -25,7 +25,7 @@ JITTER = 0.1
 
 RETRY_AFTER_MOST_MS: Ms = DAY
 BREATH_MS: Ms = 5 * SECOND
-BREATH_MOST_MS: Ms = 5 * MINUTE
+BREATH_MOST_MS: Ms = MINUTE
 """An endpoint that failed is left alone for so long, twice as long each time, whatever else is to be sent."""
 
 DISABLE_MS: Ms = 5 * DAY

@@ -66,6 +66,19 @@ async def test_a_name_that_turns_private_after_registration_is_refused_at_the_se
     assert (answer.status, answer.error) == (None, "refused: a private or special address")
 
 
-def test_addresses_of_the_open_internet_are_public() -> None:
-    assert is_public(PUBLIC)
-    assert is_public("2606:4700::1111")
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+     "192.0.0.1", "192.0.2.1", "192.88.99.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1",
+     "::8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1",
+     "2002:808:808::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%1", "fec0::1",
+     "ff02::1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "example.com", ""],
+)  # fmt: skip
+def test_an_address_that_is_not_of_the_open_internet_is_never_public(address: str) -> None:
+    """RELIABILITY 5.1: private, loopback, link-local, shared, mapped, 6to4, NAT64, odd spellings."""
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", [PUBLIC, "8.8.8.8", "2606:4700::1111", "2a00:1450:4001::1"])
+def test_addresses_of_the_open_internet_are_public(address: str) -> None:
+    assert is_public(address)
