@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from api.imports.parts import KIND as IMPORT
+from api.imports.parts import import_parts
 from scheduler.flow.recalculate import KIND as RECALCULATION
 from scheduler.services.cadences import replan_cadence
 from scheduler.services.jobs import Handler
@@ -10,6 +12,7 @@ from scheduler.services.lead_actions import act_on_leads
 from scheduler.services.recalculate import recalculate
 
 KINDS: dict[str, Handler] = {
+    IMPORT: import_parts,
     LEAD_ACTIONS: act_on_leads,
     RECALCULATION: recalculate,
     "cadence-publish": replan_cadence,

@@ -66,28 +66,6 @@ class BatchChange(msgspec.Struct, forbid_unknown_fields=True):
     throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
 
 
-class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`map.<column>=<field>` is read before these."""
-
-    agent_id: Id | None = None
-    batch_id: Id | None = None
-    cadence_id: Id | None = None
-    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    priority: Literal["live", "bulk"] = "bulk"
-    on_duplicate: Literal["update", "skip", "reject"] = "update"
-    region: Annotated[str, Meta(max_length=64)] | None = None
-    consent: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    max_per_min: PerMin | None = None
-    max_concurrent: Calls | None = None
-    start_at: Annotated[datetime, Meta(tz=True)] | None = None
-    spread_over_s: OpenTime | None = None
-    delimiter: Annotated[str, Meta(min_length=1, max_length=3)] | None = None
-
-
-class ErrorsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    format: Literal["csv", "ndjson"] | None = None
-
-
 class WheelQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`lanes`: how many are shown one by one."""
 

@@ -120,23 +120,3 @@ class BatchHead(msgspec.Struct):
     cadence_id: str | None
     throttle: Throttle
     status: str
-
-
-class Import(msgspec.Struct):
-    """rows = created + updated + unchanged + duplicate + suppressed + rejected."""
-
-    id: str
-    object: str
-    created_at: str
-    updated_at: str
-    batch_id: str
-    status: str
-    bytes: int
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    duplicate: int
-    suppressed: int
-    rejected: int
-    errors_url: str

@@ -202,27 +202,6 @@ def batch(row: Row, ids: PublicIds) -> schemas.Batch:
     )
 
 
-def import_(row: Row, ids: PublicIds) -> schemas.Import:
-    id_ = ids.write("imp", row["import_id"])
-    return schemas.Import(
-        id=id_,
-        object="import",
-        created_at=utc(row["started_at"]),
-        updated_at=utc(row["finished_at"] or row["started_at"]),
-        batch_id=ids.write("bat", row["batch_id"]),
-        status=row["status"],
-        bytes=row["bytes"],
-        rows=row["rows"],
-        created=row["created"],
-        updated=row["updated"],
-        unchanged=row["unchanged"],
-        duplicate=row["duplicate"],
-        suppressed=row["suppressed"],
-        rejected=row["rejected"],
-        errors_url=f"/v1/imports/{id_}/errors",
-    )
-
-
 def zone_of(row: Row) -> str:
     """Whose clock a lead's local twins show: the stated zone, else one that its number implies, else the
     account's."""

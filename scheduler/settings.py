@@ -148,6 +148,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_batch_rows: Annotated[int, Meta(ge=1, le=50_000)] = 5000  # rows a transaction
     import_workers: Annotated[int, Meta(ge=0, le=64)] = 1  # processes beside the API; 0 works inside it
     import_silence_s: Seconds = 600  # a sender that sends nothing for so long is gone, or whoever received it
+    import_part_max: Annotated[int, Meta(ge=1024, le=67_108_864)] = 8_388_608  # bytes; it is held in memory
+    import_parts: Annotated[int, Meta(ge=1, le=100_000)] = 10_000  # of a file: 80 GB
+    import_parts_h: Annotated[int, Meta(ge=1, le=720)] = 24  # parts that nobody completes are kept so long
+    import_errors_shown: Annotated[int, Meta(ge=0, le=10_000)] = 100  # of a rehearsal; live lines have all
     imports_at_once: Count = 4  # files; each has two chunks of rows in the ledger's hands
     streams_per_account: Count = 200  # open dashboards of one account, in a process
     streams_at_once: Count = 1000  # in a process: each holds a connection and up to a megabyte

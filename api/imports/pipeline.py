@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -24,29 +25,43 @@ from api.imports.writing import Chunk, ChunkWriter
 from api.intake import refuse_full_disk
 from scheduler.clock import Clock
 from scheduler.domain.model import Priority
-from scheduler.errors import DialwheelError, ImportRefused
+from scheduler.errors import DialwheelError, ImportRefused, Refused
 from scheduler.flow.batches import follow_throttle
 from scheduler.flow.context import Flow
 from scheduler.flow.terms import OnDuplicate, Target, Terms, in_batch, terms_of
-from scheduler.flow.throttle import NO_THROTTLE, Pace, Throttle, pace_of, read_throttle
-from scheduler.ledger.imports import Begun, begin_import, end_import
+from scheduler.flow.throttle import NO_THROTTLE, Pace, Throttle, read_throttle
+from scheduler.ledger.audit import Actor
+from scheduler.ledger.imports import OURSELVES, begin_import
 from scheduler.settings import Settings
 
 __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
 
 log = structlog.get_logger()
 
-CLOSE_AGAIN_S = 5.0
-CLOSE_TRIES = 720
-"""An import that the ledger's outage broke off is closed in it so often again: for an hour."""
-
-_closing: set[asyncio.Task[None]] = set()
-
 SLOW_DRIP_S = 1.0
 """Rows of a slow upload wait so long for company."""
 
-WRITERS = 2
-"""Chunks being written: while Postgres works on one, the next is encoded and the one before is placed."""
+
+class Sink(Protocol):
+    """Where the chunks of a file go: the ledger, or a rehearsal. `at_once` of them are written together."""
+
+    at_once: int
+
+    async def terms(self) -> Terms: ...
+
+    async def pace(self) -> Pace: ...
+
+    async def check(self) -> None:
+        """Raises Refused when nothing more is taken."""
+        ...
+
+    def without_repeats(self, block: Block, read: ReadBlock, pace: Pace) -> Chunk: ...
+
+    async def write(self, chunk: Chunk, bytes_so_far: int) -> None: ...
+
+    async def close(
+        self, status: str, bytes_received: int, trouble: str | None, resume_row: int | None
+    ) -> str: ...
 
 
 async def run_import(
@@ -67,6 +82,7 @@ async def run_import(
     layout: Layout | None = None,
     size_bytes: int | None = None,
     workers: ImportWorkers | None = None,
+    actor: Actor = OURSELVES,
 ) -> ImportTotals:
     """Import a file into the batch of that name, made or continued; every line of progress goes to `report`.
 
@@ -83,7 +99,6 @@ async def run_import(
     target = Target(account_id, agent_id, 0, on_duplicate, cadence_id)
     await terms_of(flow, target)
     opening = await open_file(chunks, layout, settings)
-    columns = (NDJSON_COLUMN,) if opening.columns is None else opening.columns.header
     begun = await begin_import(
         flow.database,
         account_id=account_id,
@@ -92,33 +107,18 @@ async def run_import(
         priority=priority.value,
         throttle=msgspec.json.encode(throttle).decode(),
         cadence_id=cadence_id,
-        columns=columns,
+        columns=column_names(opening),
         now_ms=clock.now_ms(),
+        size=size_bytes,
+        actor=actor,
     )
     batch_id = begun.batch_id
     target = await in_batch(flow, msgspec.structs.replace(target, batch_id=batch_id))
-    reading = Reading(
-        columns=opening.columns,
-        delimiter=opening.delimiter,
-        consent=None if consent is None else consent_json(consent),
-        region=layout.region,
-        country=layout.country,
-        priority=priority,
-        max_cell=settings.import_max_cell,
-        max_record=settings.import_max_line,
-    )
+    reading = reading_of(opening, layout, priority, consent, settings)
+    reporter = Reporter(report, clock, begun.import_id, batch_id, size_bytes)
+    sink = ChunkWriter(flow, target, begun.import_id, reading, reporter, clock)
     crew = workers or ImportWorkers(settings.import_workers)
-    run = _Run(
-        flow,
-        target,
-        begun,
-        reading,
-        opening,
-        clock,
-        settings,
-        Reporter(report, clock, begun.import_id, batch_id, size_bytes),
-        crew,
-    )
+    run = Run(flow, sink, reading, opening, clock, settings, reporter, crew, rows_before=begun.rows_before)
     try:
         if throttle != NO_THROTTLE:
             before, after = read_throttle(begun.throttle_before), read_throttle(begun.throttle)
@@ -129,30 +129,54 @@ async def run_import(
             crew.close()
 
 
+def column_names(opening: Opening) -> tuple[str, ...]:
+    """The header of the file of rejected rows."""
+    return (NDJSON_COLUMN,) if opening.columns is None else opening.columns.header
+
+
+def reading_of(
+    opening: Opening, layout: Layout, priority: Priority, consent: str | None, settings: Settings
+) -> Reading:
+    """How its rows are read. `consent`: the basis of those that state none."""
+    return Reading(
+        columns=opening.columns,
+        delimiter=opening.delimiter,
+        consent=None if consent is None else consent_json(consent),
+        region=layout.region,
+        country=layout.country,
+        priority=priority,
+        max_cell=settings.import_max_cell,
+        max_record=settings.import_max_line,
+    )
+
+
 def consent_json(basis: str) -> str:
     """The consent of rows that state none themselves."""
     return msgspec.json.encode({"basis": basis, "source": "import"}).decode()
 
 
-class _Run:
-    """One import under way."""
+class Run:
+    """One file under way. `goes_on`: where this run is cut off another one goes on, so that it closes nothing
+    but what is over."""
 
     def __init__(
         self,
         flow: Flow,
-        target: Target,
-        begun: Begun,
+        sink: Sink,
         reading: Reading,
         opening: Opening,
         clock: Clock,
         settings: Settings,
         reporter: Reporter,
         workers: ImportWorkers,
+        *,
+        rows_before: int,
+        goes_on: bool = False,
     ) -> None:
         self._flow = flow
-        self._target = target
-        self._import_id = begun.import_id
-        self._rows_before = begun.rows_before
+        self._sink = sink
+        self._rows_before = rows_before
+        self._goes_on = goes_on
         self._reading = reading
         self._source = opening.source
         self._framer = opening.framer
@@ -162,25 +186,40 @@ class _Run:
         self._rows = settings.import_batch_rows
         self._reporter = reporter
         self._workers = workers
-        self._writer = ChunkWriter(flow, target, begun.import_id, reading, reporter)
         self._planned_by: tuple[Terms, Pace] | None = None
         self._recipe = b""
         self._reading_now: deque[tuple[Block, Pace, asyncio.Future[ReadBlock]]] = deque()
         self._writing_now: deque[tuple[Block, asyncio.Task[None]]] = deque()
 
     async def to_the_end(self) -> ImportTotals:
-        """Import all rows that come; answers the totals, which the last line of the report has as well."""
+        """Import all rows that come; answers the totals, which the last line of the report has as well.
+
+        Raises ServerUnavailable, and whatever else cuts it off, only where it `goes_on`.
+        """
         trouble: str | None = "the import was stopped"
+        over = not self._goes_on
         try:
             await self._reporter.start(self._reading)
             trouble = await self._receive()
+            over = True
+        except Refused as error:
+            trouble, over = error.what, True
         except DialwheelError as error:
+            if self._goes_on:
+                raise
             trouble = error.what
         finally:
-            status = "failed" if trouble else "done"
-            resume_row = await self._clean_up(status)
-        if trouble:
-            log.warning("import_broken_off", import_id=self._import_id, why=trouble, resume_row=resume_row)
+            await self._stop()
+            if over:
+                resume_row = None if trouble is None else self._first_unwritten()
+                wanted = "done" if trouble is None else "failed"
+                status = await self._sink.close(wanted, self._bytes, trouble, resume_row)
+        if status == "canceled":
+            trouble = "the import was canceled"
+        elif trouble:
+            log.warning(
+                "import_broken_off", import_id=self._reporter.import_id, why=trouble, resume_row=resume_row
+            )
         return await self._reporter.done(status, self._bytes, resume_row, trouble)
 
     async def _receive(self) -> str | None:
@@ -213,6 +252,7 @@ class _Run:
         try:
             while not (await asyncio.wait({coming}, timeout=SLOW_DRIP_S))[0]:
                 await self._catch_up()
+                await self._sink.check()
                 if self._clock.monotonic_s() - since_s > self._settings.import_silence_s:
                     return None, f"the sender sent nothing for {self._settings.import_silence_s:g} s"
             return coming.result(), None
@@ -240,8 +280,7 @@ class _Run:
         refuse_full_disk(self._settings)
         while len(self._reading_now) >= self._workers.ahead:
             await self._pass_on_oldest()
-        terms = await terms_of(self._flow, self._target)
-        pace = await pace_of(self._flow, self._target.batch_id)
+        terms, pace = await self._sink.terms(), await self._sink.pace()
         if (terms, pace) != self._planned_by:
             self._planned_by = (terms, pace)
             recipe = Recipe(self._reading, terms.policy, self._flow.phone_key, pace.spread, self._rows_before)
@@ -254,14 +293,14 @@ class _Run:
         """Have the oldest block in reading written, without what the file had already."""
         block, pace, reading = self._reading_now[0]
         read = await reading
-        while len(self._writing_now) >= WRITERS:
+        while len(self._writing_now) >= self._sink.at_once:
             await self._see_oldest_written()
-        chunk = self._writer.without_repeats(block, read, pace)
+        chunk = self._sink.without_repeats(block, read, pace)
         self._reading_now.popleft()
         self._writing_now.append((block, asyncio.create_task(self._write(chunk))))
 
     async def _write(self, chunk: Chunk) -> None:
-        await self._writer.write(chunk, self._bytes)
+        await self._sink.write(chunk, self._bytes)
 
     async def _see_oldest_written(self) -> None:
         await self._writing_now[0][1]
@@ -276,38 +315,11 @@ class _Run:
             return block.lines[0]
         return self._framer.lines[0] if self._framer.lines else self._framer.next_line
 
-    async def _close(self, status: str) -> bool:
-        """Whether the ledger knows that the file is over."""
-        try:
-            await end_import(
-                self._flow.database,
-                self._import_id,
-                status,
-                bytes_received=self._bytes,
-                now_ms=self._clock.now_ms(),
-            )
-        except DialwheelError as error:
-            log.warning("import_not_closed", import_id=self._import_id, why=error.what)
-            return False
-        return True
-
-    async def _close_later(self, status: str) -> None:
-        """The ledger was away: say it when it is back."""
-        for _ in range(CLOSE_TRIES):
-            await asyncio.sleep(CLOSE_AGAIN_S)
-            if await self._close(status):
-                return
-
-    async def _clean_up(self, status: str) -> int | None:
-        """Close the import; answers the line to send again from, if it is not done."""
+    async def _stop(self) -> None:
+        """Begin nothing more; what is being written is waited for."""
         for *_, reading in self._reading_now:
             reading.cancel()
         await asyncio.gather(*(reading for *_, reading in self._reading_now), return_exceptions=True)
         written = await asyncio.gather(*(task for _, task in self._writing_now), return_exceptions=True)
         while written and written.pop(0) is None:
             self._writing_now.popleft()
-        if not await self._close(status):
-            closing = asyncio.create_task(self._close_later(status))
-            _closing.add(closing)
-            closing.add_done_callback(_closing.discard)
-        return None if status == "done" else self._first_unwritten()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -26,13 +27,15 @@ _DIGITS = re.compile(r"\d(?=(?:\D{0,2}\d){2})")
 
 
 class ImportTotals(msgspec.Struct, frozen=True):
-    """How an import ended. `status`: done or failed, then with `trouble` and the line to send again from.
+    """How an import ended. `status`: done, or failed or canceled, then with `trouble` and the line to send
+    again from. `codes`: how many rows did not come in, by why.
 
-    `rows` is the sum of created, updated, unchanged, duplicate, suppressed and rejected.
+    `rows` is the sum of created, updated, unchanged, duplicate, suppressed and rejected. A rehearsal has
+    no import; its batch may not be there.
     """
 
-    import_id: int
-    batch_id: int
+    import_id: int | None
+    batch_id: int | None
     status: str
     bytes: int
     rows: int
@@ -44,6 +47,7 @@ class ImportTotals(msgspec.Struct, frozen=True):
     rejected: int
     elapsed_s: float
     rows_per_s: int
+    codes: dict[str, int]
     resume_row: int | None = None
     trouble: str | None = None
 
@@ -52,15 +56,21 @@ class Reporter:
     """Counts what is committed, and tells it: errors at once, progress twice a second at most."""
 
     def __init__(
-        self, report: Report, clock: Clock, import_id: int, batch_id: int, size_bytes: int | None
+        self,
+        report: Report,
+        clock: Clock,
+        import_id: int | None,
+        batch_id: int | None,
+        size_bytes: int | None,
     ) -> None:
         self._report: Report | None = report
         self._clock = clock
-        self._import_id = import_id
+        self.import_id = import_id
         self._batch_id = batch_id
         self._size_bytes = size_bytes
         self._began_s = self._told_s = clock.monotonic_s()
         self._counts = Counts()
+        self._codes: Counter[str] = Counter()
 
     async def start(self, reading: Reading) -> None:
         """What was made out of the file's first lines."""
@@ -68,7 +78,7 @@ class Reporter:
         fields = {} if columns is None else {f: columns.header[at] for f, at in columns.fields.items()}
         await self._tell(
             t="start",
-            import_id=self._import_id,
+            import_id=self.import_id,
             batch_id=self._batch_id,
             format="ndjson" if columns is None else "csv",
             delimiter=reading.delimiter,
@@ -79,6 +89,7 @@ class Reporter:
     async def count(self, counts: Counts, bad: Sequence[BadRow]) -> None:
         """Rows are committed; `bad` of them did not come in."""
         self._counts.add(counts)
+        self._codes.update(row.code for row in bad)
         for row in bad:
             await self._tell(
                 t="error",
@@ -112,13 +123,14 @@ class Reporter:
     ) -> ImportTotals:
         elapsed_s = self._clock.monotonic_s() - self._began_s
         totals = ImportTotals(
-            import_id=self._import_id,
+            import_id=self.import_id,
             batch_id=self._batch_id,
             status=status,
             bytes=bytes_received,
             **msgspec.structs.asdict(self._counts),
             elapsed_s=round(elapsed_s, 3),
             rows_per_s=round(self._counts.rows / max(elapsed_s, 0.001)),
+            codes=dict(sorted(self._codes.items())),
             resume_row=resume_row,
             trouble=trouble,
         )
@@ -132,7 +144,7 @@ class Reporter:
             await self._report(line)
         except Exception as error:
             self._report = None
-            log.info("import_report_unheard", import_id=self._import_id, why=type(error).__name__)
+            log.info("import_report_unheard", import_id=self.import_id, why=type(error).__name__)
 
 
 def masked(value: str) -> str:

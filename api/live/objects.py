@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from api import cadence_views, views, views_callbacks, views_dnc, views_settings
+from api import cadence_views, views, views_callbacks, views_dnc, views_imports, views_settings
 from api.schemas_events import Component, DialingScope
 from api.views_loops import loop
 from scheduler.errors import NotFound
@@ -164,7 +164,7 @@ READERS: dict[str, Reader] = {
     "callback": _callbacks,
     "dnc_entry": _dnc_entries,
     "batch": _one_by_one(reads.batch, views.batch),
-    "import": _one_by_one(reads.import_, views.import_),
+    "import": _one_by_one(reads.import_, views_imports.import_),
     "cadence": _cadences,
     "agent": _one_by_one(reads.agent, views_settings.agent),
 }

@@ -94,7 +94,12 @@ def make_services(
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
         Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),
-        Abandoned(stores.flow, stores.clock, silence_s=settings.import_silence_s),
+        Abandoned(
+            stores.flow,
+            stores.clock,
+            silence_s=settings.import_silence_s,
+            parts_h=settings.import_parts_h,
+        ),
         DueCallbacks(stores.database),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)

@@ -6,39 +6,52 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from api import requests, schemas, views
-from api.decoding import decode_query
+from api.contact_filters import ids_of
+from api.editing import editing
 from api.idempotency import KeptStream
-from api.imports.pipeline import ImportTotals, Layout, run_import
+from api.import_orders import FORMATS, NDJSON, bad, read_format, read_order, read_query
+from api.imports.orders import Order
+from api.imports.pipeline import ImportTotals, run_import
+from api.imports.rehearsing import Consequences, rehearse_import
 from api.imports.workers import ImportWorkers
-from api.problems import FieldError, Problem
-from api.routes.batches import check_start, start_bounds
-from api.routing import Call, Reply, query_values, route
-from scheduler.domain.model import Priority
-from scheduler.domain.time import Ms
-from scheduler.errors import NotFound, ServerUnavailable
-from scheduler.flow.throttle import Throttle
-from scheduler.ledger import cadences, reads
+from api.instants import utc_ms
+from api.paging import listed, read_cursor
+from api.problems import Problem
+from api.routing import Call, Reply, route
+from api.schemas import Page
+from api.schemas_imports import (
+    ErrorsQuery,
+    Import,
+    ImportImpact,
+    ImportQuery,
+    ImportRehearsal,
+    ImportsQuery,
+    RowFault,
+)
+from api.views_imports import COUNTS, import_
+from scheduler.errors import NotFound, Refused, ServerUnavailable
+from scheduler.flow.batches import follow_throttle
+from scheduler.flow.terms import Target, terms_of
+from scheduler.flow.throttle import NO_THROTTLE, read_throttle
+from scheduler.ledger import jobs, reads
 from scheduler.ledger.database import Row
+from scheduler.ledger.imports import (
+    ImportFilter,
+    begin_import,
+    count_imports,
+    end_import,
+    page_of_imports,
+)
 
 WORKERS = web.AppKey("import_workers", ImportWorkers)
 """The processes that read files, shared by all imports of an app."""
-
-NDJSON = "application/x-ndjson"
-FORMATS = {
-    "text/csv": "csv",
-    NDJSON: "ndjson",
-    "application/jsonl": "ndjson",
-    "text/plain": None,
-    "application/gzip": None,
-    "application/octet-stream": None,
-}
-"""Types of a body that is a file, and what it is; None: told from its first line."""
 
 IDLE_S = 60.0
 """A sender that is silent for so long has left; what came whole is imported."""
@@ -57,65 +70,130 @@ class RejectedRow(msgspec.Struct, omit_defaults=True):
     cells: dict[str, str]
 
 
-@route("POST", "/v1/imports", scope="leads:write", streams=True)
+@route(
+    "POST",
+    "/v1/imports",
+    scope="leads:write",
+    streams=True,
+    query=ImportQuery,
+    answers=(200, 201, 202),
+    takes=tuple(FORMATS),
+    gives=("application/json", NDJSON),
+)
 async def receive(call: Call) -> web.StreamResponse:
     """Take in a file of leads, CSV or NDJSON, while it arrives; bad rows never stop good ones.
 
     202 with the import once all rows are in; with `Accept: application/x-ndjson` a line for each thing that
-    happens while they come.
+    happens while they come. With `parts=true` and no body 201 and an import that waits for its parts; with
+    `dry_run=true` nothing is kept, and 200 says how the file would come in.
     """
-    query, mapping = _query(call.request)
-    throttle = _throttle(query, call.deps.clock.now_ms())
-    format_ = _format(call.request)
-    agent_id, batch, cadence_id = await _target(call, query)
+    query, mapping = read_query(call.request)
+    if query.parts:
+        return await _begin_parts(call, query, mapping)
+    order = await read_order(call, query, mapping, read_format(call.request))
     live = KeptStream(headers={"Content-Type": NDJSON}) if _wants_lines(call.request) else None
+    faults: list[RowFault] = []
+    foreseen = Consequences()
 
     async def report(line: dict[str, Any]) -> None:
         if live is None:
+            if line["t"] == "error" and len(faults) < call.deps.settings.import_errors_shown:
+                faults.append(msgspec.convert(line, RowFault))
             return
         if not live.prepared:
             await live.prepare(call.request)
+        if query.dry_run and line["t"] == "done":
+            line = {**line, "impact": _impact(foreseen)}
         live.kept = msgspec.json.encode(_public(line, call)) + b"\n"
         async with asyncio.timeout(UNHEARD_S):
             await live.write(live.kept)
 
+    options: dict[str, Any] = {
+        "account_id": call.account_id,
+        "chunks": _chunks(call.request),
+        "clock": call.deps.clock,
+        "settings": call.deps.settings,
+        "report": report,
+        "size_bytes": call.request.content_length,
+        "workers": call.request.app[WORKERS],
+        **msgspec.structs.asdict(order),
+    }
     try:
         with call.deps.intake.file():
-            totals = await run_import(
-                call.deps.flow,
-                account_id=call.account_id,
-                agent_id=agent_id,
-                batch=batch,
-                chunks=_chunks(call.request),
-                clock=call.deps.clock,
-                settings=call.deps.settings,
-                report=report,
-                priority=Priority(query.priority),
-                consent=query.consent,
-                throttle=throttle,
-                on_duplicate=query.on_duplicate,
-                cadence_id=cadence_id,
-                layout=Layout(format_, query.delimiter, mapping, query.region),
-                size_bytes=call.request.content_length,
-                workers=call.request.app[WORKERS],
-            )
+            if query.dry_run:
+                totals = await rehearse_import(call.deps.flow, foreseen=foreseen, **options)
+            else:
+                totals = await run_import(call.deps.flow, actor=call.actor, **options)
+                call.deps.metrics.ingested(totals.rows)
     except NotFound:
-        raise _bad("agent_id", "not-found", "no such agent in this account") from None
-    call.deps.metrics.ingested(totals.rows)
+        raise bad("agent_id", "not-found", "no such agent in this account") from None
     if live is not None:
         return live  # its end is written by the server, after the reply was kept for replays
+    if query.dry_run:
+        return _json(_rehearsed(call, totals, foreseen, faults), 200)
     return await _accepted(call, totals)
 
 
+@route("GET", "/v1/imports", scope="read")
+async def list_imports(call: Call, query: ImportsQuery) -> Reply[Page[Import]]:
+    """Imports, newest first unless `order=asc`; by status, batch and when they were begun."""
+    database, now_ms = call.deps.flow.database, call.deps.clock.now_ms()
+    batches = ids_of(call.ids, "bat", query.batch_id)
+    narrow = ImportFilter(
+        None if query.status is None else [str(one) for one in query.status],
+        batches,
+        query.created_from,
+        query.created_until,
+    )
+    rows = await page_of_imports(
+        database,
+        call.account_id,
+        narrow,
+        after=read_cursor(call.ids, query.cursor),
+        descending=query.order == "desc",
+        limit=query.limit + 1,
+    )
+    shown = [import_(row, call.ids, now_ms) for row in rows]
+    count = partial(count_imports, database, call.account_id, narrow)
+    return await listed(call, query, shown, [row["import_id"] for row in rows], count)
+
+
 @route("GET", "/v1/imports/{id}", scope="read")
-async def show_import(call: Call) -> Reply[schemas.Import]:
+async def show_import(call: Call) -> Reply[Import]:
     """What became of a file; its totals add up to its rows."""
-    row = await reads.import_(call.deps.flow.database, call.account_id, call.id("imp"))
-    return Reply(views.import_(row, call.ids))
+    return Reply(await shown_import(call, call.id("imp")))
+
+
+@route("POST", "/v1/imports/{id}/cancel", scope="leads:write")
+async def cancel(call: Call) -> Reply[Import]:
+    """Stop an import; from the answer on nothing more of it comes in, and what is in stays.
+
+    Again changes nothing; 409 for one that is done or has failed.
+    """
+    database, import_id = call.deps.flow.database, call.id("imp")
+    row = await reads.import_(database, call.account_id, import_id)
+    async with editing(call) as edit:
+        was = await end_import(
+            database, import_id, "canceled", bytes_received=row["bytes"], now_ms=edit.now_ms, on=edit.on
+        )
+        if was is not None:
+            if was["job_id"] is not None:
+                with suppress(Refused):  # it is over already
+                    await jobs.cancel_job(database, edit.on, call.account_id, was["job_id"], edit.now_ms)
+            await edit.tell(
+                "import_canceled",
+                f"import:{import_id}",
+                {"status": was["status"]},
+                {"status": "canceled"},
+            )
+    shown = await shown_import(call, import_id)
+    if shown.status != "canceled":
+        raise Problem("state-conflict", f"the import is {shown.status}", hint="what is in can be removed")
+    return Reply(shown)
 
 
 @route("GET", "/v1/imports/{id}/errors", scope="read")
-async def show_errors(call: Call, query: requests.ErrorsQuery) -> web.StreamResponse:
+async def show_errors(call: Call, query: ErrorsQuery) -> web.StreamResponse:
     """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them, send them again."""
     database = call.deps.flow.database
     row = await reads.import_(database, call.account_id, call.id("imp"))
@@ -138,62 +216,48 @@ async def show_errors(call: Call, query: requests.ErrorsQuery) -> web.StreamResp
     return response
 
 
-def _query(request: web.Request) -> tuple[requests.ImportQuery, dict[str, str]]:
-    """The parameters, and the columns that `map.<column>=<field>` names."""
-    values = query_values(request)
-    mapping = {
-        name.removeprefix("map."): values.pop(name)[-1] for name in list(values) if name.startswith("map.")
-    }
-    return decode_query(values, requests.ImportQuery), mapping
+async def shown_import(call: Call, import_id: int) -> Import:
+    """Raises NotFound."""
+    row = await reads.import_(call.deps.flow.database, call.account_id, import_id)
+    return import_(row, call.ids, call.deps.clock.now_ms())
 
 
-def _format(request: web.Request) -> str | None:
-    if request.content_type not in FORMATS or (request.charset or "utf-8").lower() not in (
-        "utf-8",
-        "us-ascii",
-    ):
-        raise Problem(
-            "unsupported-media-type", "send text/csv or application/x-ndjson in UTF-8, gzip if you like"
-        )
-    if request.headers.get("Content-Encoding", "identity").lower() not in ("identity", "gzip"):
-        raise Problem("unsupported-media-type", "the only Content-Encoding of a file is gzip")
-    if not request.body_exists:
-        raise Problem("malformed-body", "the file is empty", hint="send the file as the body")
-    return FORMATS[request.content_type]
+async def _begin_parts(call: Call, query: ImportQuery, mapping: dict[str, str]) -> web.StreamResponse:
+    """Nothing is read yet: what the parts are is told from their first line."""
+    if query.dry_run:
+        raise bad("dry_run", "invalid", "a file in parts cannot be rehearsed: send it as one body")
+    if call.request.body_exists and await call.request.content.readany():
+        raise Problem("malformed-body", "an import in parts begins without a body")
+    order = await read_order(call, query, mapping, None)
+    import_id = await _begin(call, order)
+    shown = await shown_import(call, import_id)
+    return _json(shown, 201)
 
 
-def _throttle(query: requests.ImportQuery, now_ms: Ms) -> Throttle:
-    """What the parameters state of the batch's pace."""
-    check_start(query.start_at, now_ms, _bad("start_at", "out-of-range", start_bounds(now_ms)))
-    return Throttle(query.max_per_min, query.max_concurrent, query.start_at, query.spread_over_s)
-
-
-async def _target(call: Call, query: requests.ImportQuery) -> tuple[int, str, int | None]:
-    """The agent, the name of the batch, and the cadence; a batch that exists brings its agent."""
-    cadence_id = None if query.cadence_id is None else await _cadence(call, query.cadence_id)
-    agent_id = None if query.agent_id is None else call.ids.read("agt", query.agent_id)
-    if query.agent_id is not None and agent_id is None:
-        raise _bad("agent_id", "not-found", "no such agent in this account")
-    if query.batch_id is not None:
-        batch_id = call.ids.read("bat", query.batch_id)
-        try:
-            batch = await reads.batch_head(call.deps.flow.database, call.account_id, batch_id or 0)
-        except NotFound:
-            raise _bad("batch_id", "not-found", "no such batch in this account") from None
-        return agent_id or batch["agent_id"], batch["name"], cadence_id
-    if query.name is None:
-        raise _bad("name", "required", "name the batch, or give its batch_id")
-    if agent_id is None:
-        raise _bad("agent_id", "required", "say which agent calls these leads")
-    return agent_id, query.name, cadence_id
-
-
-async def _cadence(call: Call, said: str) -> int:
-    cadence_id = call.ids.read("cad", said)
-    known = cadence_id and await cadences.current(call.deps.flow.database, call.account_id, cadence_id)
-    if not cadence_id or not known:
-        raise _bad("cadence_id", "not-found", "no such cadence in this account")
-    return cadence_id
+async def _begin(call: Call, order: Order) -> int:
+    """Open the import and its batch, whose pace holds from now on."""
+    flow, now_ms = call.deps.flow, call.deps.clock.now_ms()
+    try:
+        await terms_of(flow, Target(call.account_id, order.agent_id, 0, order.on_duplicate, order.cadence_id))
+    except NotFound:
+        raise bad("agent_id", "not-found", "no such agent in this account") from None
+    begun = await begin_import(
+        flow.database,
+        account_id=call.account_id,
+        agent_id=order.agent_id,
+        batch=order.batch,
+        priority=order.priority.value,
+        throttle=msgspec.json.encode(order.throttle).decode(),
+        columns=(),
+        now_ms=now_ms,
+        cadence_id=order.cadence_id,
+        terms=msgspec.json.encode(order).decode(),
+        actor=call.actor,
+    )
+    if order.throttle != NO_THROTTLE:
+        before, after = read_throttle(begun.throttle_before), read_throttle(begun.throttle)
+        await follow_throttle(flow, begun.batch_id, order.agent_id, before, after, now_ms)
+    return begun.import_id
 
 
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
@@ -210,17 +274,21 @@ def _wants_lines(request: web.Request) -> bool:
     return NDJSON in request.headers.get("Accept", "")
 
 
+_PREFIXES = {"import_id": "imp", "batch_id": "bat"}
+
+
 def _public(line: dict[str, Any], call: Call) -> dict[str, Any]:
     """A line with public ids."""
-    for name, prefix in (("import_id", "imp"), ("batch_id", "bat")):
-        if name in line:
-            line = {**line, name: call.ids.write(prefix, line[name])}
-    return line
+    return {
+        name: call.ids.write_or_none(_PREFIXES[name], value) if name in _PREFIXES else value
+        for name, value in line.items()
+    }
 
 
 async def _accepted(call: Call, totals: ImportTotals) -> web.StreamResponse:
+    assert totals.import_id is not None
     try:
-        row = await reads.import_(call.deps.flow.database, call.account_id, totals.import_id)
+        shown = await shown_import(call, totals.import_id)
     except ServerUnavailable as error:
         if totals.resume_row is None:
             raise
@@ -229,17 +297,32 @@ async def _accepted(call: Call, totals: ImportTotals) -> web.StreamResponse:
             f"{error.what}; the rows before line {totals.resume_row} are in",
             hint=f"send the file again from line {totals.resume_row}, or whole: rows that are in add nothing",
         ) from error
-    shown = views.import_(row, call.ids)
-    return web.Response(
-        status=202,
-        body=msgspec.json.encode(shown),
-        content_type="application/json",
-        headers={"Location": f"/v1/imports/{shown.id}"},
+    return _json(shown, 202)
+
+
+def _rehearsed(
+    call: Call, totals: ImportTotals, found: Consequences, faults: list[RowFault]
+) -> ImportRehearsal:
+    names = ("bytes", "rows", *COUNTS, "rows_per_s", "codes", "trouble", "resume_row")
+    return ImportRehearsal(
+        object="import_rehearsal",
+        status="done" if totals.status == "done" else "failed",
+        batch_id=call.ids.write_or_none("bat", totals.batch_id),
+        errors=faults,
+        impact=_impact(found),
+        **{name: getattr(totals, name) for name in names},
     )
 
 
-def _bad(parameter: str, code: str, detail: str) -> Problem:
-    return Problem("validation-failed", detail, errors=(FieldError(code, detail, parameter=parameter),))
+def _impact(found: Consequences) -> ImportImpact:
+    first_at, last_at = utc_ms(found.first_touch_ms), utc_ms(found.last_touch_ms)
+    return ImportImpact(found.loops_started, first_at, last_at, dict(sorted(found.zones.items())))
+
+
+def _json(shown: Import | ImportRehearsal, status: int) -> web.Response:
+    headers = {} if isinstance(shown, ImportRehearsal) else {"Location": f"/v1/imports/{shown.id}"}
+    body = msgspec.json.encode(shown)
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
 async def _csv(columns: Sequence[str], rejects: AsyncIterator[Row]) -> AsyncIterator[bytes]:
@@ -265,4 +348,4 @@ def _line(cells: Sequence[object]) -> bytes:
     return text.getvalue().encode()
 
 
-ROUTES = (receive, show_import, show_errors)
+ROUTES = (receive, list_imports, show_import, show_errors, cancel)

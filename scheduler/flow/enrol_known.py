@@ -6,7 +6,7 @@ started only for a lead that never had one: one that is over is not started agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import msgspec
 
@@ -19,7 +19,7 @@ from scheduler.domain.time import Ms
 from scheduler.domain.variables import read_variables
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.context import Flow
-from scheduler.flow.drafts import LeadColumns, LoopColumns, Starts, append_plan, followed
+from scheduler.flow.drafts import Drafts, LeadColumns, LoopColumns, Starts, append_plan, followed
 from scheduler.flow.enrolment import (
     DUPLICATE,
     SUPPRESSED,
@@ -79,6 +79,16 @@ class Change(msgspec.Struct):
     version: int
 
 
+class Met(msgspec.Struct):
+    """What rows do to known leads: the `results` known so far, by row; `unenrolled` (row, lead, as it is to
+    be) start their first loop; `reminded`: loops, and their rows, whose appointments were moved."""
+
+    results: dict[int, Enrolled]
+    changes: list[Change]
+    unenrolled: list[tuple[int, Row, Change]]
+    reminded: dict[int, int]
+
+
 async def meet_known(
     flow: Flow, target: Target, prepared: Prepared, rows: Sequence[int], room: int | None, on: Connection
 ) -> tuple[dict[int, Enrolled], list[Placing]]:
@@ -95,15 +105,40 @@ async def meet_known(
     suppressed = {row["phone"] for row in forbidden}
     locked = await flow.database.fetch("enrol_lock", target.account_id, phones, external_ids, on=on)
     found = await flow.database.fetch("enrol_read", [row["lead_id"] for row in locked], on=on)
+    met = await compare(target, prepared.drafts, rows, suppressed, found, flow.places.id_of)
+    results, changes, reminded = met.results, met.changes, met.reminded
+    placings: list[Placing] = []
+    if met.unenrolled:
+        started, placings = await start_known(flow, target, prepared, met.unenrolled, room, on)
+        results |= started
+        changes += [change for _, _, change in met.unenrolled]
+    if changes:
+        columns = zip(*(msgspec.structs.astuple(change) for change in changes), strict=True)
+        now = to_datetime(prepared.drafts.now_ms)
+        await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
+        await tell_all(flow.database, of_changed(target.account_id, changes), prepared.drafts.now_ms, on)
+    if reminded:
+        placings += await _remind_anew(flow, reminded, results, prepared.drafts.now_ms, on)
+    return results, placings
+
+
+async def compare(
+    target: Target,
+    drafts: Drafts,
+    rows: Sequence[int],
+    suppressed: Collection[str],
+    found: Sequence[Row],
+    place_id: Callable[[Place], Awaitable[int]],
+) -> Met:
+    """What those rows of the drafts would do, given the leads `found` that they may mean. Writes nothing."""
+    leads = drafts.leads
     by_phone = {row["phone"]: row for row in found}
     by_external_id = {row["external_id"]: row for row in found if row["external_id"] is not None}
 
-    lacking = lacks_consent(prepared.drafts)
-    results: dict[int, Enrolled] = {}
+    lacking = lacks_consent(drafts)
+    done = Met({}, [], [], {})
+    results = done.results
     met: set[int] = set()
-    changes: list[Change] = []
-    reminded: dict[int, int] = {}
-    unenrolled: list[tuple[int, Row, Change]] = []
     for at in rows:
         if leads.phones[at] in suppressed:
             results[at] = SUPPRESSED
@@ -126,34 +161,22 @@ async def meet_known(
             results[at] = _result("unchanged", row)
         else:
             before = as_it_is(row)
-            after = await _as_it_becomes(flow, leads, at, row)
-            starts = prepared.drafts.loops is not None and not row["enrolled"]
+            after = await _as_it_becomes(place_id, leads, at, row)
+            starts = drafts.loops is not None and not row["enrolled"]
             if len(after.variables.encode()) > MAX_VARIABLES:
                 results[at] = TOO_MUCH
             elif starts and lacking[at] and after.consent is None:
                 results[at] = WITHOUT_CONSENT
             elif starts:
-                unenrolled.append((at, row, after))
+                done.unenrolled.append((at, row, after))
             elif after == before:
                 results[at] = _result("unchanged", row)
             else:
-                changes.append(after)
+                done.changes.append(after)
                 results[at] = _result("updated", row)
                 if after.appointment_at_ms != before.appointment_at_ms and row["cadence_id"] is not None:
-                    reminded[row["loop_id"]] = at
-    placings: list[Placing] = []
-    if unenrolled:
-        started, placings = await start_known(flow, target, prepared, unenrolled, room, on)
-        results |= started
-        changes += [change for _, _, change in unenrolled]
-    if changes:
-        columns = zip(*(msgspec.structs.astuple(change) for change in changes), strict=True)
-        now = to_datetime(prepared.drafts.now_ms)
-        await flow.database.execute("enrol_update", *map(list, columns), now, on=on)
-        await tell_all(flow.database, of_changed(target.account_id, changes), prepared.drafts.now_ms, on)
-    if reminded:
-        placings += await _remind_anew(flow, reminded, results, prepared.drafts.now_ms, on)
-    return results, placings
+                    done.reminded[row["loop_id"]] = at
+    return done
 
 
 async def _remind_anew(
@@ -212,7 +235,9 @@ def as_it_is(row: Row) -> Change:
     )
 
 
-async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> Change:
+async def _as_it_becomes(
+    place_id: Callable[[Place], Awaitable[int]], leads: LeadColumns, at: int, row: Row
+) -> Change:
     """The lead with all that the row states."""
     before = as_it_is(row)
     change = as_it_is(row)
@@ -231,7 +256,7 @@ async def _as_it_becomes(flow: Flow, leads: LeadColumns, at: int, row: Row) -> C
         change.priority = Priority.LIVE.value
     if (change.phone, change.timezone, change.region) != where:
         place = combine(place_of(change.phone), change.timezone, change.region)
-        change.place_id = await flow.places.id_of(place)
+        change.place_id = await place_id(place)
     if any(getattr(change, name) != getattr(before, name) for name in PLANNED_BY):
         change.version += 1
     return change

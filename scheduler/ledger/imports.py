@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from scheduler.domain.time import Ms
 from scheduler.errors import Refused
-from scheduler.ledger.database import Connection, Database
+from scheduler.ledger.audit import Actor, write_audit
+from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+
+OURSELVES = Actor("dialwheel")
+"""Who brings files in that nobody sent: the demo's."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,6 +60,22 @@ class Begun(msgspec.Struct, frozen=True):
     throttle: str
 
 
+class Expected(msgspec.Struct, frozen=True):
+    """A batch that a file would go on with. `throttle`: as stored; `rows_before`: of other files."""
+
+    batch_id: int
+    agent_id: int
+    status: str
+    throttle: str
+    rows_before: int
+
+
+async def expected_batch(database: Database, account_id: int, name: str) -> Expected | None:
+    """None where there is no batch of that name."""
+    row = await database.fetch_row("import_expected", account_id, name)
+    return None if row is None else Expected(**row)
+
+
 async def begin_import(
     database: Database,
     *,
@@ -66,9 +87,13 @@ async def begin_import(
     columns: Sequence[str],
     now_ms: Ms,
     cadence_id: int | None = None,
+    size: int | None = None,
+    terms: str | None = None,
+    actor: Actor = OURSELVES,
 ) -> Begun:
     """Open the batch of that name, made if it is new, and a new import. `throttle`: JSON of what is stated of
-    the batch's pace, which holds from now on; so does a `cadence_id`.
+    the batch's pace, which holds from now on; so does a `cadence_id`. `size`: bytes of the file, where known;
+    `terms`: JSON of how it is read, for one that comes in parts.
 
     Raises Refused when the batch is canceled or belongs to another agent.
     """
@@ -78,30 +103,46 @@ async def begin_import(
             "import_batch", account_id, agent_id, batch, priority, throttle, now, cadence_id, on=on
         )
         assert row is not None
-        if row["agent_id"] != agent_id:
-            raise Refused(
-                "state-conflict",
-                "the batch belongs to another agent",
-                "all leads of a batch are called by one agent",
-                "choose another batch name, or that agent",
-            )
-        if row["status"] == "canceled":
-            raise Refused(
-                "state-conflict",
-                "the batch is canceled",
-                "nothing of it is called any more",
-                "choose another batch name",
-            )
+        check_batch(row["agent_id"], row["status"], agent_id)
         begun = await database.fetch_row(
-            "import_begin", account_id, row["batch_id"], list(columns), now, on=on
+            "import_begin", account_id, row["batch_id"], list(columns), now, size, terms, on=on
         )
         assert begun is not None
+        await write_audit(
+            database,
+            on,
+            account_id=account_id,
+            actor=actor,
+            action="import_begun",
+            object_=f"import:{begun['import_id']}",
+            before=None,
+            after={"batch_id": row["batch_id"], "agent_id": agent_id},
+            now_ms=now_ms,
+        )
         return Begun(
             begun["import_id"],
             row["batch_id"],
             row["rows_before"],
             row["throttle_before"] or row["throttle"],
             row["throttle"],
+        )
+
+
+def check_batch(batch_agent_id: int, status: str, agent_id: int) -> None:
+    """Raises Refused when a batch takes in no leads for that agent."""
+    if batch_agent_id != agent_id:
+        raise Refused(
+            "state-conflict",
+            "the batch belongs to another agent",
+            "all leads of a batch are called by one agent",
+            "choose another batch name, or that agent",
+        )
+    if status == "canceled":
+        raise Refused(
+            "state-conflict",
+            "the batch is canceled",
+            "nothing of it is called any more",
+            "choose another batch name",
         )
 
 
@@ -113,8 +154,11 @@ async def advance_import(
     bytes_so_far: int,
     on: Connection,
 ) -> None:
-    """Count a chunk and keep its rejected rows, in the transaction that writes the others."""
-    await database.execute(
+    """Count a chunk and keep its rejected rows, in the transaction that writes the others.
+
+    Raises Refused (`state-conflict`) when the import is over: nothing more of it may come in.
+    """
+    goes_on = await database.fetch_row(
         "import_advance",
         import_id,
         bytes_so_far,
@@ -127,6 +171,8 @@ async def advance_import(
         counts.rejected,
         on=on,
     )
+    if goes_on is None:
+        raise over()
     if rejects:
         await database.execute(
             "import_keep_rejects",
@@ -140,8 +186,63 @@ async def advance_import(
         )
 
 
+def over() -> Refused:
+    return Refused(
+        "state-conflict",
+        "the import is over",
+        "it was canceled, or given up because nothing came",
+        "send the file again: rows that are in add nothing",
+    )
+
+
 async def end_import(
-    database: Database, import_id: int, status: str, *, bytes_received: int, now_ms: Ms
-) -> None:
-    """`status`: done, or failed when the file broke off. Doing it twice changes nothing."""
-    await database.execute("import_end", import_id, status, bytes_received, to_datetime(now_ms))
+    database: Database,
+    import_id: int,
+    status: str,
+    *,
+    bytes_received: int,
+    now_ms: Ms,
+    trouble: str | None = None,
+    resume_row: int | None = None,
+    on: Connection | None = None,
+) -> Row | None:
+    """`status`: done, canceled, or failed when `trouble` broke it off. Answers what it was; None when it was
+    over before, which stays as it is."""
+    now = to_datetime(now_ms)
+    return await database.fetch_row(
+        "import_end", import_id, status, bytes_received, now, trouble, resume_row, on=on
+    )
+
+
+async def import_status(database: Database, import_id: int) -> str:
+    row = await database.fetch_row("import_status", import_id)
+    assert row is not None
+    return str(row["status"])
+
+
+class ImportFilter(msgspec.Struct, frozen=True):
+    """None: any. Instants are those of the beginning."""
+
+    statuses: list[str] | None = None
+    batch_ids: list[int] | None = None
+    from_: datetime | None = None
+    until: datetime | None = None
+
+
+async def page_of_imports(
+    database: Database,
+    account_id: int,
+    narrow: ImportFilter,
+    *,
+    after: int | None,
+    descending: bool,
+    limit: int,
+) -> list[Row]:
+    values = msgspec.structs.astuple(narrow)
+    return await database.fetch("read_import", account_id, None, after, descending, limit, *values)
+
+
+async def count_imports(database: Database, account_id: int, narrow: ImportFilter) -> int:
+    row = await database.fetch_row("import_count", account_id, *msgspec.structs.astuple(narrow))
+    assert row is not None
+    return int(row["count"])

@@ -98,7 +98,8 @@ async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:
 
 
 async def import_(database: Database, account_id: int, import_id: int) -> Row:
-    return _found(await database.fetch_row("read_import", account_id, import_id), "import")
+    rest = (None, False, 1, None, None, None, None)
+    return _found(await database.fetch_row("read_import", account_id, [import_id], *rest), "import")
 
 
 async def import_rejects(database: Database, account_id: int, import_id: int) -> AsyncIterator[Row]:

@@ -15,24 +15,7 @@ from aiohttp import ClientError
 
 from scheduler.errors import ServerUnavailable
 from tests.api.builders import Site, a_tenant
-
-CSV = {"Content-Type": "text/csv"}
-LINES = {**CSV, "Accept": "application/x-ndjson"}
-FILE = b"\r\n".join(
-    (
-        b"Phone,First Name,Plan",
-        b"+12125550101,Ana,A",
-        b"hello,Bob,B",
-        b"+12125550102,Cyd,C",
-        b"+12125550101,Ana,A",
-    )
-)
-COUNTED = ("created", "updated", "unchanged", "duplicate", "suppressed", "rejected")
-
-
-async def send(site: Site, data: Any, query: str = "", headers: dict[str, str] | None = None) -> Any:
-    path = f"/v1/imports?agent_id={site.agent}&name=first{query}"
-    return await site.send("POST", path, data=data, headers=CSV if headers is None else headers)
+from tests.api.imports import COUNTED, CSV, FILE, LINES, send
 
 
 async def test_an_import_answers_totals_that_add_up_and_the_leads_are_planned(site: Site):

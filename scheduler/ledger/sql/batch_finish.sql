@@ -12,7 +12,8 @@ done AS (
       AND b.status IN ('ingesting', 'running')
       AND EXISTS (SELECT FROM lead AS le WHERE le.account_id = b.account_id AND le.batch_id = b.batch_id)
       AND NOT EXISTS (SELECT FROM live AS l WHERE l.batch_id = b.batch_id)
-      AND NOT EXISTS (SELECT FROM import AS i WHERE i.batch_id = b.batch_id AND i.status = 'receiving')
+      AND NOT EXISTS (SELECT FROM import AS i
+                      WHERE i.batch_id = b.batch_id AND i.status IN ('receiving', 'processing'))
     RETURNING b.account_id, b.batch_id
 ),
 again AS (

@@ -2,7 +2,8 @@
 -- $1 account_id bigint  $2 batch_id bigint  $3 pauses bigint  $4 now timestamptz
 -- Rows: version if this call lifted the pause
 UPDATE batch AS b
-SET status = CASE WHEN EXISTS (SELECT FROM import AS i WHERE i.batch_id = b.batch_id AND i.status = 'receiving')
+SET status = CASE WHEN EXISTS (SELECT FROM import AS i
+                               WHERE i.batch_id = b.batch_id AND i.status IN ('receiving', 'processing'))
                   THEN 'ingesting' ELSE 'running' END,
     pause_reason = NULL, pauses = b.pauses + 1, updated_at = $4
 WHERE b.account_id = $1

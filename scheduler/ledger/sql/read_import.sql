@@ -1,7 +1,16 @@
--- read_import: what became of a file.
--- $1 account_id bigint  $2 import_id bigint
-SELECT import_id, batch_id, status, columns, bytes, rows, created, updated, unchanged, duplicate, suppressed,
-       rejected, started_at, finished_at
+-- read_import: what became of files; a page of them, or those that are named.
+-- $1 account_id bigint  $2 import_ids bigint[] (null: all)  $3 after bigint (null: from the start)
+-- $4 descending boolean  $5 limit integer  $6 statuses text[]  $7 batch_ids bigint[]
+-- $8 from timestamptz  $9 until timestamptz (each null: any)
+SELECT import_id, batch_id, status, columns, bytes, size, rows, created, updated, unchanged, duplicate, suppressed,
+       rejected, started_at, finished_at, touched_at, job_id, terms IS NOT NULL AS in_parts, trouble, resume_row
 FROM import
 WHERE account_id = $1
-  AND import_id = $2;
+  AND ($2::bigint[] IS NULL OR import_id = ANY($2::bigint[]))
+  AND ($3::bigint IS NULL OR CASE WHEN $4::boolean THEN import_id < $3 ELSE import_id > $3 END)
+  AND ($6::text[] IS NULL OR status = ANY($6::text[]))
+  AND ($7::bigint[] IS NULL OR batch_id = ANY($7::bigint[]))
+  AND ($8::timestamptz IS NULL OR started_at >= $8)
+  AND ($9::timestamptz IS NULL OR started_at < $9)
+ORDER BY CASE WHEN $4::boolean THEN -import_id ELSE import_id END
+LIMIT $5;
