@@ -11,7 +11,16 @@ from msgspec import UNSET, Meta, UnsetType
 from api.requests import ListQuery
 from api.requests_events import EventType
 
-Url = Annotated[str, Meta(min_length=1, max_length=2048)]
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        pattern="^https?://",
+        description="https, on port 443 or 8443, of the open internet unless the installation allows more",
+        examples=["https://example.com/hooks/dialwheel"],
+    ),
+]
 Types = Annotated[list[EventType], Meta(max_length=50)]
 Mode = Literal["single", "batch"]
 Instant = Annotated[datetime, Meta(tz=True)]
