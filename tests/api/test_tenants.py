@@ -1,105 +1,161 @@
-"""I24: nothing of one tenant ever reaches another."""
+"""I24: nothing of one tenant ever reaches another, and nothing that one does changes another."""
 
 from __future__ import annotations
 
-import re
-
-from aiohttp import ClientResponse
+from msgspec import inspect
 
 from api.app import ROUTES
+from tests.api.bodies import KINDS, kind_of, put, references
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
+from tests.api.crawl import (
+    Planted,
+    about_of,
+    ask,
+    body_for,
+    holdings,
+    path_of,
+    plant,
+    said,
+)
+from tests.api.streaming import listening
+from tests.api.test_events import numbered
+
+CANARY = "canary-9f3a"
 
 
-async def test_no_reply_to_one_tenant_holds_anything_of_another(site: Site):
-    """I24: every route, asked by A with the ids of B, answers 404 and never with B's canary."""
-    canary = "canary-9f3a"
-    other = await a_tenant(site.database, canary)
-    agent = site.deps.ids.write("agt", other.agent_id)
-    theirs = await (
-        await site.post("/v1/leads", a_lead(name=canary, external_id=canary, agent_id=agent), key=other.key)
-    ).json()
-    await site.rows(
-        "INSERT INTO batch (account_id, agent_id, name, priority, created_at, updated_at) "
-        "VALUES ($1, $2, $3, 'bulk', now(), now())", other.account_id, other.agent_id, canary,
-    )  # fmt: skip
-    await site.rows(
-        "INSERT INTO import (account_id, batch_id, status, started_at) VALUES ($1, 1, 'done', now())",
-        other.account_id,
-    )
-    await site.rows(
-        "INSERT INTO attempt (loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, step, kind, "
-        "channel, state, due_at, armed_at, not_after, permit, why, rules_revision, policy_version) "
-        "SELECT loop_id, lead_id, account_id, agent_id, 0, lane_id, 1, 1, 'first', 'call', 'armed', now(), "
-        "now(), now(), gen_random_uuid(), '[]', 'r', 1 FROM loop",
-    )
-    await site.post("/v1/trunks", {"name": canary}, key=other.key)
-    await site.post("/v1/caller-ids", {"phone": OTHER_PHONE}, key=other.key)
-    await site.post("/v1/caller-id-pools", {"name": canary}, key=other.key)
-    cadence = await (
-        await site.post("/v1/cadences", {"name": canary, "steps": [{"name": canary}]}, key=other.key)
-    ).json()
-    await site.post(f"/v1/cadences/{cadence['id']}/publish", {}, key=other.key)
-    template = await (await site.post("/v1/templates", {"name": canary}, key=other.key)).json()
-    day = await (
-        await site.post("/v1/no-call-days", {"date": "2026-12-24", "label": canary}, key=other.key)
-    ).json()
-    order = {"ends_at": "2026-12-24T00:00:00Z", "reason": canary}
-    closure = await (await site.post("/v1/compliance/closures", order, key=other.key)).json()
-    dnc_list = await (await site.post("/v1/dnc/lists", {"name": canary}, key=other.key)).json()
-    listed = {"phone": "+12125550177", "reason": canary, "list_id": dnc_list["id"]}
-    entry = await (await site.post("/v1/dnc/entries", listed, key=other.key)).json()
-    made = await site.post("/v1/api-keys", {"name": canary, "scopes": ["read"]}, key=other.key)
-    await site.rows(
-        "INSERT INTO webhook (account_id, url, types, mode, secret, seq, next_at, leased_until, created_at, "
-        "updated_at) VALUES ($1, $2, '{}', 'single', '', 0, now(), now(), now(), now())",
-        other.account_id, f"https://{canary}.example.com/",
-    )  # fmt: skip
-    said = {"lead_id": theirs["id"], "at": "2027-01-05T15:30:00Z", "note": canary}
-    callback = await (await site.post("/v1/callbacks", said, key=other.key)).json()
-    ids = {
-        "callbacks": callback["id"],
-        "dnc/lists": dnc_list["id"], "dnc/entries": entry["id"], "api-keys": (await made.json())["id"],
-        "loops": site.deps.ids.write("loop", 1),
-        "leads": theirs["id"], "agents": agent, "cadences": cadence["id"], "templates": template["id"],
-        "no-call-days": day["id"], "compliance": closure["id"], "jobs": day["job"]["id"],
-    }  # fmt: skip
-    prefixes = {
-        "webhooks": "whk", "batches": "bat", "imports": "imp", "attempts": "att",
-        "trunks": "trk", "caller-ids": "cid", "caller-id-pools": "cip",
-    }  # fmt: skip
-    for name, prefix in prefixes.items():
-        ids[name] = site.deps.ids.write(prefix, 1)
-    asked = 0
+async def two_tenants(site: Site) -> tuple[Planted, Planted]:
+    """Each with one of everything, with the same phones; neither is the operator, who sees all accounts."""
+    site.home = await a_tenant(site.database, "home")
+    home = await plant(site, site.home, "home")
+    return home, await plant(site, await a_tenant(site.database, CANARY), CANARY)
+
+
+async def test_what_is_anothers_does_not_exist_by_any_method_of_any_path(site: Site):
+    """Asked by A with the ids of B each route answers 404; asked by B it does not."""
+    home, other = await two_tenants(site)
+    before = await holdings(site, other.tenant.account_id)
+    routes = [one for one in ROUTES if one.scope is not None and "{id}" in one.path]
+    assert len(routes) > 70
+    for route in routes:
+        path = path_of(route, other)
+        reply = await ask(site, route, path, body_for(route, home))
+        status = 403 if path.startswith("/v1/accounts/") else 404
+        assert (route.method, path, reply.status) == (route.method, path, status)
+        assert CANARY not in await said(reply)
+    assert await holdings(site, other.tenant.account_id) == before
+    for route in sorted(routes, key=lambda one: (one.method == "DELETE", one.method != "GET")):
+        reply = await ask(site, route, path_of(route, other), body_for(route, other), key=other.tenant.key)
+        if route.method != "DELETE":  # its lead's loop goes with it, and so on
+            assert (route.method, route.path, reply.status) != (route.method, route.path, 404)
+        assert reply.status < 500, (route.method, route.path, await reply.text())
+
+
+async def test_a_body_that_names_something_of_anothers_is_refused_and_changes_nothing(site: Site):
+    """Each reference of each body in turn, all others right."""
+    home, other = await two_tenants(site)
+    before = await holdings(site, other.tenant.account_id)
+    tried = 0
     for route in ROUTES:
-        if route.path.startswith("/v1/accounts"):  # of the installation's operator, who sees them all
+        if route.body is None:
             continue
-        collection = route.path.removeprefix("/v1/").partition("/{id}")[0]
-        path = route.path.replace("{id}", ids.get(collection, ids.get(collection.split("/")[0], "")))
-        path = re.sub(r"{step_id:[^}]*}", cadence["steps"][0]["id"], re.sub(r"{version:[^}]*}", "1", path))
-        if route.method == "GET" and "{id}" in route.path:
-            assert (await site.get(path, key=other.key)).status == 200, path
-            reply = await site.get(path)
-            assert reply.status == 404, path
-        elif route.method == "GET":
-            reply = await site.get(path)
-        else:
+        body = body_for(route, home)
+        assert body is not None
+        for place in references(route.body, about_of(route)):
+            if place[0] not in body:
+                continue
+            kind = kind_of(place, about_of(route))
+            theirs = other.by_kind.get(kind or "", other.ids["step_id"])
+            reply = await ask(site, route, path_of(route, home), put(body, place, theirs))
+            assert CANARY not in await said(reply), (route.path, place)
+            if route.path == "/v1/leads/search":
+                assert (await reply.json())["data"] == []
+            else:
+                problem = await reply.json()
+                assert (route.path, place, reply.status) == (route.path, place, 422)
+                assert "no s" in problem["detail"], (route.path, place, problem)
+            tried += 1
+        assert "no such" not in await said(await ask(site, route, path_of(route, home), body)), route.path
+    assert tried > 40
+    assert await holdings(site, other.tenant.account_id) == before
+
+
+async def test_no_list_and_no_search_shows_anything_of_another(site: Site):
+    """Lists as they are, and narrowed to what is B's."""
+    _, other = await two_tenants(site)
+    for route in ROUTES:
+        if route.method != "GET" or "{" in route.path or route.scope is None:
             continue
-        asked += 1
-        assert canary not in await _said(reply)
-    assert asked >= 10
-    for narrow in ({"name": canary}, {"external_id": canary}, {"phone": PHONE}, {"agent_id": agent}):
-        found = await (await site.post("/v1/leads/search", {"filter": narrow})).json()
+        fields = inspect.type_info(route.query).fields  # type: ignore[attr-defined]
+        narrow = {
+            field.encode_name: other.by_kind[KINDS[field.encode_name]]
+            for field in fields
+            if KINDS.get(field.encode_name) in other.by_kind
+        }
+        for query in ({}, *({name: id_} for name, id_ in narrow.items())):
+            reply = await site.send("GET", route.path, params=query)
+            assert reply.status in (200, 403, 404, 422), (route.path, query)
+            assert CANARY not in await said(reply), (route.path, query)
+    for wanted in (
+        {"name": CANARY},
+        {"external_id": CANARY},
+        {"agent_id": other.ids["agents"]},
+        {"tag": CANARY},
+    ):
+        found = await (await site.post("/v1/leads/search", {"filter": wanted})).json()
         assert found["data"] == []
-    assert (await site.post("/v1/leads", a_lead(phone=OTHER_PHONE, agent_id=agent))).status == 422
-    assert await site.rows("SELECT 1 FROM lead WHERE account_id = $1", site.home.account_id) == []
+    assert len((await (await site.get("/v1/leads")).json())["data"]) == 1
 
 
-async def _said(reply: ClientResponse) -> str:
-    """The whole reply; of one that never ends its first words."""
-    if reply.content_type != "text/event-stream":
-        return await reply.text()
-    async for line in reply.content:
-        if line.startswith(b"data: "):
-            reply.close()
-            return line.decode()
-    raise AssertionError("the stream ended")
+async def test_whatever_a_tenant_does_with_its_own_changes_nothing_of_another(site: Site):
+    """Every route once with all that is right; both have the same phones, external ids apart."""
+    home, other = await two_tenants(site)
+    before = await holdings(site, other.tenant.account_id)
+    for route in sorted(ROUTES, key=lambda one: one.method == "DELETE"):
+        if route.scope is None:
+            continue
+        reply = await ask(site, route, path_of(route, home), body_for(route, home))
+        assert reply.status < 500, (route.method, route.path)
+        assert CANARY not in await said(reply), (route.method, route.path)
+    for body in ({"phone": PHONE}, {"phone": OTHER_PHONE}):
+        assert (await site.post("/v1/dnc/entries", body)).status in (200, 201)
+    assert await holdings(site, other.tenant.account_id) == before
+
+
+async def test_a_stream_tells_nothing_of_another_whatever_topics_it_names(site: Site):
+    home, other = await two_tenants(site)
+    lead, batch = other.ids["leads"], other.ids["batches"]
+    async with listening(
+        site, {"topics": f"attempts,batch:{batch},lead:{lead},lead:{home.ids['leads']}"}
+    ) as reader:
+        for planted in (other, home):
+            body = {"tags": ["told"], "name": planted.canary}
+            path = f"/v1/leads/{planted.ids['leads']}"
+            assert (await site.send("PATCH", path, json=body, key=planted.tenant.key)).status == 200
+        await numbered(site)
+        [heard] = await reader.events(1)
+        assert heard.data["data"]["object"]["id"] == home.ids["leads"]
+        assert CANARY not in str(heard)
+    replayed = await (await site.get("/v1/events", params={"lead_id": lead})).text()
+    assert CANARY not in replayed
+
+
+async def test_a_file_names_nothing_of_another(site: Site):
+    """Imports and bulk lines with an agent, a batch or a cadence of B's."""
+    _, other = await two_tenants(site)
+    before = await holdings(site, other.tenant.account_id)
+    leads = await site.rows("SELECT count(*) AS n FROM lead WHERE account_id = $1", site.home.account_id)
+    for name in ("agent_id", "batch_id", "cadence_id"):
+        id_ = other.by_kind[KINDS[name]]
+        reply = await site.send(
+            "POST", "/v1/imports", params={name: id_, "name": "x"}, data=b"phone\n+12125550150\n",
+            headers={"Content-Type": "text/csv"},
+        )  # fmt: skip
+        assert reply.status == 422, await reply.text()
+        assert CANARY not in await said(reply)
+        line = await site.post("/v1/leads", a_lead(phone="+12125550151", **{name: id_}))
+        assert line.status == 422
+        assert CANARY not in await said(line)
+    assert (
+        await site.rows("SELECT count(*) AS n FROM lead WHERE account_id = $1", site.home.account_id) == leads
+    )
+    assert await holdings(site, other.tenant.account_id) == before
