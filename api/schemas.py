@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from api.schemas_impact import Impact
+
 T = TypeVar("T")
 
 
@@ -105,6 +107,13 @@ class Batch(msgspec.Struct):
     status: str
     counts: BatchCounts
     first_touch_done_rate: float | None
+
+
+class BatchChanged(Batch):
+    """`id` is null in a dry run of one that does not exist yet. `impact`: how first touches move."""
+
+    id: str | None  # type: ignore[assignment]
+    impact: Impact
 
 
 class BatchHead(msgspec.Struct):

@@ -7,20 +7,25 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from api import requests, schemas, views
-from api.instants import utc_ms
+from api.instants import utc, utc_ms
 from api.lead_targets import cadence_named
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
+from api.schemas_impact import ChangeQuery, Impact
 from scheduler.domain.time import DAY, HOUR, Ms
 from scheduler.errors import NotFound
-from scheduler.flow.batches import cancel_batch, change_batch, create_batch
+from scheduler.flow.batches import cancel_batch, change_batch, create_batch, delete_batch
+from scheduler.flow.impact import NOBODY
+from scheduler.flow.impact import Impact as Found
 from scheduler.flow.pause import until_permits_are_void
 from scheduler.flow.throttle import Throttle
 from scheduler.ledger import reads
-from scheduler.ledger.instants import to_ms
+from scheduler.ledger.instants import to_datetime, to_ms
 
 STARTED_AGO_MS: Ms = HOUR
 """A start may lie so far in the past: a request that was long on its way, a clock that is off."""
@@ -30,12 +35,13 @@ STARTS_WITHIN_MS: Ms = 366 * DAY
 
 
 @route("POST", "/v1/batches", scope="leads:write")
-async def create(call: Call, body: requests.BatchIn) -> Reply[schemas.Batch]:
+async def create(call: Call, query: ChangeQuery, body: requests.BatchIn) -> Reply[schemas.BatchChanged]:
     """A batch without leads, for imports and single leads that name it; 409 when the name is taken."""
-    throttle = Throttle(**read_throttle(body.throttle, call.deps.clock.now_ms(), "/throttle/start_at"))
+    now_ms, database = call.deps.clock.now_ms(), call.deps.flow.database
+    throttle = Throttle(**read_throttle(body.throttle, now_ms, "/throttle/start_at"))
     agent_id = call.ids.read("agt", body.agent_id)
     try:
-        await reads.agent(call.deps.flow.database, call.account_id, agent_id or 0)
+        await reads.agent(database, call.account_id, agent_id or 0)
     except NotFound:
         raise invalid("/agent_id", "not-found", "no such agent in this account") from None
     batch_id = await create_batch(
@@ -46,13 +52,17 @@ async def create(call: Call, body: requests.BatchIn) -> Reply[schemas.Batch]:
         priority=body.priority,
         throttle=throttle,
         actor=call.actor,
-        now_ms=call.deps.clock.now_ms(),
+        now_ms=now_ms,
         cadence_id=None
         if body.cadence_id is None
         else await cadence_named(call.deps.flow, call.ids, call.account_id, body.cadence_id),
+        dry_run=query.dry_run,
     )
+    if batch_id is None:
+        return Reply(_rehearsed(body, throttle, now_ms))
     shown = await _batch(call, batch_id)
-    return Reply(shown, status=201, headers={"Location": f"/v1/batches/{shown.id}"})
+    headers = {"Location": f"/v1/batches/{shown.id}", **tagged(shown)}
+    return Reply(_changed(shown, NOBODY), status=201, headers=headers)
 
 
 @route("GET", "/v1/batches", scope="read")
@@ -78,7 +88,7 @@ async def show_batch(call: Call) -> Reply[schemas.Batch]:
 
 
 @route("PATCH", "/v1/batches/{id}", scope="leads:write")
-async def change(call: Call, body: requests.BatchChange) -> Reply[schemas.Batch]:
+async def change(call: Call, query: ChangeQuery, body: requests.BatchChange) -> Reply[schemas.BatchChanged]:
     """Another name or another pace; a part of `throttle` that is left out stays, null lifts it.
 
     The pace holds from the next claim on. Where it changes when first touches are, those still to come have
@@ -88,7 +98,7 @@ async def change(call: Call, body: requests.BatchChange) -> Reply[schemas.Batch]
     now_ms = call.deps.clock.now_ms()
     batch_id = call.id("bat")
     throttle = read_throttle(body.throttle, now_ms, "/throttle/start_at")
-    await change_batch(
+    impact = await change_batch(
         call.deps.flow,
         account_id=call.account_id,
         batch_id=batch_id,
@@ -96,11 +106,30 @@ async def change(call: Call, body: requests.BatchChange) -> Reply[schemas.Batch]
         throttle=throttle,
         actor=call.actor,
         now_ms=now_ms,
+        most=call.deps.settings.impact_loops,
+        dry_run=query.dry_run,
     )
-    if "start_at" in throttle:
+    shown = await _batch(call, batch_id)
+    if query.dry_run:
+        paced = msgspec.structs.replace(shown.throttle, **_as_shown(throttle))
+        shown = msgspec.structs.replace(shown, name=body.name or shown.name, throttle=paced)
+    elif "start_at" in throttle:
         clock = call.deps.clock
         await until_permits_are_void(clock, clock.monotonic_s(), call.deps.settings.permit_s)
-    return Reply(await _batch(call, batch_id))
+    return Reply(_changed(shown, impact), headers=tagged(shown))
+
+
+@route("DELETE", "/v1/batches/{id}", scope="leads:write")
+async def delete(call: Call) -> web.Response:
+    """Take away a batch that nothing was ever brought into; 409 for others: cancel them."""
+    await delete_batch(
+        call.deps.flow,
+        account_id=call.account_id,
+        batch_id=call.id("bat"),
+        actor=call.actor,
+        now_ms=call.deps.clock.now_ms(),
+    )
+    return web.Response(status=204)
 
 
 @route("POST", "/v1/batches/{id}/cancel", scope="calls:write")
@@ -142,4 +171,37 @@ async def _batch(call: Call, batch_id: int) -> schemas.Batch:
     return views.batch(await reads.batch(call.deps.flow.database, call.account_id, batch_id), call.ids)
 
 
-ROUTES = (create, list_batches, show_batch, change, cancel)
+def _changed(shown: schemas.Batch, impact: Found) -> schemas.BatchChanged:
+    return schemas.BatchChanged(
+        **{name: getattr(shown, name) for name in shown.__struct_fields__},
+        impact=Impact(**msgspec.structs.asdict(impact)),
+    )
+
+
+def _rehearsed(body: requests.BatchIn, throttle: Throttle, now_ms: Ms) -> schemas.BatchChanged:
+    """A batch that would be made."""
+    now = utc(to_datetime(now_ms))
+    return schemas.BatchChanged(
+        id=None,
+        object="batch",
+        created_at=now,
+        updated_at=now,
+        name=body.name,
+        priority=body.priority,
+        agent_id=body.agent_id,
+        cadence_id=body.cadence_id,
+        throttle=schemas.Throttle(**_as_shown(msgspec.structs.asdict(throttle))),
+        status="running",
+        counts=schemas.BatchCounts(0, 0, 0, 0, 0, 0, 0),
+        first_touch_done_rate=None,
+        impact=Impact(**msgspec.structs.asdict(NOBODY)),
+    )
+
+
+def _as_shown(throttle: dict[str, Any]) -> dict[str, Any]:
+    """Its instant as text."""
+    start_at = throttle.get("start_at")
+    return throttle if start_at is None else {**throttle, "start_at": utc_ms(to_ms(start_at))}
+
+
+ROUTES = (create, list_batches, show_batch, change, delete, cancel)

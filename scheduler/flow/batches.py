@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -12,9 +13,10 @@ from scheduler.clock import Clock
 from scheduler.domain.time import MINUTE, Ms
 from scheduler.errors import DialwheelError, NotFound, Refused
 from scheduler.flow.context import Flow
+from scheduler.flow.impact import NOBODY, Impact
 from scheduler.flow.pause import until_permits_are_void
-from scheduler.flow.respread import respread
-from scheduler.flow.throttle import Throttle, pace_under, read_throttle
+from scheduler.flow.respread import foresee, respread
+from scheduler.flow.throttle import Pace, Throttle, pace_under, read_throttle
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
@@ -43,10 +45,12 @@ async def create_batch(
     actor: Actor,
     now_ms: Ms,
     cadence_id: int | None = None,
-) -> int:
-    """A batch without leads; answers its id. `cadence_id`: what its leads follow. Raises Refused
-    (`state-conflict`) when the name is taken or the agent is not the account's."""
-    async with flow.database.transaction() as on:
+    dry_run: bool = False,
+) -> int | None:
+    """A batch without leads; answers its id. `cadence_id`: what its leads follow. With `dry_run` it is only
+    tried, and has none. Raises Refused (`state-conflict`) when the name is taken or the agent is not the
+    account's."""
+    async with rehearsing(flow, dry_run) as on:
         said = _encode(throttle).decode()
         row = await flow.database.fetch_row(
             "batch_create", account_id, agent_id, name, priority, said, to_datetime(now_ms), cadence_id, on=on
@@ -61,7 +65,7 @@ async def create_batch(
         batch_id = int(row["batch_id"])
         after = {"name": name, "throttle": msgspec.to_builtins(throttle), "cadence_id": cadence_id}
         await _audit(flow, on, actor, account_id, batch_id, "batch_created", None, after, now_ms)
-    return batch_id
+    return None if dry_run else batch_id
 
 
 async def change_batch(
@@ -73,11 +77,15 @@ async def change_batch(
     throttle: Mapping[str, Any],
     actor: Actor,
     now_ms: Ms,
-) -> None:
+    most: int = 0,
+    dry_run: bool = False,
+) -> Impact:
     """Another name, and another pace where `throttle` names a part of it (None lifts that). It holds from the
     next claim on, and what is still to be touched has moved when this returns.
 
-    Raises NotFound; Refused (`state-conflict`) for a batch that is over or a name that is taken.
+    Answers how first touches move, looking at `most` of them (0: none are looked at). With `dry_run` nothing
+    changes but that. Raises NotFound; Refused (`state-conflict`) for a batch that is over or a name that is
+    taken.
     """
 
     async def work(on: Connection) -> tuple[Row, Throttle, Throttle]:
@@ -97,9 +105,18 @@ async def change_batch(
         await _audit(flow, on, actor, account_id, batch_id, "batch_changed", *changes, now_ms)
         return row, before, after
 
-    row, before, after = await in_transaction(flow.database, work)
-    if after != before:
+    if dry_run:
+        async with rehearsing(flow, dry_run) as on:
+            row, before, after = await work(on)
+    else:
+        row, before, after = await in_transaction(flow.database, work)
+    impact = NOBODY
+    paces = [pace_under(throttle, batch_id, flow.spread_ms) for throttle in (before, after)]
+    if most and _times(paces[0], now_ms) != _times(paces[1], now_ms):
+        impact = await foresee(flow, paces[1], row["agent_id"], now_ms, most=most)
+    if after != before and not dry_run:
         await follow_throttle(flow, batch_id, row["agent_id"], before, after, now_ms)
+    return impact
 
 
 async def follow_throttle(
@@ -113,16 +130,49 @@ async def follow_throttle(
     except DialwheelError as error:
         log.warning("gate_not_shaped", batch_id=batch_id, why=error.what)
     old, new = (pace_under(throttle, batch_id, flow.spread_ms) for throttle in (before, after))
-    times = [
-        (pace.spread.from_ms(now_ms), pace.spread.over_ms, pace.max_per_min is None) for pace in (old, new)
-    ]
-    if times[0] != times[1]:
+    if _times(old, now_ms) != _times(new, now_ms):
         await respread(flow, new, agent_id, now_ms)
     try:
         for batch in await flow.stock.batches(batch_id):
             await flow.stock.top_up(batch, now_ms, TOPPED_UP_AHEAD_MS)
     except DialwheelError as error:
         log.warning("batch_not_topped_up", batch_id=batch_id, why=error.what)
+
+
+def _times(pace: Pace, now_ms: Ms) -> tuple[Ms, Ms, bool]:
+    """What of a pace tells when first touches are."""
+    return pace.spread.from_ms(now_ms), pace.spread.over_ms, pace.max_per_min is None
+
+
+async def delete_batch(flow: Flow, *, account_id: int, batch_id: int, actor: Actor, now_ms: Ms) -> None:
+    """Take away a batch that nothing was ever brought into. Raises NotFound, Refused (`in-use`)."""
+
+    async def work(on: Connection) -> None:
+        row = await _locked(flow, account_id, batch_id, on)  # whoever enrols in it keeps it from that
+        used = await flow.database.fetch_row("batch_in_use", account_id, batch_id, on=on)
+        if used is None or used["used"]:
+            raise Refused("in-use", "the batch has leads or files", "they name it", "cancel it instead")
+        await flow.database.execute("batch_delete", account_id, batch_id, on=on)
+        before = {"name": row["name"], "throttle": msgspec.json.decode(row["throttle"])}
+        await _audit(flow, on, actor, account_id, batch_id, "batch_deleted", before, None, now_ms)
+
+    await in_transaction(flow.database, work)
+    flow.stock.forget(batch_id)
+    await _leave_wheel(flow, account_id, batch_id)
+
+
+class _Undone(Exception):
+    """Ends the transaction of a dry run: it leaves nothing behind."""
+
+
+@asynccontextmanager
+async def rehearsing(flow: Flow, dry_run: bool) -> AsyncIterator[Connection]:
+    """A transaction; that of a dry run is taken back at its end."""
+    with suppress(_Undone):
+        async with flow.database.transaction() as on:
+            yield on
+            if dry_run:
+                raise _Undone
 
 
 async def cancel_batch(
@@ -208,7 +258,7 @@ async def _audit(
     batch_id: int,
     action: str,
     before: dict[str, Any] | None,
-    after: dict[str, Any],
+    after: dict[str, Any] | None,
     now_ms: Ms,
 ) -> None:
     await write_audit(
