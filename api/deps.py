@@ -12,7 +12,8 @@ from api.auth import KeyRing
 from api.intake import Intake
 from api.live.feed import Feed
 from api.rate_limits import RateLimits
-from dialer.webhooks.sealing import Sealer
+from dialer.webhooks.names import SystemNames
+from dialer.webhooks.sealing import Sealer, make_sealer
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
@@ -33,7 +34,7 @@ class Deps:
 
     `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
     parts of this process are up, `probe`: how the clocks are, for `/readyz`. `resolver`: who looks up names
-    of webhooks; None: the system.
+    of webhooks, if not the system.
     """
 
     settings: Settings
@@ -56,7 +57,11 @@ class Deps:
 
     @cached_property
     def sealer(self) -> Sealer:
-        return Sealer(self.id_key)
+        return make_sealer(self.id_key, self.settings.webhook_key_file)
+
+    @cached_property
+    def names(self) -> AbstractResolver:
+        return self.resolver or SystemNames()
 
     @cached_property
     def intake(self) -> Intake:

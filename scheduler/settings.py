@@ -125,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     news_s: Seconds = 0.25  # between looks at what is to be told as events; 0.1 ms each at rest
     webhook_s: Seconds = 0.5  # between looks at what webhooks are to be sent; 0.2 ms each at rest
     webhook_allow_private: bool = False  # true: webhooks to any address, over http too: closed networks only
+    webhook_key_file: str = ""  # a key a line, sealing webhooks' secrets; empty: the ledger keeps the key too
     webhooks_kept: Count = 20  # an account; each takes its share of the sending
     news_kept_days: Annotated[float, Meta(gt=0, le=365)] = 7  # events can be read so long: over a weekend off
     jobs_at_once: Count = 2  # a process: a long one does not hold up the short ones behind it

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from api.live.delivery_bodies import Message, read_events, write_messages
 from api.live.delivery_course import Course
 from dialer.signing import sign
@@ -19,7 +21,7 @@ from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import Answer, WebhookSender
 from scheduler.clock import Clock
 from scheduler.domain.jitter import draw
-from scheduler.domain.time import DAY, SECOND, Ms
+from scheduler.domain.time import DAY, MINUTE, SECOND, Ms
 from scheduler.insight.events import Event
 from scheduler.ledger import deliveries as ledger
 from scheduler.ledger.database import Database
@@ -27,6 +29,8 @@ from scheduler.ledger.deliveries import Delivery, Settled, Taken
 from scheduler.ledger.tenancy import serving
 from scheduler.metrics import Metrics
 from scheduler.public_ids import PublicIds
+
+log = structlog.get_logger()
 
 LEASE_MS: Ms = 45 * SECOND
 SENDS_FOR_S = 20.0
@@ -77,7 +81,7 @@ class Visit:
 
     async def make(self) -> None:
         """Raises ServerUnavailable; the lease then runs out by itself."""
-        secrets = await self._secrets()
+        secrets = self._secrets()
         while secrets and self._goes_on() and await self._round(secrets):
             pass
         await ledger.give_back(
@@ -89,14 +93,15 @@ class Visit:
             wall_ms=self._outlet.clock.wall_ms(),
         )
 
-    async def _secrets(self) -> list[bytes]:
+    def _secrets(self) -> list[bytes]:
         taken = self._taken
         try:
             return [
                 self._outlet.sealer.open(one, taken.account_id, taken.webhook_id) for one in taken.secrets
             ]
-        except ValueError:
-            await self._disable("its secret cannot be read any more: rotate it")
+        except ValueError as error:  # this process may lack the key that another one has: ask again later
+            log.error("webhook_secret_unreadable", webhook=taken.webhook_id, why=str(error))
+            self._rest(MINUTE)
             return []
 
     def _goes_on(self) -> bool:

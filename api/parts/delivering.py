@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp.abc import AbstractResolver
-
 from api.live.deliverer import Deliverer
 from api.live.delivery_visit import Outlet
 from api.parts.stores import Stores
-from dialer.webhooks.sealing import Sealer
+from dialer.webhooks.sealing import make_sealer
 from dialer.webhooks.sender import WebhookSender
 from scheduler.public_ids import PublicIds
 from scheduler.services.service import run_service
 
 
-def make_deliverer(stores: Stores, resolver: AbstractResolver | None = None) -> Deliverer:
+def make_deliverer(stores: Stores) -> Deliverer:
+    """Raises SettingsError."""
     settings, id_key = stores.settings, stores.installation.id_key
     outlet = Outlet(
         stores.database,
         PublicIds(id_key),
         stores.clock,
-        Sealer(id_key),
-        WebhookSender(allow_private=settings.webhook_allow_private, resolver=resolver),
+        make_sealer(id_key, settings.webhook_key_file),
+        WebhookSender(allow_private=settings.webhook_allow_private),
         stores.metrics,
     )
     return Deliverer(outlet, period_s=settings.webhook_s, kept_days=settings.news_kept_days)

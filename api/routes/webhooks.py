@@ -196,9 +196,9 @@ async def _check(call: Call, url: str) -> None:
     """Raises Problem 422 for an address to which nothing may be sent, or whose name nobody knows."""
     why = await refusal(
         url,
+        call.deps.names,
         allow_private=call.deps.settings.webhook_allow_private,
         own_hosts=frozenset({call.request.host.partition(":")[0].lower()}),
-        resolver=call.deps.resolver,
     )
     if why is not None:
         raise invalid("/url", "refused", why, hint="an https address that the whole internet can reach")

@@ -12,7 +12,6 @@ import socket
 from typing import TypeAlias
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 PORTS = (443, 8443)
@@ -101,10 +100,10 @@ def _refuse_form(host: str, port: int | None) -> None:
 
 async def refusal(
     text: str,
+    names: AbstractResolver,
     *,
     allow_private: bool = False,
     own_hosts: frozenset[str] = frozenset(),
-    resolver: AbstractResolver | None = None,
 ) -> str | None:
     """Why nothing may be sent to an address, looked up just now; None when it may."""
     try:
@@ -115,7 +114,7 @@ async def refusal(
         return None
     try:
         async with asyncio.timeout(RESOLVE_S):
-            await PublicResolver(resolver).resolve(url.raw_host or "", url.port or 443)
+            await PublicResolver(names).resolve(url.raw_host or "", url.port or 443)
     except NotPublic:
         return "it leads to a private or special address"
     except (OSError, TimeoutError, UnicodeError):
@@ -126,8 +125,8 @@ async def refusal(
 class PublicResolver(AbstractResolver):
     """Answers the addresses of a name when every one of them is public. `inner`: who looks them up."""
 
-    def __init__(self, inner: AbstractResolver | None = None) -> None:
-        self._inner = inner or ThreadedResolver()
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC

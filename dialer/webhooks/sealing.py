@@ -1,4 +1,4 @@
-"""Secrets of webhooks as the ledger keeps them: AES-256-GCM under a key derived from the installation's.
+"""Secrets of webhooks as the ledger keeps them: AES-256-GCM under keys of a file, or the installation's.
 
 The account and the webhook are authenticated with it: a sealed secret that was copied to another row opens
 nothing there.
@@ -7,36 +7,65 @@ nothing there.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KEY_ID = b"\x01"
-"""Which key sealed it: the first byte of what is kept."""
+from scheduler.errors import SettingsError
+
+ID_BYTES = 4
+"""Which key sealed it: the first bytes of what is kept."""
 
 NONCE_BYTES = 12
+LEAST_KEY = 32
 
 
 class Sealer:
-    """Seals and opens the secrets of one installation. `id_key`: the installation's."""
+    """`keys`: the first one seals, all of them open."""
 
-    def __init__(self, id_key: bytes) -> None:
-        key = hashlib.blake2b(b"webhook secrets", digest_size=32, key=id_key).digest()
-        self._cipher = AESGCM(key)
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        derived = [hashlib.blake2b(key, digest_size=32, person=b"webhook secrets").digest() for key in keys]
+        named = [(hashlib.blake2b(key, digest_size=ID_BYTES).digest(), AESGCM(key)) for key in derived]
+        self._seals, self._ciphers = named[0], dict(named)
 
     def seal(self, secret: bytes, account_id: int, webhook_id: int, nonce: bytes) -> bytes:
         """`nonce`: random bytes, `NONCE_BYTES` of them, never the same twice."""
-        return KEY_ID + nonce + self._cipher.encrypt(nonce, secret, _bound_to(account_id, webhook_id))
+        key_id, cipher = self._seals
+        return key_id + nonce + cipher.encrypt(nonce, secret, _bound_to(account_id, webhook_id))
 
     def open(self, sealed: bytes, account_id: int, webhook_id: int) -> bytes:
-        """Raises ValueError for what was not sealed here for this webhook."""
-        nonce, rest = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        """Raises ValueError for what was not sealed with one of our keys for this webhook."""
+        key_id, rest = sealed[:ID_BYTES], sealed[ID_BYTES:]
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise ValueError("sealed with a key that is unknown here")
         try:
-            if sealed[:1] != KEY_ID:
-                raise ValueError("sealed with a key that is unknown here")
-            return self._cipher.decrypt(nonce, rest, _bound_to(account_id, webhook_id))
+            return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], _bound_to(account_id, webhook_id))
         except InvalidTag:
-            raise ValueError("the secret was not sealed here for this webhook") from None
+            raise ValueError("not sealed for this webhook") from None
+
+
+def make_sealer(id_key: bytes, key_file: str) -> Sealer:
+    """`key_file`: a key a line, the newest first; without one the installation's own key, which the ledger
+    keeps, so that a copy of the ledger opens them. That one opens in any case: a file can be given later.
+
+    Raises SettingsError.
+    """
+    keys = []
+    if key_file:
+        try:
+            keys = Path(key_file).read_bytes().split()
+        except OSError as error:
+            raise _wrong(error.strerror or "it cannot be read") from error
+        if not keys or min(map(len, keys)) < LEAST_KEY:
+            raise _wrong(f"it needs a key of {LEAST_KEY} characters or more on each line")
+    return Sealer([*keys, id_key])
+
+
+def _wrong(why: str) -> SettingsError:
+    return SettingsError("webhook_key_file cannot be used", why, "for instance: openssl rand -hex 32 > file")
 
 
 def _bound_to(account_id: int, webhook_id: int) -> bytes:

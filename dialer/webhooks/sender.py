@@ -10,6 +10,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 
 from dialer.webhooks.egress import PublicResolver, read_url
+from dialer.webhooks.names import SystemNames
 
 TOTAL_S = 15.0
 """From looking up the name to the end of the answer."""
@@ -29,17 +30,17 @@ class Answer(msgspec.Struct, frozen=True):
 
 class WebhookSender:
     """Sends to any allowed address. `allow_private`: to private ones and over http as well, for tests and
-    closed networks. `resolver`: who looks names up. Close it when done."""
+    closed networks. `names`: who looks them up. Close it when done."""
 
     def __init__(
         self,
         *,
         allow_private: bool = False,
-        resolver: AbstractResolver | None = None,
+        names: AbstractResolver | None = None,
         total_s: float = TOTAL_S,
     ) -> None:
         self._allow_private = allow_private
-        self._resolver = resolver
+        self._names = names or SystemNames()
         self._timeout = aiohttp.ClientTimeout(total=total_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -65,6 +66,7 @@ class WebhookSender:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        await self._names.close()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -75,7 +77,7 @@ class WebhookSender:
                 connector=aiohttp.TCPConnector(
                     limit=0,  # who sends bounds it: no slow endpoint keeps another one's request waiting
                     use_dns_cache=False,
-                    resolver=self._resolver if self._allow_private else PublicResolver(self._resolver),
+                    resolver=self._names if self._allow_private else PublicResolver(self._names),
                 ),
                 auto_decompress=False,
             )

@@ -13,6 +13,7 @@ from aiohttp import web
 from api.live.deliverer import Deliverer
 from api.live.delivery_visit import Outlet
 from dialer.signing import ID, read_secret, verify
+from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import WebhookSender
 from scheduler.ledger import news
 from scheduler.services.herald import Herald
@@ -82,13 +83,13 @@ async def a_receiver() -> AsyncIterator[Receiver]:
         await runner.cleanup()
 
 
-def a_deliverer(site: Site, sender: WebhookSender | None = None) -> Deliverer:
+def a_deliverer(site: Site, sender: WebhookSender | None = None, sealer: Sealer | None = None) -> Deliverer:
     deps = site.deps
     outlet = Outlet(
         site.database,
         deps.ids,
         site.clock,
-        deps.sealer,
+        sealer or deps.sealer,
         sender or WebhookSender(allow_private=True),
         deps.metrics,
     )

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from api.live.deliverer import Deliverer
 from dialer.webhooks.retries import DISABLE_MS, WAITS_MS
+from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import Answer, WebhookSender
 from scheduler.domain.time import DAY, MINUTE, SECOND, Ms
 from scheduler.ledger import deliveries as ledger
@@ -43,8 +44,8 @@ async def outlets(site: Site) -> AsyncIterator[Outlets]:
     """Makes deliverers, each as if in a process of its own, and closes them."""
     made: list[Deliverer] = []
 
-    def make(sender: WebhookSender | None = None) -> Deliverer:
-        made.append(a_deliverer(site, sender))
+    def make(sender: WebhookSender | None = None, sealer: Sealer | None = None) -> Deliverer:
+        made.append(a_deliverer(site, sender, sealer))
         return made[-1]
 
     yield make
@@ -446,6 +447,32 @@ async def test_a_lease_that_ran_out_writes_nothing_more(site: Site, receiver: Re
     assert not await ledger.put_deliveries(site.database, owner, spans, **put), "once"
     assert await ledger.due_deliveries(site.database, late, now_ms=now_ms, most=9, held_tries=3) == []
     assert len(await ledger.due_deliveries(site.database, owner, now_ms=now_ms, most=9, held_tries=3)) == 2
+
+
+async def test_a_process_without_the_key_of_a_secret_leaves_its_webhook_to_others(
+    site: Site, receiver: Receiver, outlets: Outlets
+) -> None:
+    hook = await registered(site, receiver.url)
+    await told(site, [1])
+    stranger = outlets(sealer=Sealer([b"x" * 32]))
+    await deliver(site, stranger)
+    assert (receiver.got, (await shown(site, hook))["status"]) == ([], "active")
+    pass_time(site, MINUTE)
+    await deliver(site, outlets())
+    assert receiver.sequences == [1]
+
+
+async def test_the_webhooks_of_a_suspended_account_get_nothing_until_it_is_no_longer(
+    site: Site, receiver: Receiver, outlets: Outlets
+) -> None:
+    await registered(site, receiver.url)
+    await told(site, [1])
+    await site.rows("UPDATE account SET suspended_at = now()")
+    await deliver(site, outlets())
+    assert receiver.got == []
+    await site.rows("UPDATE account SET suspended_at = NULL")
+    await deliver(site, outlets())
+    assert receiver.sequences == [1]
 
 
 async def test_nothing_of_one_tenant_reaches_the_webhook_of_another(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from dialer.webhooks.egress import is_public, refusal
+from dialer.webhooks.egress import NotPublic, PublicResolver, is_public, refusal
+from dialer.webhooks.names import SystemNames
 from dialer.webhooks.sender import WebhookSender
 
 
@@ -47,23 +48,31 @@ PUBLIC = "93.184.215.14"
 )  # fmt: skip
 async def test_no_form_of_a_forbidden_address_is_taken(url: str) -> None:
     own = frozenset({"self.example.com"})
-    assert await refusal(url, own_hosts=own, resolver=Names([PUBLIC])) is not None
+    assert await refusal(url, Names([PUBLIC]), own_hosts=own) is not None
 
 
 async def test_a_name_is_refused_when_any_of_its_addresses_is_private() -> None:
     url = "https://hooks.example.com/x"
-    assert await refusal(url, resolver=Names([PUBLIC])) is None
-    assert await refusal(url, resolver=Names([PUBLIC, "10.0.0.1"])) is not None
-    assert await refusal("https://b\u00fccher.example.com:8443/", resolver=Names([PUBLIC])) is None
+    assert await refusal(url, Names([PUBLIC])) is None
+    assert await refusal(url, Names([PUBLIC, "10.0.0.1"])) is not None
+    assert await refusal("https://b\u00fccher.example.com:8443/", Names([PUBLIC])) is None
 
 
 async def test_a_name_that_turns_private_after_registration_is_refused_at_the_send() -> None:
     names: Any = Names([PUBLIC], ["127.0.0.1"])
-    assert await refusal("https://hooks.example.com/", resolver=names) is None
-    sender = WebhookSender(resolver=names)
+    assert await refusal("https://hooks.example.com/", names) is None
+    sender = WebhookSender(names=names)
     answer = await sender.send("https://hooks.example.com/", {}, b"{}")
     await sender.close()
     assert (answer.status, answer.error) == (None, "refused: a private or special address")
+
+
+async def test_a_name_that_leads_here_is_looked_up_and_refused() -> None:
+    names = SystemNames()
+    assert {found["host"] for found in await names.resolve("localhost", 443)} <= {"127.0.0.1", "::1"}
+    with pytest.raises(NotPublic):
+        await PublicResolver(names).resolve("localhost", 443)
+    await names.close()
 
 
 @pytest.mark.parametrize(

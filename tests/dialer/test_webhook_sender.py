@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dialer.webhooks.retries import BREATH_MOST_MS, WAITS_MS, next_breath_ms, next_try_ms
-from dialer.webhooks.sealing import Sealer
+from dialer.webhooks.sealing import Sealer, make_sealer
 from dialer.webhooks.sender import ANSWER_BYTES, WebhookSender
 from scheduler.domain.time import DAY, HOUR, SECOND
+from scheduler.errors import SettingsError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -145,8 +146,8 @@ def test_an_endpoint_that_fails_is_left_alone_longer_each_time_up_to_a_bound() -
 
 
 def test_a_sealed_secret_opens_only_where_it_was_sealed() -> None:
-    """RELIABILITY 5.1: AES-GCM with the account as associated data."""
-    sealer = Sealer(b"i" * 32)
+    """RELIABILITY 5.1: AES-GCM with key id, and the account as associated data."""
+    sealer = Sealer([b"i" * 32])
     sealed = sealer.seal(b"secret", 1, 2, b"n" * 12)
     assert sealer.open(sealed, 1, 2) == b"secret"
     assert b"secret" not in sealed
@@ -157,10 +158,35 @@ def test_a_sealed_secret_opens_only_where_it_was_sealed() -> None:
         (sealer, changed, 1, 2),
         (sealer, b"\x02" + sealed[1:], 1, 2),
         (sealer, b"", 1, 2),
-        (Sealer(b"j" * 32), sealed, 1, 2),
+        (sealer, sealed[:4], 1, 2),
+        (Sealer([b"j" * 32]), sealed, 1, 2),
     ):
         with pytest.raises(ValueError):
             other.open(text, account_id, webhook_id)
+
+
+def test_keys_come_from_a_file_and_are_changed_without_losing_what_was_sealed(tmp_path: Path) -> None:
+    """RELIABILITY 5.1: keys are in files; the newest seals, those before it open."""
+    file, installation = tmp_path / "keys", b"i" * 32
+    before = make_sealer(installation, "").seal(b"secret", 1, 2, b"n" * 12)
+    file.write_text("a" * 64 + "\n")
+    first = make_sealer(installation, str(file)).seal(b"secret", 1, 2, b"n" * 12)
+    file.write_text("b" * 64 + "\n" + "a" * 64 + "\n")
+    both = make_sealer(installation, str(file))
+    second = both.seal(b"secret", 1, 2, b"n" * 12)
+    assert len({before, first, second}) == 3
+    assert [both.open(sealed, 1, 2) for sealed in (before, first, second)] == [b"secret"] * 3
+    with pytest.raises(ValueError):
+        make_sealer(installation, "").open(first, 1, 2)
+
+
+@pytest.mark.parametrize("content", [None, "", "short", "a" * 64 + "\nshort\n"])
+def test_a_file_without_proper_keys_is_refused_at_the_start(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError):
+        make_sealer(b"i" * 32, str(file))
 
 
 def _own_certificate(folder: Path) -> ssl.SSLContext:

@@ -1,4 +1,5 @@
--- webhook_take: lease webhooks that have something to send, those that have waited longest first.
+-- webhook_take: lease webhooks that have something to send, those that have waited longest first; none of an account
+-- that is suspended.
 -- $1 now timestamptz  $2 wall timestamptz  $3 leased_until timestamptz  $4 limit integer
 WITH busy AS (
     SELECT webhook_id
@@ -6,6 +7,7 @@ WITH busy AS (
     WHERE status = 'active'
       AND next_at <= $1
       AND leased_until <= $2
+      AND NOT EXISTS (SELECT FROM account AS a WHERE a.account_id = w.account_id AND a.suspended_at IS NOT NULL)
       AND (replay_seq IS NOT NULL
            OR EXISTS (SELECT FROM news_head AS h WHERE h.account_id = w.account_id AND h.seq > w.seq)
            OR EXISTS (SELECT FROM delivery AS d
