@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 RACES = ROOT / "tests" / "races" / "results"
 TEETH = ROOT / "tests" / "teeth" / "results.json"
+SIMULATED = ROOT / "tests" / "simulation" / "results.json"
 BEGIN, END = "<!-- figures: python -m tests.faults document -->", "<!-- end of figures -->"
 
 RACED = {
@@ -36,7 +37,7 @@ def renewed(page: str) -> str:
 
 def figures() -> str:
     """The tables between the two marks, marks included."""
-    return "\n".join([BEGIN, "", *_faults(), "", *_races(), "", *_teeth(), "", END])
+    return "\n".join([BEGIN, "", *_faults(), "", *_races(), "", *_simulation(), "", *_teeth(), "", END])
 
 
 def _faults() -> list[str]:
@@ -86,6 +87,20 @@ def _races() -> list[str]:
         )
     where = f"{first['cpu']}, {first['cores']} cores, {first['date']}"
     return [*rows, "", f"Permits of {first['permit_s']} s; {where}. Command: `make races`."]
+
+
+def _simulation() -> list[str]:
+    told = msgspec.json.decode(SIMULATED.read_bytes())
+    seeds = told["seeds"]
+    return [
+        "**Simulation.** Whole processes in virtual time, over models of the stores that are compared with "
+        f"real ones; each seed is a world with its own faults. {seeds:,} seeds, {told['dials']:,} dials, "
+        f"{told['simulated_hours']:,.0f} simulated hours: {len(told['violations'])} violations"
+        + ("" if told["violations"] else f", so below {3 / seeds:.3%} of seeds with 95 % confidence")
+        + f", and each of {len(told['sometimes'])} things that must happen sometimes did. "
+        f"{told['cpu']}, {told['cores']} cores, {told['date']}, commit {told['commit']}. "
+        f"Command: `python -m tests.simulation --seeds {seeds}`."
+    ]
 
 
 def _teeth() -> list[str]:
