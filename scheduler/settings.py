@@ -128,6 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_key_file: str = ""  # a key a line, sealing webhooks' secrets; empty: the ledger keeps the key too
     webhooks_kept: Count = 20  # an account; each takes its share of the sending
     news_kept_days: Annotated[float, Meta(gt=0, le=365)] = 7  # events can be read so long: over a weekend off
+    records_s: Seconds = 2  # between looks at whose attempts are over; 0.2 ms each at rest
     jobs_at_once: Count = 2  # a process: a long one does not hold up the short ones behind it
     job_lease_s: Annotated[float, Meta(ge=5)] = (
         60  # how long a job outlives its process; a piece takes seconds

@@ -261,6 +261,13 @@ def ledger_reconcile(*, accept_loss: Annotated[bool, Switch] = False, session: G
     return reconcile_ledger(session, accept_loss=accept_loss)
 
 
+def ledger_verify(*, session: Given) -> int:
+    """Walk the chains of records, and compare them with the attempts that they prove."""
+    from api.cli.records import verify_ledger
+
+    return verify_ledger(session)
+
+
 def demo(
     *,
     until_done: Annotated[bool, Switch] = False,
@@ -341,6 +348,7 @@ COMMANDS: dict[str, tuple[Shell, str, str]] = {
     "wheel reshard": (wheel_reshard, "wheel reshard --shards 4", "wheel reshard --shards 1 --yes --json"),
     "ledger": (ledger, "ledger", "ledger reconcile"),
     "ledger reconcile": (ledger_reconcile, "ledger reconcile", "ledger reconcile --accept-loss --yes"),
+    "ledger verify": (ledger_verify, "ledger verify", "ledger verify --json"),
     "api": (api, "api", "api --data-dir /var/lib/dialwheel"),
     "scheduler": (scheduler, "scheduler", "scheduler --quiet"),
     "dialer": (dialer, "dialer", "dialer --quiet"),

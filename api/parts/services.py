@@ -12,6 +12,7 @@ from api.parts.probing import make_probe, probe_tasks
 from api.parts.stores import Stores
 from dialer.providers.base import always
 from scheduler.flow.lookup import Find
+from scheduler.public_ids import PublicIds
 from scheduler.services.calendars import Calendars
 from scheduler.services.callbacks import DueCallbacks
 from scheduler.services.feeder import Feeder
@@ -19,6 +20,7 @@ from scheduler.services.herald import Herald
 from scheduler.services.imports import Abandoned
 from scheduler.services.jobs import Jobs
 from scheduler.services.memory import MemoryWatch
+from scheduler.services.notary import Notary
 from scheduler.services.reaper import Reaper
 from scheduler.services.reconciler import Reconciler
 from scheduler.services.service import Service, run_service
@@ -38,6 +40,7 @@ class Services:
     herald: Herald
     abandoned: Abandoned
     due_callbacks: DueCallbacks
+    notary: Notary
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
@@ -50,6 +53,7 @@ class Services:
             self.herald,
             self.abandoned,
             self.due_callbacks,
+            self.notary,
             *self.jobs,
         )
 
@@ -101,6 +105,7 @@ def make_services(
             parts_h=settings.import_parts_h,
         ),
         DueCallbacks(stores.database),
+        Notary(stores.flow, PublicIds(stores.installation.id_key), period_s=settings.records_s),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
             for number in range(1, settings.jobs_at_once + 1)

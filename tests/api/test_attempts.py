@@ -14,7 +14,7 @@ from tests.api.test_pause import claim
 
 async def a_call(site: Site, **fields: Any) -> tuple[str, str]:
     """A lead that is being called just now, and the attempt."""
-    lead = await (await site.post("/v1/leads", a_lead(agent_id=site.agent, **fields))).json()
+    lead = await (await site.post("/v1/leads", a_lead(**{"agent_id": site.agent, **fields}))).json()
     claimed = await claim(site, uuid4().hex)
     armed = await arm(
         site.flow, site.database, claimed.claims, worker="w", permit=uuid4(), now_ms=site.clock.now_ms()
