@@ -40,6 +40,7 @@ class Receiver:
     url: str = ""
     answer: Callable[[Received], web.StreamResponse | int] = lambda _: 204
     got: list[Received] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
     open_requests: int = 0
     most_at_once: int = 0
 
@@ -61,6 +62,7 @@ class Receiver:
             headers = {name.lower(): value for name, value in request.headers.items()}
             one = Received(headers.get(ID, ""), await request.json(), headers, raw)
             self.got.append(one)
+            self.came.set()
             await asyncio.sleep(0)
             answer = self.answer(one)
             return web.Response(status=answer) if isinstance(answer, int) else answer
