@@ -150,10 +150,12 @@ class SignalIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CallIn(msgspec.Struct, forbid_unknown_fields=True):
-    """`agent_id` null: who follows the lead up. `acknowledge_statutory` with a `reason`: beyond the law's
+    """`agent_id` null: who follows the lead up. `caller_id`: the number that the call shows, its id or the
+    phone itself; one of the agent's pool. `acknowledge_statutory` with a `reason`: beyond the law's
     hours. `enrol`: a lead that nobody follows up is followed up from this call on."""
 
     agent_id: Id | None = None
+    caller_id: Phone | None = None
     acknowledge_statutory: bool = False
     reason: Line = ""
     enrol: bool = False

@@ -48,6 +48,16 @@ class Component(msgspec.Struct):
     detail: str
 
 
+class WaitingDigest(msgspec.Struct):
+    """How many leads wait for a person of the account on this day, its own; `reasons` as `/v1/leads/waiting`
+    has them."""
+
+    object: str
+    day: str
+    waiting: int
+    reasons: dict[str, int]
+
+
 class Gap(msgspec.Struct):
     """Events that were not sent: those after `from` up to `to`, `count` in all; `/v1/events` has them, unless
     they are no longer kept. `from` null: from the very first."""

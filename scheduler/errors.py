@@ -56,6 +56,10 @@ class NotFound(DialwheelError):
     """No such object in this account."""
 
 
+class WrongCallerId(NotFound):
+    """The account has no such caller id, or the agent's calls do not go out under it."""
+
+
 class Refused(DialwheelError):
     """A rule or the present state forbids what was asked; `code` is the problem code of the API."""
 

@@ -122,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reap_s: Seconds = 5
     feed_s: Seconds = 300  # well within the horizon
     quantum_s: Seconds = 15  # a step of the stepped clock
+    waiting_digest_hour: Annotated[int, Meta(ge=0, le=23)] = 8  # by the account's clock: who waits is told
     news_s: Seconds = 0.25  # between looks at what is to be told as events; 0.1 ms each at rest
     webhook_s: Seconds = 0.5  # between looks at what webhooks are to be sent; 0.2 ms each at rest
     webhook_allow_private: bool = False  # true: webhooks to any address, over http too: closed networks only

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from api import cadence_views, views, views_callbacks, views_dnc, views_imports, views_settings
-from api.schemas_events import Component, DialingScope
+from api.schemas_events import Component, DialingScope, WaitingDigest
 from api.views_loops import loop
 from scheduler.errors import NotFound
 from scheduler.insight.events import Event
@@ -78,6 +78,9 @@ def shown(event: Event, objects: dict[Key, Any], ids: PublicIds) -> Any:
             name=event.extra["component"],
             detail=event.extra.get("detail", ""),
         )
+    if kind == "digest":
+        told = {name: event.extra[name] for name in ("day", "waiting", "reasons")}
+        return WaitingDigest(object="waiting_digest", **told)
     if TYPES[event.type] == "scope":
         return DialingScope(
             id=ids.write(_PREFIXES[kind], event.id),

@@ -15,6 +15,7 @@ from scheduler.flow.lookup import Find
 from scheduler.public_ids import PublicIds
 from scheduler.services.calendars import Calendars
 from scheduler.services.callbacks import DueCallbacks
+from scheduler.services.digest import WaitingDigest
 from scheduler.services.feeder import Feeder
 from scheduler.services.herald import Herald
 from scheduler.services.imports import Abandoned
@@ -41,6 +42,7 @@ class Services:
     abandoned: Abandoned
     due_callbacks: DueCallbacks
     notary: Notary
+    digest: WaitingDigest
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
@@ -54,6 +56,7 @@ class Services:
             self.abandoned,
             self.due_callbacks,
             self.notary,
+            self.digest,
             *self.jobs,
         )
 
@@ -106,6 +109,7 @@ def make_services(
         ),
         DueCallbacks(stores.database),
         Notary(stores.flow, PublicIds(stores.installation.id_key), period_s=settings.records_s),
+        WaitingDigest(stores.database, hour=settings.waiting_digest_hour),
         tuple(
             Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
             for number in range(1, settings.jobs_at_once + 1)

@@ -128,12 +128,17 @@ async def remove_entry(call: Call) -> Reply[None]:
 
 @route("POST", "/v1/dnc/check", scope="read", answers=(200,))
 async def check(call: Call, body: CheckIn) -> Reply[CheckResult]:
-    """Which of these phones are never called, and by which lists; they travel in the body, not in an URL."""
-    phones = [_phone(asked) for asked in body.phones]
+    """Which of these phones are never called, and by which lists; they travel in the body, not in an URL.
+
+    Of people who asked not to be called and were erased no entry is left, but they stay blocked.
+    """
+    flow, phones = call.deps.flow, [_phone(asked) for asked in body.phones]
     wanted = sorted({phone for phone in phones if phone is not None})
-    found = await dnc.entries_of(call.deps.flow.database, call.account_id, wanted) if wanted else {}
+    found = await dnc.entries_of(flow.database, call.account_id, wanted) if wanted else {}
+    marks = {phone: lead_key(flow.phone_key, None, phone) for phone in wanted}
+    erased = await dnc.marked(flow.database, call.account_id, marks) if wanted else set()
     data = [
-        _checked(asked, phone, found.get(phone or ""), call.ids)
+        _checked(asked, phone, found.get(phone or ""), phone in erased, call.ids)
         for asked, phone in zip(body.phones, phones, strict=True)
     ]
     return Reply(CheckResult(data, sum(each.blocked for each in data)))
@@ -214,11 +219,11 @@ def _phone(asked: str) -> str | None:
         return None
 
 
-def _checked(asked: str, phone: str | None, row: Row | None, ids: PublicIds) -> Checked:
+def _checked(asked: str, phone: str | None, row: Row | None, erased: bool, ids: PublicIds) -> Checked:
     if row is None:
-        return Checked(asked, phone, False, None, False, [])
+        return Checked(asked, phone, erased, None, erased, [])
     shown = entry(row, ids)
-    return Checked(asked, phone, True, shown.id, shown.own_word, shown.list_ids)
+    return Checked(asked, phone, True, shown.id, shown.own_word or erased, shown.list_ids)
 
 
 ROUTES = (list_entries, add_entry, show_entry, change_entry, remove_entry, check, import_entries)

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from api import views
 from api.lead_targets import not_an_agent
+from api.problems import invalid
 from api.requests_leads import CallIn
 from api.routing import Call, Reply, route
 from api.schemas import Attempt
-from scheduler.errors import NotFound
+from scheduler.domain.numbers import BadNumber, normalize
+from scheduler.errors import NotFound, WrongCallerId
 from scheduler.flow.manual_call import call_now
 from scheduler.ledger import reads
 from scheduler.ledger.instants import EPOCH
@@ -38,7 +40,10 @@ async def call_lead(call: Call, body: CallIn) -> Reply[Attempt]:
             reason=body.reason,
             enrol=body.enrol,
             actor=call.actor,
+            caller_id=None if body.caller_id is None else _number(call, body.caller_id),
         )
+    except WrongCallerId as error:
+        raise invalid("/caller_id", "not-found", error.what, hint=error.do) from None
     except NotFound:
         raise not_an_agent() from None
     row = await reads.lead(database, call.account_id, lead_id)
@@ -48,6 +53,17 @@ async def call_lead(call: Call, body: CallIn) -> Reply[Attempt]:
         attempts = await reads.lead_attempts(database, call.account_id, lead_id)
         planned = views.attempt(attempts[-1], views.zone_of(row), call.ids)
     return Reply(planned, status=202)
+
+
+def _number(call: Call, said: str) -> int | str:
+    """A caller id by its id, or as a phone. Raises Problem 422."""
+    number = call.ids.read("cid", said)
+    if number is not None:
+        return number
+    try:
+        return normalize(said)
+    except BadNumber:
+        raise invalid("/caller_id", "not-found", "no such caller id in this account") from None
 
 
 ROUTES = (call_lead,)

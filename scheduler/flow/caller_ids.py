@@ -11,15 +11,18 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from scheduler.domain.caller_ids import Caller, CallerId, budget, choose
+from scheduler.domain.caller_ids import FIXED, Caller, CallerId, budget, choose
 from scheduler.domain.localtime import day_of, day_start
 from scheduler.domain.model import Cadence
 from scheduler.domain.time import Ms
-from scheduler.errors import Refused
+from scheduler.errors import Refused, WrongCallerId
 from scheduler.flow.context import Flow
 from scheduler.flow.policies import Follows
 from scheduler.ledger.caller_ids import count_calls, numbers_on
 from scheduler.ledger.database import Connection, Database, Row
+from scheduler.ledger.instants import to_ms_or_none
+
+NAME_ONE = "name another of the agent's pool, or leave the choice to that"
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ async def choose_caller_ids(
         strategy, pool = row["strategy"], pools[pool_id]
         if row["cadence_id"] is not None:
             strategy, pool = _of_step(cadences[_follows(row)], row, strategy, pool)
+        if row["asked_caller_id"] is not None:
+            strategy, pool = FIXED, [each for each in pool if each.caller_id_id == row["asked_caller_id"]]
         caller = _caller(flow, row, policies[row["agent_id"]].policy.seed)
         number = choose(strategy, pool, caller, now_ms)
         if number is None:
@@ -73,6 +78,32 @@ async def count_chosen(ledger: Database, chosen: Iterable[Chosen], on: Connectio
     calls = [(caller_id_id, day, count) for (caller_id_id, day), count in counts.items()]
     if await count_calls(ledger, calls, on) != {caller_id_id for caller_id_id, _ in counts}:
         raise Refused("state-conflict", "a caller id has fewer calls left than were chosen for it")
+
+
+async def asked_caller_id(
+    flow: Flow, account_id: int, agent_id: int, said: int | str, now_ms: Ms, on: Connection
+) -> int:
+    """The caller id of this number (an id or a phone) for one call of the agent; the arm counts it then.
+
+    Raises WrongCallerId for one that is not the account's or not in the agent's pool; Refused:
+    `state-conflict` while it is paused or rests, `frequency-cap` when it has made its calls of the day.
+    """
+    number, phone = (said, None) if isinstance(said, int) else (None, said)
+    row = await flow.database.fetch_row("caller_id_asked", account_id, agent_id, number, phone, on=on)
+    if row is None:
+        raise WrongCallerId("no such caller id in this account", "", NAME_ONE)
+    if not row["in_pool"]:
+        raise WrongCallerId("the agent's calls do not go out under it", "", NAME_ONE)
+    if row["status"] != "active":
+        raise Refused("state-conflict", "the caller id is paused", "", NAME_ONE)
+    if (to_ms_or_none(row["rest_until"]) or now_ms) > now_ms:
+        raise Refused("state-conflict", "the caller id rests", "", NAME_ONE)
+    pool_id, day = row["pool_id"], day_of(row["timezone"], now_ms)
+    pool = (await numbers_on(flow.database, {pool_id: day}, on))[pool_id]
+    left = {each.caller_id_id: each.left for each in pool}
+    if left.get(row["caller_id_id"], 0) <= 0:
+        raise Refused("frequency-cap", "the caller id has made its calls of the day", "", NAME_ONE)
+    return int(row["caller_id_id"])
 
 
 def _follows(row: Row) -> Follows:

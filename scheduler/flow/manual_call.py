@@ -12,6 +12,7 @@ from scheduler.domain.manual import Allowed, Forbidden, ManualCall, may_call
 from scheduler.domain.model import LaneClass, Lead, Place, Priority, Why
 from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
+from scheduler.flow.caller_ids import asked_caller_id
 from scheduler.flow.context import Flow
 from scheduler.flow.facts import encode_why
 from scheduler.flow.lanes import LaneKey, LaneRef
@@ -39,14 +40,16 @@ async def call_now(
     reason: str,
     enrol: bool,
     actor: Actor,
+    caller_id: int | str | None = None,
 ) -> int:
-    """Have a lead called at once by `agent_id`, or by whom it is followed up; answers its loop.
+    """Have a lead called at once by `agent_id`, or by whom it is followed up; answers its loop. `caller_id`:
+    the number that it is to show, by its id or as a phone.
 
     Without a loop it gets one that ends with the call, unless `enrol`: then the call is its first attempt.
     Again before the call has begun changes nothing much. Raises NotFound for lead or agent; Refused with the
     code of what forbids it (`dnc-blocked`, `lead-busy`, `dialing-paused`, `consent-missing`, `frequency-cap`,
     `outside-statutory-hours`), `state-conflict` for a loop that is paused, or `validation-failed` without an
-    agent.
+    agent; those of `asked_caller_id`.
     """
     now_ms = clock.now_ms()
 
@@ -60,13 +63,16 @@ async def call_now(
         verdict, facts = await _verdict(
             flow, account_id, lead_id, caller, loop, acknowledged, reason, now_ms, on
         )
+        number = None
+        if caller_id is not None:
+            number = await asked_caller_id(flow, account_id, caller, caller_id, now_ms, on)
         batch_id = 0 if loop is None else loop["batch_id"]
         lane = await _lane(flow, caller, batch_id, now_ms)
         common = (to_datetime(now_ms), to_datetime(verdict.open_until_ms), encode_why(verdict.why))
         if loop is None:
             row = await flow.database.fetch_row(
                 "lead_call_begin", account_id, lead_id, caller, lane.lane_id, *common,
-                facts["policy_version"], not enrol, on=on,
+                facts["policy_version"], not enrol, number, on=on,
             )  # fmt: skip
         else:
             row = await flow.database.fetch_row(
@@ -76,6 +82,7 @@ async def call_now(
                 lane.lane_id,
                 *common,
                 facts["policy_version"],
+                number,
                 on=on,
             )
         if row is None:
@@ -102,7 +109,12 @@ async def call_now(
             action="call_asked_for",
             object_=f"lead:{lead_id}",
             before=None,
-            after={"agent_id": caller, "reason": reason, "beyond_law": verdict.beyond_law},
+            after={
+                "agent_id": caller,
+                "reason": reason,
+                "beyond_law": verdict.beyond_law,
+                "caller_id_id": number,
+            },
             now_ms=now_ms,
         )
         moves = LeadMoves([], [Placing(lane.shard, lane.lane_id, row["loop_id"], now_ms)], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scheduler.domain.time import Ms
@@ -71,6 +71,12 @@ async def entries_of(database: Database, account_id: int, phones: Sequence[str])
         "dnc_entry_page", account_id, None, None, False, len(phones), None, list(phones)
     )
     return {row["phone"]: row for row in rows}
+
+
+async def marked(database: Database, account_id: int, marks: Mapping[str, str]) -> set[str]:
+    """Those of the phones whose owners asked not to be called and were erased; `marks`: keyed hashes."""
+    rows = await database.fetch("dnc_marked", account_id, list(marks), list(marks.values()))
+    return {row["phone"] for row in rows}
 
 
 async def count_entries(database: Database, account_id: int, list_id: int | None) -> int:

@@ -22,6 +22,7 @@ TYPES: Mapping[str, str] = {
     "lead.updated": "lead",
     "lead.status_changed": "lead",
     "lead.opted_out": "lead",
+    "lead.waiting_digest": "digest",
     "loop.started": "loop",
     "loop.rescheduled": "loop",
     "loop.paused": "loop",
@@ -44,7 +45,8 @@ TYPES: Mapping[str, str] = {
     "system.recovered": "component",
 }
 """Every type with what its ids are of. `scope`: `extra["scope"]` says account, agent or batch; `component`:
-`extra["component"]` says which part, and the id is the part's own number."""
+`extra["component"]` says which part, and the id is the part's own number; `digest`: the id is the account's,
+`extra` has the counts."""
 
 OF_LEADS = frozenset({"lead", "loop", "attempt", "import"})
 """Kinds of which news says that a batch gets on."""

@@ -136,3 +136,18 @@ async def test_nobody_can_opt_out_what_is_no_phone(site: Site):
         reply = await site.post("/v1/dnc/entries", {"phone": phone})
         if reply.status != 422:
             assert (await reply.json())["phone"] == PHONE, phone
+
+
+async def test_whoever_asked_not_to_be_called_and_was_erased_is_still_told_as_blocked(site: Site):
+    """I8, erasure: all that is left is a mark, and it counts."""
+    lead = await (await site.post("/v1/leads", a_lead())).json()
+    await site.post("/v1/dnc/entries", {"phone": PHONE})
+    assert (await site.send("DELETE", f"/v1/leads/{lead['id']}")).status == 204
+    assert await site.rows("SELECT 1 FROM suppression") == []
+
+    said = await (await site.post("/v1/dnc/check", {"phones": [PHONE, OTHER_PHONE]})).json()
+
+    assert said["blocked"] == 1
+    assert [(one["blocked"], one["own_word"], one["entry_id"]) for one in said["data"]] == [
+        (True, True, None), (False, False, None),
+    ]  # fmt: skip

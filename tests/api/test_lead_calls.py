@@ -76,3 +76,30 @@ async def test_nobody_calls_the_leads_of_others_or_by_their_agents(site: Site):
 
     assert (await ask(site, theirs, agent_id=site.agent)).status == 404
     assert (await ask(site, lead, agent_id=site.deps.ids.write("agt", other.agent_id))).status == 422
+
+
+async def test_a_call_shows_the_number_that_was_asked_for_by_its_id_or_as_a_phone(site: Site):
+    """API 5: `caller_id`; those of others and of other pools are none."""
+    numbers = [
+        await (await site.post("/v1/caller-ids", {"phone": f"+1646555019{n}", "daily_cap": 5})).json()
+        for n in range(3)
+    ]
+    pool = {"name": "ours", "strategy": "rotate", "caller_ids": [one["id"] for one in numbers[:2]]}
+    made = await (await site.post("/v1/caller-id-pools", pool)).json()
+    agent = await site.get(f"/v1/agents/{site.agent}")
+    match = {"If-Match": agent.headers["ETag"]}
+    body = {"caller_id_pool_id": made["id"]}
+    assert (await site.send("PATCH", f"/v1/agents/{site.agent}", json=body, headers=match)).status == 200
+    lead = await take_in(site, agent_id=site.agent)
+
+    for said, status in (
+        (numbers[0]["id"], 202), (numbers[1]["phone"], 202), (numbers[2]["id"], 422), ("cid_x", 422),
+        ("+16465550199", 422), ("", 422),
+    ):  # fmt: skip
+        reply = await ask(site, lead, caller_id=said)
+        assert reply.status == status, said
+        if status == 422:
+            assert (await reply.json())["errors"][0]["pointer"] == "/caller_id"
+
+    [armed] = (await permit(site, await claims(site))).armed
+    assert armed.caller_id == numbers[1]["phone"]

@@ -8,11 +8,12 @@ import pytest
 
 from scheduler.domain.model import Priority
 from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND
-from scheduler.errors import Refused
+from scheduler.errors import Refused, WrongCallerId
 from scheduler.flow.manual_call import call_now
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.services.calendars import Calendars
 from tests.builders import ACTOR, PHONE, TUESDAY_2PM, World, an_end
+from tests.flow.test_caller_ids import OURS, a_pool, used
 
 EVENING = TUESDAY_2PM + 5 * HOUR + 30 * MINUTE  # 19:30 in New York: our windows are closed, the law is open
 NIGHT = TUESDAY_2PM + 8 * HOUR  # 22:00
@@ -168,3 +169,71 @@ async def test_nobody_passes_a_closure(world: World) -> None:
 
     assert refused.value.code == "outside-statutory-hours"
     assert "hurricane" in refused.value.what
+
+
+async def test_it_shows_the_number_that_was_asked_for_and_counts_for_it(world: World) -> None:
+    """API 5: `caller_id`; the pool would have rotated to the other one."""
+    _, second = await a_pool(world, 5, 5)
+    await world.run("INSERT INTO caller_id_use VALUES ($1, '2026-06-16', 3)", second)
+    await world.a_due_loop()
+
+    await ask(world, caller_id=second)
+    [armed] = (await world.arm(await world.claim())).armed
+
+    assert armed.caller_id == OURS[1]
+    assert await used(world) == {second: 4}
+
+
+async def test_the_calls_after_it_show_what_the_pool_gives_them(world: World) -> None:
+    first, second = await a_pool(world, 5, 5)
+    await world.a_due_loop()
+    await ask(world, caller_id=OURS[1])
+    [armed] = (await world.arm(await world.claim())).armed
+    world.pass_time(25 * SECOND)
+    await world.settle(an_end(armed.attempt_id, world.now_ms))
+    loop = await world.loop(armed.loop_id)
+    world.clock.move_to(to_ms(loop["next_at"]))
+
+    [after] = (await world.arm([await world.claim_of(armed.loop_id)])).armed
+
+    assert (armed.caller_id, after.caller_id) == (OURS[1], OURS[0])
+    assert await used(world) == {first: 1, second: 1}
+
+
+async def test_a_number_that_reached_its_cap_since_it_was_asked_for_is_not_shown(world: World) -> None:
+    """The cap is hard: the call waits, and goes out under no other number meanwhile."""
+    _, second = await a_pool(world, 5, 5)
+    await world.a_due_loop()
+    await ask(world, caller_id=second)
+    await world.run("INSERT INTO caller_id_use VALUES ($1, '2026-06-16', 5)", second)
+
+    result = await world.arm(await world.claim())
+
+    assert result.armed == []
+    assert await used(world) == {second: 5}
+    assert to_ms((await world.rows("SELECT next_at FROM loop"))[0]["next_at"]) > world.now_ms
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("UPDATE caller_id SET status = 'paused'", "state-conflict"),
+        ("UPDATE caller_id SET rest_until = '2026-06-20Z'", "state-conflict"),
+        ("INSERT INTO caller_id_use VALUES (1, '2026-06-16', 5)", "frequency-cap"),
+        ("DELETE FROM caller_id_member", None),
+        ("UPDATE agent SET caller_id_pool_id = NULL", None),
+    ],
+)
+async def test_a_number_that_may_not_be_shown_is_refused_when_asked_for(
+    world: World, change: str, code: str | None
+) -> None:
+    """API 5: caller ids have a hard cap."""
+    [number] = await a_pool(world, 5)
+    await world.a_due_loop()
+    await world.run(change)
+
+    with pytest.raises(WrongCallerId if code is None else Refused) as refused:
+        await ask(world, caller_id=number)
+
+    assert getattr(refused.value, "code", None) == code
+    assert await world.rows("SELECT 1 FROM loop WHERE next_kind = 'manual'") == []

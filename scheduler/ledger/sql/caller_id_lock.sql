@@ -3,6 +3,7 @@
 -- $1 loop_ids bigint[]
 SELECT lo.loop_id, lo.run, lo.attempts + 1 AS n, lo.agent_id, ag.policy_version, p.caller_id_pool_id, p.strategy,
        lo.cadence_id, lo.cadence_version, lo.next_step,
+       CASE WHEN lo.next_kind = 'manual' THEN lo.asked_caller_id END AS asked_caller_id,
        ac.timezone, le.phone, le.external_id, pl.regions,
        CASE WHEN p.strategy = 'sticky' OR lo.cadence_id IS NOT NULL THEN
            (SELECT a.caller_id
