@@ -17,6 +17,7 @@ from dialer.webhooks.sealing import Sealer, make_sealer
 from scheduler.clock import Clock
 from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
+from scheduler.flow.together import Together
 from scheduler.insight.wheel_view import WheelViewer
 from scheduler.metrics import Metrics
 from scheduler.public_ids import PublicIds
@@ -66,6 +67,11 @@ class Deps:
     @cached_property
     def intake(self) -> Intake:
         return Intake(self.settings)
+
+    @cached_property
+    def together(self) -> Together:
+        """Leads that come one by one."""
+        return Together(self.flow)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

@@ -17,7 +17,6 @@ from api.routing import Call, Reply, route
 from api.schemas_leads import Lead
 from scheduler.domain.numbers import BadNumber, normalize
 from scheduler.errors import NotFound, UnknownZone
-from scheduler.flow.enrol import enrol
 from scheduler.flow.entries import DETAILS, MAX_EXTERNAL_ID, MAX_VARIABLES, Entry
 from scheduler.flow.erase import erase_lead
 from scheduler.flow.lead_change import LeadEdit, change_lead
@@ -96,9 +95,8 @@ async def forget_lead(call: Call) -> web.StreamResponse:
 
 
 async def _take_in(call: Call, body: LeadIn, entry: Entry) -> Reply[Lead]:
-    flow = call.deps.flow
     target = await target_named(
-        flow,
+        call.deps.flow,
         call.ids,
         call.account_id,
         agent_id=body.agent_id,
@@ -106,23 +104,16 @@ async def _take_in(call: Call, body: LeadIn, entry: Entry) -> Reply[Lead]:
         cadence_id=body.cadence_id,
     )
     try:
-        (result,) = await enrol(
-            flow,
-            account_id=call.account_id,
-            agent_id=target.agent_id,
-            batch_id=target.batch_id or None,
-            cadence_id=target.cadence_id,
-            entries=[entry],
-            now_ms=call.deps.clock.now_ms(),
-        )
+        taken = await call.deps.together.enrol(target, entry, call.deps.clock.now_ms())
     except NotFound:
         raise not_an_agent() from None
-    refused = refusal_of(result)
+    refused = refusal_of(taken.enrolled)
     if refused is not None:
         raise refused
-    assert result.lead_id is not None
-    shown = await _shown(call, result.lead_id)
-    status = 201 if result.action == "created" else 200
+    if taken.lead is None:  # erased in this very moment
+        raise Problem("not-found")
+    shown = views.lead(taken.lead, call.ids)
+    status = 201 if taken.enrolled.action == "created" else 200
     return Reply(shown, status=status, headers={"Location": f"/v1/leads/{shown.id}"})
 
 
