@@ -19,9 +19,6 @@ DEFAULT_CAPS = ({"max": 3, "window_s": 86_400, "channels": ["call", "voicemail_d
 """Three calls per person in any 24 hours, over all agents."""
 
 
-NAME_TAKEN = "there is an account of that name already"
-
-
 class Installation(msgspec.Struct, frozen=True):
     """Who this installation is. `installation_id` is the namespace of the keys that providers get; its
     accounts are spread over `shards`."""
@@ -94,9 +91,10 @@ async def create_account(
 ) -> int:
     """Answers the account id. `windows` in the API's form; without them Monday to Friday, 09:00 to 18:00.
 
-    Raises Refused (`state-conflict`) when the name is taken.
+    Others may have the same name: nobody learns of them by it. Raises Refused (`state-conflict`) when the
+    first account of the installation is made by another at the same moment.
     """
-    with refusing(taken=NAME_TAKEN):
+    with refusing(taken="the first account was made just now"):
         row = await database.fetch_row(
             "account_create",
             name,
@@ -138,9 +136,7 @@ async def count_accounts(database: Database) -> int:
 async def manage_account(
     database: Database, on: Connection, account_id: int, name: str, suspended: bool, now_ms: Ms
 ) -> None:
-    """Raises Refused (`state-conflict`) when the name is taken."""
-    with refusing(taken=NAME_TAKEN):
-        await database.fetch_row("account_manage", account_id, name, suspended, to_datetime(now_ms), on=on)
+    await database.fetch_row("account_manage", account_id, name, suspended, to_datetime(now_ms), on=on)
 
 
 async def delete_account(database: Database, on: Connection, account_id: int) -> None:
@@ -152,7 +148,7 @@ async def delete_account(database: Database, on: Connection, account_id: int) ->
 
 
 async def find_account(database: Database, name: str | None = None) -> int | None:
-    """The id of the account of that name, without a name of the first one; None if there is none."""
+    """The id of the first account of that name, or of all without one; None if there is none."""
     row = await database.fetch_row("account_find", name)
     return None if row is None else int(row["account_id"])
 

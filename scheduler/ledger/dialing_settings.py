@@ -13,7 +13,6 @@ from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
 from scheduler.ledger.refusals import refusing
 
-ACCOUNT_TAKEN = "there is an account of that name already"
 AGENT_TAKEN = "there is an agent of that name already"
 GONE = "no such trunk or pool of caller ids"
 
@@ -37,12 +36,8 @@ async def lock_agent(database: Database, on: Connection, account_id: int, agent_
 async def change_account(
     database: Database, on: Connection, account_id: int, changes: dict[str, Any], now_ms: Ms
 ) -> None:
-    """Set what `changes` names, in the API's form. Raises Refused (`state-conflict`) for a name that is
-    taken."""
-    with refusing(taken=ACCOUNT_TAKEN):
-        await database.execute(
-            "settings_change_account", account_id, _json(changes), to_datetime(now_ms), on=on
-        )
+    """Set what `changes` names, in the API's form."""
+    await database.execute("settings_change_account", account_id, _json(changes), to_datetime(now_ms), on=on)
 
 
 async def change_agent(

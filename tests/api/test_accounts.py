@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.api.builders import Site, a_tenant
+from scheduler.errors import Refused
+from scheduler.ledger.accounts import create_account
+from scheduler.ledger.database import Database
+from tests.api.builders import NOON_ON_A_TUESDAY, Site, a_tenant
 
 ACCOUNTS = "/v1/accounts"
 
@@ -22,7 +27,6 @@ async def test_the_operator_makes_an_account_with_a_key_that_works_in_it_alone(s
     assert (await (await site.get("/v1/agents", key=made["key"])).json())["data"] == []
     names = [row["name"] for row in (await (await site.get(f"{ACCOUNTS}?order=desc")).json())["data"]]
     assert names[0] == "Beta"
-    assert (await site.post(ACCOUNTS, {"name": "Beta"})).status == 409
     assert (await site.post(ACCOUNTS, {"name": "Gamma", "timezone": "Mars"})).status == 422
 
 
@@ -101,3 +105,29 @@ async def test_an_audit_line_of_another_account_is_never_shown(site: Site):
     await site.post("/v1/trunks", {"name": "secret trunk"}, key=other.key)
     assert "secret trunk" not in await (await site.get("/v1/audit?limit=200")).text()
     assert (await site.get("/v1/audit", key=other.key)).status == 200
+
+
+async def test_no_account_learns_of_another_by_a_name_that_is_refused(site: Site):
+    """I24: names tell accounts apart for nobody but their own."""
+    made = await make(site)
+    mine = await site.get("/v1/account")
+    match = {"If-Match": mine.headers["ETag"]}
+
+    renamed = await site.send("PATCH", "/v1/account", json={"name": "Beta"}, headers=match)
+    again = await site.post(ACCOUNTS, {"name": "Beta"})
+
+    assert (renamed.status, (await renamed.json())["name"], again.status) == (200, "Beta", 201)
+    assert (await (await site.get("/v1/account", key=made["key"])).json())["id"] == made["id"]
+
+
+async def test_of_two_first_accounts_at_once_one_is_the_operator_s(database: Database):
+    """The index says it, whoever starts at the same moment."""
+    made = await asyncio.gather(
+        *(create_account(database, name="main", now_ms=NOON_ON_A_TUESDAY) for _ in range(4)),
+        return_exceptions=True,
+    )
+
+    async with database.connection() as on:
+        operators = await on.fetchval("SELECT count(*) FROM account WHERE operator")
+    assert operators == 1
+    assert all(isinstance(each, int | Refused) for each in made)
