@@ -18,6 +18,8 @@ from api.deps import Deps
 from api.imports.workers import ImportWorkers
 from api.middleware import make_edge, put_headers
 from api.openapi import describe
+from api.provider_inbox import ProviderInbox
+from api.provider_words import ProviderWords
 from api.routes import (
     account,
     accounts,
@@ -52,6 +54,7 @@ from api.routes import (
     loops,
     no_call_days,
     pauses,
+    providers,
     records,
     root,
     stream,
@@ -63,6 +66,7 @@ from api.routes import (
 )
 from api.routing import Route, add_routes
 from api.wire import Runner
+from dialer.providers.webhook import NAME as WEBHOOK
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
 from scheduler.metrics import CONTENT_TYPE, Depths, Metrics
@@ -101,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
     *loops.ROUTES,
     *no_call_days.ROUTES,
     *pauses.ROUTES,
+    *providers.ROUTES,
     *records.ROUTES,
     *root.ROUTES,
     *stream.ROUTES,
@@ -127,6 +132,8 @@ def make_app(deps: Deps) -> web.Application:
     app.on_shutdown.append(lambda _app: deps.feed.close())
     app.on_cleanup.append(_close_workers)
     app.cleanup_ctx.append(lambda _app: _purging(deps))
+    app[providers.INBOX] = _inbox(deps)
+    app.cleanup_ctx.append(_taking_reports)
     return app
 
 
@@ -146,6 +153,23 @@ def make_runner(app: web.Application, *, shutdown_s: float = 5.0) -> web.AppRunn
     return Runner(app, shutdown_timeout=shutdown_s, handle_signals=False, **SERVER_OPTIONS)
 
 
+def _inbox(deps: Deps) -> ProviderInbox:
+    words = ProviderWords(
+        deps.flow, deps.clock, deps.hang_up, provider=WEBHOOK, permit_s=deps.settings.permit_s
+    )
+    return ProviderInbox(
+        deps.flow,
+        deps.ledger or deps.flow.database,
+        deps.clock,
+        deps.metrics,
+        provider=WEBHOOK,
+        installation_id=deps.installation_id,
+        group_commit_s=deps.settings.group_commit_ms / 1000,
+        mean=words.mean,
+        stop=words.stop,
+    )
+
+
 async def _depths(deps: Deps) -> Depths:
     now_ms = deps.clock.now_ms()
     counts = [await deps.flow.wheel.counts(shard, now_ms) for shard in range(deps.settings.shards)]
@@ -160,6 +184,17 @@ async def _depths(deps: Deps) -> Depths:
 
 async def _close_workers(app: web.Application) -> None:
     app[imports.WORKERS].close()
+
+
+async def _taking_reports(app: web.Application) -> AsyncIterator[None]:
+    """While the app runs, commit what providers post; at its end what was taken is committed first."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(app[providers.INBOX].run(stop))
+    yield
+    stop.set()
+    await asyncio.wait({task}, timeout=5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _purging(deps: Deps) -> AsyncIterator[None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -28,14 +27,10 @@ from api.parts import (
     service_tasks,
     witness_tasks,
 )
+from api.provider_of import described, provider_name, provider_of, provider_secrets, simulator
 from api.sim_server import make_sim_app
 from api.starter import ensure_starter
-from dialer.http import HttpClient
 from dialer.providers.base import Provider
-from dialer.providers.rings import RingLedger
-from dialer.providers.simulated import SimulatedProvider
-from dialer.providers.simulated_http import SimulatedHttpProvider
-from dialer.providers.simulated_state import load_state, save_state
 from scheduler.clock import RealClock
 from scheduler.errors import StartError
 from scheduler.services.clock_probe import ClockProbe
@@ -54,16 +49,17 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
-    """All parts in this process, with the simulated provider: no phone rings."""
+    """All parts in this process; without an address of a provider the simulated one: no phone rings."""
     async with (
         open_stores(settings, RealClock(), apply_migrations=True) as stores,
-        simulator(settings) as provider,
+        provider_of(stores, inside=True) as provider,
         open_aside(stores) as aside,
         open_witness(stores) as witnessing,
     ):
+        assert provider is not None
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
         dialing = make_dialing(stores, provider, aside, witnessing)
-        services = make_services(stores, provider.name, provider.find, spools=True)
+        services = make_services(stores, provider.name, provider.find, live=provider.live, spools=True)
         tasks = [
             *service_tasks(stores, services, stop),
             *dialing_tasks(stores, dialing, stop),
@@ -78,20 +74,20 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
                 ("schema", "ready", "up to date"),
                 ("wheel", "ready", f"{settings.shards} shard" + ("s" if settings.shards > 1 else "")),
                 ("api", "ready", url),
-                ("provider", "ready", "simulated: no phone rings"),
+                ("provider", "ready", described(settings)),
             ]
             on_ready(Ready(url, metrics_url, lines, key))
             await run_until(tasks, stop)
 
 
 async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
-    """The HTTP API alone. Calls that an opt-out must end are ended at the simulator, if one is named."""
+    """The HTTP API alone. Calls that an opt-out must end are ended at the provider, if one is named."""
     async with (
         open_stores(settings, RealClock(), apply_migrations=True) as stores,
+        provider_of(stores) as provider,
         open_witness(stores) as witnessing,
     ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
-        provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
         probe = make_probe(stores)
         if witnessing is not None and probe is not None:
             witnessing.witness.clocks_agree = probe.may_arm
@@ -107,19 +103,22 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         ):
             on_ready(Ready(url, metrics_url, [("api", "ready", url)], key))
             await run_until(tasks, stop)
-        if provider is not None:
-            await provider.close()
 
 
 async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
-    """The services alone. What nobody reported on is looked up at the simulator, if one is named."""
+    """The services alone. What nobody reported on is looked up at the provider, if one is named."""
     async with (
         open_stores(settings, RealClock(), apply_migrations=False) as stores,
+        provider_of(stores) as provider,
         open_witness(stores, journal=False, beats=False) as witnessing,
     ):
-        provider = SimulatedHttpProvider(settings.sim_url) if settings.sim_url else None
-        find = None if provider is None else provider.find
-        services = make_services(stores, SimulatedHttpProvider.name, find, spools=True)
+        services = make_services(
+            stores,
+            provider_name(settings),
+            None if provider is None else provider.find,
+            live=provider is not None and provider.live,
+            spools=True,
+        )
         tasks = [
             *service_tasks(stores, services, stop),
             memory_task(stores, stop, decides=True),
@@ -130,32 +129,25 @@ async def run_scheduler(settings: Settings, *, on_ready: OnReady, stop: asyncio.
         ) as metrics_url:
             on_ready(Ready("", metrics_url, [("scheduler", "ready", f"{len(tasks)} services")]))
             await run_until(tasks, stop)
-        if provider is not None:
-            await provider.close()
 
 
 async def run_dialer(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
-    """Claims, arms and sends, alone; its provider is the simulator at `sim_url`."""
+    """Claims, arms and sends, alone; its provider is at `provider_url`, else the simulator at `sim_url`."""
     async with (
         open_stores(settings, RealClock(), apply_migrations=False) as stores,
+        provider_of(stores) as provider,
         open_aside(stores) as aside,
         open_witness(stores) as witnessing,
     ):
-        http = HttpClient(
-            settings.sim_url, connect_s=settings.provider_connect_s, total_s=settings.provider_total_s
-        )
-        provider = SimulatedHttpProvider(settings.sim_url, http)
+        assert provider is not None  # the command asks for one of the two addresses
         dialing = make_dialing(stores, provider, aside, witnessing)
         tasks = [*dialing_tasks(stores, dialing, stop), memory_task(stores, stop, decides=False)]
         async with serving(
             make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port
         ) as metrics_url:
-            lines = [
-                ("dialer", "ready", f"{settings.dial_lines} lines to the simulator at {settings.sim_url}")
-            ]
+            lines = [("dialer", "ready", f"{settings.dial_lines} lines; {described(settings)}")]
             on_ready(Ready("", metrics_url, lines))
             await run_until(tasks, stop)
-        await provider.close()
 
 
 async def run_sim(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
@@ -182,27 +174,13 @@ def api_app(stores: Stores, provider: Provider | None, probe: ClockProbe | None 
             flow=stores.flow,
             id_key=stores.installation.id_key,
             hang_up=hang_up,
+            installation_id=stores.installation.installation_id,
+            ledger=stores.ledger,
+            provider_secrets=provider_secrets(stores.settings),
             metrics=stores.metrics,
             probe=probe,
         )
     )
-
-
-@asynccontextmanager
-async def simulator(settings: Settings, *, folder: Path | None = None) -> AsyncIterator[SimulatedProvider]:
-    """The simulated provider with its own ledger of rings under the data directory; calls under way are kept
-    over a stop."""
-    folder = folder or settings.data_path / "simulator"
-    rings = RingLedger(folder / "rings.ndjson")
-    provider = SimulatedProvider(settings.seed, rings=rings)
-    state = load_state(folder / "calls.json")
-    if state is not None:
-        provider.restore(state)
-    try:
-        yield provider
-    finally:
-        save_state(provider.state(), folder / "calls.json")
-        rings.close()
 
 
 @asynccontextmanager

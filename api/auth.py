@@ -38,6 +38,7 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: str
     scopes: frozenset[str]
     operator: bool = False
+    environment: str = "test"
 
     def require(self, scope: str) -> None:
         """Raises Problem 403; `admin` has every scope."""
@@ -85,7 +86,7 @@ class KeyRing:
             raise Problem("scope-missing", "a test key reaches only accounts on the simulated provider")
         if stored.suspended:
             raise Problem("account-suspended")
-        return Caller(stored.account_id, stored.key_id, stored.scopes, stored.operator)
+        return Caller(stored.account_id, stored.key_id, stored.scopes, stored.operator, stored.environment)
 
     async def _note_use(self, key_id: str) -> None:
         """Once a minute, and for nobody's harm when it cannot be written."""

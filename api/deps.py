@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from uuid import UUID
 
 from aiohttp.abc import AbstractResolver
 
 from api.auth import KeyRing
+from api.callback_tokens import CallbackTokens
 from api.intake import Intake
 from api.live.feed import Feed
 from api.rate_limits import RateLimits
@@ -19,10 +21,14 @@ from scheduler.flow.context import Flow
 from scheduler.flow.opt_out import HangUp
 from scheduler.flow.together import Together
 from scheduler.insight.wheel_view import WheelViewer
+from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
 from scheduler.public_ids import PublicIds
 from scheduler.services.clock_probe import ClockProbe
 from scheduler.settings import Settings
+
+NOBODY = UUID(int=0)
+"""Of an app that no provider reports to."""
 
 
 def _always() -> bool:
@@ -35,7 +41,8 @@ class Deps:
 
     `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
     parts of this process are up, `probe`: how the clocks are, for `/readyz`. `resolver`: who looks up names
-    of webhooks, if not the system.
+    of webhooks, if not the system. Reports of providers go into `ledger` (None: as the rest),
+    `provider_secrets` sign them: the newest first, none where none are taken.
     """
 
     settings: Settings
@@ -45,6 +52,9 @@ class Deps:
     hang_up: HangUp
     metrics: Metrics = field(default_factory=Metrics)
     started: Callable[[], bool] = _always
+    installation_id: UUID = NOBODY
+    ledger: Database | None = None
+    provider_secrets: Sequence[bytes] = ()
     probe: ClockProbe | None = None
     resolver: AbstractResolver | None = None
 
@@ -55,6 +65,10 @@ class Deps:
     @cached_property
     def keys(self) -> KeyRing:
         return KeyRing(self.flow.database, self.id_key, self.clock)
+
+    @cached_property
+    def callback_tokens(self) -> CallbackTokens:
+        return CallbackTokens(self.id_key)
 
     @cached_property
     def sealer(self) -> Sealer:

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -46,6 +47,7 @@ def examine(session: Session) -> int:
         _zones(),
         _rules(),
         _data_dir(settings),
+        *_provider(settings),
         *_ports(session, run),
     ]
     failed = sum(finding.state == "FAIL" for finding in findings)
@@ -235,6 +237,31 @@ def _data_dir(settings: Settings) -> Finding:
     if stat.S_IMODE(data.stat().st_mode) & 0o077:
         return Finding("WARN", "data", f"others can look into {data}", "it holds leads", f"chmod 700 {data}")
     return Finding("ok", "data", f"{data} is private")
+
+
+def _provider(settings: Settings) -> Iterator[Finding]:
+    from api.provider_of import described, provider_secrets
+
+    said = described(settings)
+    try:
+        provider_secrets(settings)
+    except DialwheelError as error:
+        yield Finding("FAIL", "provider", error.what, error.why, error.do)
+        return
+    if not settings.provider_url:
+        yield Finding("ok", "provider", f"{said}; real calls: docs/webhook_provider.md")
+    elif not settings.public_url:
+        yield Finding("WARN", "provider", said, f"it is told to report to {settings.http_host}",
+                      "set DIALWHEEL_PUBLIC_URL to where it reaches the API")  # fmt: skip
+    elif settings.provider_url.startswith("http://") and not _is_near(settings.provider_url):
+        yield Finding("WARN", "provider", said, "over http others on the way can read phone numbers",
+                      "use https")  # fmt: skip
+    else:
+        yield Finding("ok", "provider", said)
+
+
+def _is_near(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _ports(session: Session, run: RunFile | None) -> Iterator[Finding]:

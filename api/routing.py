@@ -77,6 +77,11 @@ class Call:
     def ids(self) -> PublicIds:
         return self.deps.ids
 
+    def require_live_key(self, why: str) -> None:
+        """Raises Problem 403: real calls are not to be had with a test key."""
+        if self.caller.environment == "test":
+            raise Problem("scope-missing", why, hint="make a live key with: dialwheel keys create --live")
+
     def id(self, prefix: str) -> int:
         """The number behind `{id}` in the path; Problem 404 for what never was an id of this kind."""
         number = self.ids.read(prefix, self.request.match_info["id"])
@@ -124,13 +129,14 @@ def route(
     gives: tuple[str, ...] = (),
     if_match: bool = False,
     tickets: bool = False,
+    body: type | None = None,
 ) -> Callable[[Handler], Route]:
     """Make a Route of a handler.
 
     `scope` None: needs no key. `streams`: the handler reads the request's body by itself. The rest says what
-    its types do not: `answers`: the statuses of its successes (by method, see `_successes`), `query` of one
-    that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs the header,
-    `tickets`: that a ticket in the query does for a key.
+    its types do not: `answers`: the statuses of its successes (by method, see `_successes`), `query` and
+    `body` of one that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs
+    the header, `tickets`: that a ticket in the query does for a key.
     """
 
     def of(handler: Handler) -> Route:
@@ -142,7 +148,7 @@ def route(
             path,
             scope,
             handler,
-            hints.get("body"),
+            body or hints.get("body"),
             query or hints.get("query", NoQuery),
             reply,
             streams,

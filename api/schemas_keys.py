@@ -67,15 +67,18 @@ class AccountIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AccountManage(msgspec.Struct, forbid_unknown_fields=True):
-    """`suspended`: its keys are refused, its dialing is stopped; lifted, its own people resume it."""
+    """`suspended`: its keys are refused, its dialing is stopped; lifted, its own people resume it. `live`:
+    whether its calls go to the real provider and not to the simulator; only keys of its kind hold then."""
 
     name: Name | UnsetType = UNSET
     suspended: bool | UnsetType = UNSET
+    live: bool | UnsetType = UNSET
 
 
 class ManagedAccount(Account):
     operator: bool
     suspended: bool
+    live: bool
 
 
 class NewAccount(ManagedAccount):

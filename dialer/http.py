@@ -18,6 +18,7 @@ from dialer.providers.base import HELD, NotDialled, Unknown
 
 CONNECT_S = 3.0
 TOTAL_S = 10.0
+CONNECTIONS = 32
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 
 _BEFORE_THE_FIRST_BYTE = (
@@ -26,7 +27,7 @@ _BEFORE_THE_FIRST_BYTE = (
     aiohttp.ServerFingerprintMismatch,
     aiohttp.InvalidURL,
 )
-_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 422})
+REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 422})
 """Statuses that mean "no" when the provider's own body says so. Not among them: 408 and 425, which leave the
 work open, and 409, which proves that it was done before."""
 
@@ -65,7 +66,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         connect_s: float = CONNECT_S,
         total_s: float = TOTAL_S,
-        connections: int = 32,
+        connections: int = CONNECTIONS,
         keepalive_s: float = 4.0,
     ) -> None:
         self._base = base_url.rstrip("/")
@@ -76,10 +77,18 @@ class HttpClient:
         self._keepalive_s = keepalive_s
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, path: str, body: object, *, may_leave: Callable[[], bool] | None = None) -> Exchange:
+    async def post(
+        self,
+        path: str,
+        body: object,
+        *,
+        may_leave: Callable[[], bool] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Exchange:
         """Send `body` as JSON, once. `may_leave` is asked when the connection is there and nothing is left to
         do but to write; if it says no, nothing is sent."""
-        return await self._send("POST", path, data=_Gated(msgspec.json.encode(body), may_leave))
+        data = _Gated(msgspec.json.encode(body), may_leave)
+        return await self._send("POST", path, data=data, headers=headers)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Exchange:
         """Read without effect."""
@@ -91,7 +100,13 @@ class HttpClient:
             self._session = None
 
     async def _send(
-        self, method: str, path: str, *, data: _Gated | None = None, params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        data: _Gated | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Exchange:
         try:
             async with self._open().request(
@@ -99,7 +114,7 @@ class HttpClient:
                 self._base + path,
                 data=data,
                 params=params,
-                headers={"Content-Type": "application/json"} if data is not None else None,
+                headers={**(headers or {}), "Content-Type": "application/json"} if data is not None else None,
                 allow_redirects=False,
             ) as response:
                 body = bytearray()
@@ -164,7 +179,7 @@ def judge(exchange: Exchange, is_own_error: Callable[[bytes], bool]) -> NotDiall
         return exchange.body
     if status == 429:
         return NotDialled("http 429", "account", exchange.retry_after_s)
-    if status in _REFUSALS and is_own_error(exchange.body):
+    if status in REFUSALS and is_own_error(exchange.body):
         scope = "account" if status in (401, 402, 403) else "route"
         return NotDialled(f"http {status}", scope, exchange.retry_after_s)
     return Unknown(f"http {status}")

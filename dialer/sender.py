@@ -11,7 +11,16 @@ import structlog
 
 from dialer.gate import Asked, Gate
 from dialer.journal import Journal
-from dialer.providers.base import HELD, Accepted, Action, MayLeave, PlaceResult, Provider, Unknown
+from dialer.providers.base import (
+    HELD,
+    Accepted,
+    Action,
+    MayLeave,
+    NotDialled,
+    PlaceResult,
+    Provider,
+    Unknown,
+)
 from dialer.recorder import Recorder, Sent
 from dialer.rest import TROUBLE_REST_S
 from scheduler.clock import Clock
@@ -28,11 +37,17 @@ from scheduler.wheel import Claim, Placing, Release
 
 log = structlog.get_logger()
 
+OTHER_S = 300.0
+"""A call that this dialer's provider is not for waits so long for a dialer that has the other one."""
+
+NOT_OURS = NotDialled("the account's calls go by another provider", "account", OTHER_S)
+
 
 class Sender:
     """Shared by all claimers of a dialer. `new_id` gives the ids of permits; an arm that has not answered
     within `permit_s` is given up, as its permits could not be used any more. What went out under a permit is
-    void when it arrives later than `send_s` after that was asked for."""
+    void when it arrives later than `send_s` after that was asked for. A provider that reaches real phones
+    gets the calls of live accounts alone, one that plays them those of the others alone."""
 
     def __init__(
         self,
@@ -149,12 +164,19 @@ class Sender:
         arrive_by_ms = self._arrive_by_ms(asked)
         actions = [self._action(item, arrive_by_ms) for item in armed]
         results: list[PlaceResult | None] = [None] * len(armed)
-        kept = await self._keep(armed)
+        for position, item in enumerate(armed):
+            if item.simulated == self._provider.live:
+                results[position] = NOT_OURS
+        ours = [position for position, answer in enumerate(results) if answer is None]
+        kept = await self._keep([armed[position] for position in ours])
         looked_s = self._clock.monotonic_s()
         allowed = [
             position
-            for position, item in enumerate(armed)
-            if kept and self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)
+            for position in ours
+            if kept
+            and self._gate.may_send(
+                asked, due_at_ms=armed[position].due_at_ms, not_after_ms=armed[position].not_after_ms
+            )
         ]
         now_ms = self._clock.now_ms()
         if allowed:
@@ -172,7 +194,7 @@ class Sender:
             ]
         )
         self._tell_breakers(armed, results)
-        left = [item for item, answer in zip(armed, results, strict=True) if answer is not None]
+        left = [armed[position] for position in ours if results[position] is not None]
         self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in left])
         self.dialled.set()
         return len(left)
@@ -212,6 +234,8 @@ class Sender:
         if self._breakers is None:
             return
         for item, answer in zip(armed, results, strict=True):
+            if answer is NOT_OURS:
+                continue
             if isinstance(answer, Accepted):
                 self._breakers.got_through(item.lane_id)
             elif isinstance(answer, Unknown) or (answer is not None and answer.scope in ("route", "account")):

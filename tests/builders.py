@@ -371,7 +371,7 @@ async def a_world(
             clock,  # type: ignore[arg-type]
             provider,
             make_dialing(stores, provider),
-            make_services(stores, provider.name, provider.find),
+            make_services(stores, provider.name, provider.find, live=provider.live),
             account_id,
             agent_id,
         )

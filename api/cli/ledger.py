@@ -130,15 +130,14 @@ async def _reconcile(session: Session, stores: Any, accept_loss: bool) -> int:
 
 async def repair(stores: Any, gap: Gap, *, hold_until_ms: Ms | None, accept_loss: bool) -> Repaired:
     """Put back what was told, and end the quarantine. Raises Refused where another did."""
-    from dialer.providers.simulated_http import SimulatedHttpProvider
+    from api.provider_of import provider_name
     from scheduler.flow.put_back import put_back
     from scheduler.ledger.audit import Actor
     from scheduler.ledger.quarantine import end_quarantine
 
     flow, clock, actor = stores.flow, stores.clock, Actor("cli")
-    done = await put_back(
-        flow, clock, gap, actor, provider=SimulatedHttpProvider.name, hold_until_ms=hold_until_ms
-    )
+    provider = provider_name(stores.settings)
+    done = await put_back(flow, clock, gap, actor, provider=provider, hold_until_ms=hold_until_ms)
     ended = await end_quarantine(
         stores.database,
         gap,

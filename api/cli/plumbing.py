@@ -26,7 +26,7 @@ def show_version(session: Session) -> int:
 
 def show_config(session: Session) -> int:
     settings, origins = session.loaded
-    rows = [(name, redacted(getattr(settings, name)), origin) for name, origin in origins.items()]
+    rows = [(name, redacted(getattr(settings, name), name), origin) for name, origin in origins.items()]
     width = max(len(name) for name, _, _ in rows)
     session.answer(
         {

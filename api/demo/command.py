@@ -14,7 +14,6 @@ import msgspec
 import uvloop
 from whenever import Instant, Time
 
-from api.assembly import simulator
 from api.demo.example import chunks_of, cut_example, example_path
 from api.demo.options import DemoOptions
 from api.demo.progress import WATCHED_FROM, Progress, clock_face
@@ -33,6 +32,7 @@ from api.parts import (
     run_until,
     service_tasks,
 )
+from api.provider_of import simulator
 from api.referee import Verdict
 from api.starter import create_starter_agents
 from api.stepping import Stepper

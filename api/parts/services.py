@@ -62,10 +62,16 @@ class Services:
 
 
 def make_services(
-    stores: Stores, provider_name: str, find: Find | None = None, *, spools: bool = False
+    stores: Stores,
+    provider_name: str,
+    find: Find | None = None,
+    *,
+    live: bool = False,
+    spools: bool = False,
 ) -> Services:
-    """`find` asks the provider what became of attempts; `spools`: dialers have some. On a fast clock a
-    deadline is the Clock's time and, on top, what our own work takes in real time."""
+    """`find` asks the provider what became of attempts, `live` says whether it reaches real phones; `spools`:
+    dialers have some. On a fast clock a deadline is the Clock's time and, on top, what our own work takes in
+    real time."""
     settings = stores.settings
     slack_s = 30 * max(0.0, stores.clock.speed - 1)
     return Services(
@@ -96,6 +102,7 @@ def make_services(
             provider=provider_name,
             installation_id=stores.installation.installation_id,
             find=find,
+            live=live,
             spools=partial(marked_spools, stores.wheel) if spools else None,
             spool_wait_s=settings.spool_wait_s,
         ),

@@ -123,10 +123,24 @@ async def _manage(call: Call, edit: Edit, account_id: int, body: AccountManage) 
     if suspended and row["operator"]:
         raise Problem("state-conflict", "the operator's own account is never suspended")
     name = row["name"] if body.name is UNSET else body.name
-    await accounts.manage_account(database, edit.on, account_id, name, suspended, edit.now_ms)
-    before = {"name": row["name"], "suspended": row["suspended_at"] is not None}
+    live = not row["simulated"] if body.live is UNSET else body.live
+    if live and row["simulated"]:
+        call.require_live_key("a test key makes no account live")
+    await accounts.manage_account(
+        database,
+        edit.on,
+        account_id,
+        name=name,
+        suspended=suspended,
+        simulated=not live,
+        now_ms=edit.now_ms,
+    )
+    before = {"name": row["name"], "suspended": row["suspended_at"] is not None, "live": not row["simulated"]}
     await edit.tell(
-        "account_managed", f"account:{account_id}", before, {"name": name, "suspended": suspended}
+        "account_managed",
+        f"account:{account_id}",
+        before,
+        {"name": name, "suspended": suspended, "live": live},
     )
 
 
@@ -137,7 +151,13 @@ def _require_operator(call: Call) -> None:
 
 def _shown(call: Call, row: Row, as_: Any = ManagedAccount, **more: Any) -> Any:
     usual = structs.asdict(views_settings.account(row, call.ids))
-    return as_(**usual, operator=row["operator"], suspended=row["suspended_at"] is not None, **more)
+    return as_(
+        **usual,
+        operator=row["operator"],
+        suspended=row["suspended_at"] is not None,
+        live=not row["simulated"],
+        **more,
+    )
 
 
 ROUTES = (list_accounts, create, show, change, remove)

@@ -122,6 +122,8 @@ async def _issue(
     replaces: Row | None = None,
     grace_s: int = 0,
 ) -> NewKey:
+    if environment == "live":
+        call.require_live_key("a test key makes test keys alone")
     database = call.deps.flow.database
     account = await accounts.account_row(database, call.account_id)
     now_ms = call.deps.clock.wall_ms()

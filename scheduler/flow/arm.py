@@ -46,7 +46,7 @@ BUSY_PAUSE_MS: Ms = 60 * SECOND
 
 class Armed(msgspec.Struct, frozen=True):
     """A permit: this attempt may be sent once, until `not_after_ms` on the Clock. `brief`: of its step, in a
-    cadence."""
+    cadence. `simulated`: its account reaches no real phone."""
 
     claim: Claim
     attempt_id: int
@@ -60,6 +60,7 @@ class Armed(msgspec.Struct, frozen=True):
     not_after_ms: Ms
     permit: UUID
     caller_id: str | None
+    simulated: bool
     brief: Brief | None = None
 
 
@@ -283,6 +284,7 @@ def _armed(row: Row, claim: Claim, permit: UUID, brief: Brief | None) -> Armed:
         not_after_ms=to_ms(row["not_after"]),
         permit=permit,
         caller_id=row["caller_id"],
+        simulated=row["simulated"],
         brief=brief,
     )
 

@@ -134,9 +134,17 @@ async def count_accounts(database: Database) -> int:
 
 
 async def manage_account(
-    database: Database, on: Connection, account_id: int, name: str, suspended: bool, now_ms: Ms
+    database: Database,
+    on: Connection,
+    account_id: int,
+    *,
+    name: str,
+    suspended: bool,
+    simulated: bool,
+    now_ms: Ms,
 ) -> None:
-    await database.fetch_row("account_manage", account_id, name, suspended, to_datetime(now_ms), on=on)
+    values = (account_id, name, suspended, to_datetime(now_ms), simulated)
+    await database.fetch_row("account_manage", *values, on=on)
 
 
 async def delete_account(database: Database, on: Connection, account_id: int) -> None:

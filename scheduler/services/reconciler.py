@@ -57,11 +57,12 @@ class Reconciler:
         provider: str,
         installation_id: UUID,
         find: Find | None = None,
+        live: bool = False,
         spools: Spools | None = None,
         spool_wait_s: float = 0.0,
     ) -> None:
         """`send_s`: how long after its arm a request may still arrive. `find`: None where nobody can be
-        asked."""
+        asked. `live`: whether who is asked reaches real phones: about other calls it knows nothing."""
         self._flow = flow
         self._ledger = ledger
         self._clock = clock
@@ -72,6 +73,7 @@ class Reconciler:
         self._provider = provider
         self._installation_id = installation_id
         self._find = find
+        self._live = live
         self._spools = spools
         self._spool_wait_ms = int(spool_wait_s * SECOND)
         self._whole_since_ms: Ms | None = None
@@ -128,7 +130,8 @@ class Reconciler:
         """What the provider says of these; a provider that is away says nothing."""
         if self._find is None or not rows:
             return []
-        found_rows = await self._ledger.fetch("attempt_lookups", [row["attempt_id"] for row in rows])
+        asked = [row["attempt_id"] for row in rows]
+        found_rows = await self._ledger.fetch("attempt_lookups", asked, self._live)
         for row in rows:
             _, pause_ms = self._asked.get(row["attempt_id"], (0, int(self.period_s * SECOND) // 2))
             self._asked[row["attempt_id"]] = (now_ms + 2 * pause_ms, 2 * pause_ms)

@@ -10,6 +10,9 @@ import pytest
 from scheduler.ledger.database import Database
 from scheduler.wheel import TimingWheel
 from tests.api.builders import EPOCH, Site, a_site
+from tests.worlds import ledger_url, open_world
+
+__all__ = ["ledger_url", "open_world"]
 
 
 @pytest.fixture

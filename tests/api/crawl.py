@@ -66,6 +66,8 @@ def path_of(route: Route, planted: Planted) -> str:
         "external_id": planted.canary,
         "code": "internal",
         "asset": "docs.js",
+        "name": "webhook",
+        "token": "pcb_none",
     }
 
     def value(match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from scheduler.errors import Refused
 from scheduler.ledger.accounts import create_account
 from scheduler.ledger.database import Database
+from scheduler.ledger.keys import create_key
 from tests.api.builders import NOON_ON_A_TUESDAY, Site, a_tenant
 
 ACCOUNTS = "/v1/accounts"
@@ -131,3 +132,35 @@ async def test_of_two_first_accounts_at_once_one_is_the_operator_s(database: Dat
         operators = await on.fetchval("SELECT count(*) FROM account WHERE operator")
     assert operators == 1
     assert all(isinstance(each, int | Refused) for each in made)
+
+
+async def test_an_account_is_made_live_with_a_live_key_alone_and_plans_anew(site: Site):
+    """MISSION 16: nothing that a test key can ask for leads to a real call."""
+    made = await make(site)
+    path = f"{ACCOUNTS}/{made['id']}"
+    for method, where, body in (
+        ("PATCH", path, {"live": True}),
+        ("POST", "/v1/api-keys", {"name": "k", "environment": "live", "scopes": ["admin"]}),
+    ):
+        reply = await site.send(method, where, json=body)
+        assert (reply.status, (await reply.json())["code"]) == (403, "scope-missing")
+    assert made["live"] is False
+
+    now_ms = site.clock.now_ms()
+    live = await create_key(site.database, site.home.account_id, "live", "live", ["admin"], now_ms)
+    site.deps.keys._known.clear()
+    await site.rows("UPDATE agent SET policy_version = 5")
+    mine = f"{ACCOUNTS}/{site.deps.ids.write('acc', site.home.account_id)}"
+    for _ in range(2):
+        changed = await site.send("PATCH", mine, json={"live": True}, key=live)
+        assert (await changed.json())["live"] is True
+
+    [agent] = await site.rows("SELECT policy_version FROM agent")
+    assert agent["policy_version"] == 6, "once: what was planned before is planned anew"
+    assert (await site.send("PATCH", mine, json={"name": "Same"}, key=live)).status == 200
+    [account] = await site.rows("SELECT simulated FROM account WHERE account_id = $1", site.home.account_id)
+    assert account["simulated"] is False
+    site.deps.keys._known.clear()
+    assert (await site.get("/v1/account")).status == 403, "the test key reaches it no more"
+    told = await site.rows("SELECT 1 FROM audit WHERE action = 'account_managed'")
+    assert len(told) >= 2

@@ -1,4 +1,6 @@
-"""What every provider adapter keeps: the simulated one called directly and over HTTP pass the same suite."""
+"""What every provider adapter keeps: the simulated one called directly and over HTTP, and the webhook one
+with the simulator as an own dialer of somebody, pass the same suite. Events are not asked of a provider that
+posts them: its reports have tests of their own."""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from dialer.providers.simulated_model import Model, quiet
 from scheduler.clock import SteppedClock
 from scheduler.domain.time import SECOND
 from tests.providers.builders import EVERYBODY_ANSWERS, TUESDAY_2PM, a_simulator, an_action, phones
+from tests.providers.webhook_receiver import a_receiver, a_webhook_provider
 
 
 class Bench:
@@ -35,13 +38,17 @@ async def a_bench(way: str, model: Model) -> AsyncIterator[Bench]:
     if way == "direct":
         yield Bench(simulator, simulator, clock)
         return
+    if way == "webhook":
+        async with a_receiver(simulator, clock) as url, a_webhook_provider(url) as webhook:
+            yield Bench(webhook, simulator, clock)
+        return
     async with TestServer(make_sim_app(simulator, clock)) as server:
         provider = SimulatedHttpProvider(str(server.make_url("")))
         yield Bench(provider, simulator, clock)
         await provider.close()
 
 
-@pytest.fixture(params=["direct", "http"])
+@pytest.fixture(params=["direct", "http", "webhook"])
 def way(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -52,9 +59,17 @@ async def bench(way: str) -> AsyncIterator[Bench]:
         yield bench
 
 
-def test_each_names_itself_and_rings_no_real_phone():
-    for provider in (SimulatedHttpProvider("http://127.0.0.1:9"), a_simulator()):
-        assert (provider.name, provider.live) == ("simulated", False)
+@pytest.fixture(params=["direct", "http"])
+async def asked(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """A provider that is asked for events."""
+    async with a_bench(request.param, quiet(**EVERYBODY_ANSWERS)) as bench:
+        yield bench
+
+
+async def test_each_names_itself_and_says_whether_real_phones_ring(bench: Bench, way: str):
+    assert (bench.provider.name, bench.provider.live) == (
+        ("webhook", True) if way == "webhook" else ("simulated", False)
+    )
 
 
 async def test_results_come_one_for_each_action_in_order(bench: Bench):
@@ -72,7 +87,8 @@ async def test_results_come_one_for_each_action_in_order(bench: Bench):
 
 async def test_an_unknown_answer_arrives_as_unknown(way: str):
     async with a_bench(way, quiet(timeout_not_dialled=1.0)) as bench:
-        assert await bench.provider.place([an_action()], TUESDAY_2PM) == [Unknown("timeout")]
+        [answer] = await bench.provider.place([an_action()], TUESDAY_2PM)
+        assert isinstance(answer, Unknown)
 
 
 async def test_an_empty_batch_dials_nobody(bench: Bench):
@@ -80,24 +96,24 @@ async def test_an_empty_batch_dials_nobody(bench: Bench):
     assert bench.simulator.rings.total == 0
 
 
-async def test_an_event_is_handed_out_until_it_is_acknowledged(bench: Bench):
-    await bench.provider.place([an_action()], TUESDAY_2PM)
-    assert await bench.due() == []
-    bench.clock.move_to(TUESDAY_2PM + 3_600 * SECOND)
-    first = await bench.due()
+async def test_an_event_is_handed_out_until_it_is_acknowledged(asked: Bench):
+    await asked.provider.place([an_action()], TUESDAY_2PM)
+    assert await asked.due() == []
+    asked.clock.move_to(TUESDAY_2PM + 3_600 * SECOND)
+    first = await asked.due()
     assert len(first) == 3
-    assert await bench.due() == first
-    await bench.provider.acknowledge(first[:1])
-    assert await bench.due() == first[1:]
-    await bench.provider.acknowledge(["unheard-of", *first])
-    assert await bench.due() == []
-    assert bench.provider.next_event_at() is None
+    assert await asked.due() == first
+    await asked.provider.acknowledge(first[:1])
+    assert await asked.due() == first[1:]
+    await asked.provider.acknowledge(["unheard-of", *first])
+    assert await asked.due() == []
+    assert asked.provider.next_event_at() is None
 
 
-async def test_events_come_at_most_as_many_as_asked_for(bench: Bench):
-    await bench.provider.place([an_action(n, to=p) for n, p in enumerate(phones(20))], TUESDAY_2PM)
-    bench.clock.move_to(TUESDAY_2PM + 3_600 * SECOND)
-    assert len(await bench.due(7)) == 7
+async def test_events_come_at_most_as_many_as_asked_for(asked: Bench):
+    await asked.provider.place([an_action(n, to=p) for n, p in enumerate(phones(20))], TUESDAY_2PM)
+    asked.clock.move_to(TUESDAY_2PM + 3_600 * SECOND)
+    assert len(await asked.due(7)) == 7
 
 
 async def test_a_call_can_be_hung_up(bench: Bench):
@@ -105,16 +121,16 @@ async def test_a_call_can_be_hung_up(bench: Bench):
     assert isinstance(result, Accepted)
     bench.clock.move_to(TUESDAY_2PM + 4 * SECOND)
     await bench.provider.hang_up([result.ref, "unheard-of"], bench.clock.now_ms())
-    events = await bench.provider.events(bench.clock.now_ms(), 10)
+    events = await bench.simulator.events(bench.clock.now_ms(), 10)
     assert [e.outcome for e in events if e.kind == "ended"] == ["canceled"]
 
 
-async def test_it_tells_when_the_next_event_is_due(bench: Bench):
-    await bench.provider.place([an_action()], TUESDAY_2PM)
-    await bench.due()
-    at_ms = bench.provider.next_event_at()
+async def test_it_tells_when_the_next_event_is_due(asked: Bench):
+    await asked.provider.place([an_action()], TUESDAY_2PM)
+    await asked.due()
+    at_ms = asked.provider.next_event_at()
     assert at_ms is not None
-    bench.clock.move_to(at_ms - 1)
-    assert await bench.due() == []
-    bench.clock.move_to(at_ms)
-    assert len(await bench.due()) == 1
+    asked.clock.move_to(at_ms - 1)
+    assert await asked.due() == []
+    asked.clock.move_to(at_ms)
+    assert len(await asked.due()) == 1

@@ -23,7 +23,7 @@ def a_lookup(n: int = 0, armed_at_ms: int = TUESDAY_2PM) -> Lookup:
     return Lookup(n, an_action(n).key, armed_at_ms, armed_at_ms + 12 * SECOND)
 
 
-@pytest.mark.parametrize("way", ["direct", "http"])
+@pytest.mark.parametrize("way", ["direct", "http", "webhook"])
 async def test_a_call_is_found_as_it_goes_on(way: str) -> None:
     """C6 C7: by its key, without its own id."""
     async with a_bench(way, quiet(**EVERYBODY_ANSWERS)) as bench:
@@ -42,7 +42,7 @@ async def test_a_call_is_found_as_it_goes_on(way: str) -> None:
         assert (found.ref, found.ended_at_ms) == (ended.ended.ref, ended.ended.at_ms)
 
 
-@pytest.mark.parametrize("way", ["direct", "http"])
+@pytest.mark.parametrize("way", ["direct", "http", "webhook"])
 async def test_no_call_is_proven_only_when_no_request_can_arrive_any_more(way: str) -> None:
     """I1: before that it may be on its way, and one that comes later is refused."""
     async with a_bench(way, quiet()) as bench:

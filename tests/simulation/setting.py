@@ -70,6 +70,7 @@ def furnish(store: Store, now_ms: Ms, most_calls: int, per_s: float | None) -> N
         "max_dials_per_s": per_s,
         "frequency_caps": _json(ACCOUNT["frequency_caps"]),
         "jitter_max_s": ACCOUNT["jitter_max_s"],
+        "simulated": True,
         "paused": False,
         "pause_reason": None,
         "version": 1,

@@ -67,6 +67,7 @@ def arm_attempts(
             "agent_id": loop["agent_id"],
             "batch_id": loop["batch_id"],
             "caller_id": None,
+            "simulated": account["simulated"],
             **dict.fromkeys(("cadence_id", "cadence_version", "step", "lead_name", "variables")),
         }
         if row["refusal"] is not None:

@@ -142,10 +142,10 @@ def attempt_overdue(s: Statement, armed_before: datetime, limit: int) -> list[Ro
     return [{name: row[name] for name in ("attempt_id", "state", "armed_at")} for row in late[:limit]]
 
 
-def attempt_lookups(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
+def attempt_lookups(s: Statement, attempt_ids: Sequence[int], live: bool) -> list[Row]:
     names = ("attempt_id", "permit", "state", "armed_at", "provider_call_id")
     return [
         {name: row[name] for name in names}
         for row in s.rows("attempt")
-        if row["attempt_id"] in attempt_ids and row["state"] in LIVE
+        if row["attempt_id"] in attempt_ids and row["state"] in LIVE and not live
     ]

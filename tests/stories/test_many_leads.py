@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from api.assembly import simulator
+from api.provider_of import simulator
 from dialer.providers.simulated_model import Model
 from scheduler.clock import SteppedClock
 from scheduler.domain.time import HOUR, MINUTE, Ms

@@ -8,8 +8,9 @@
 -- $12 seen_beat bigint  $13 mark_attempt bigint  $14 mark_loop bigint: a beat that was seen of this ledger and an attempt
 -- that was armed in it since, 0 for none. Without them, or in quarantine, it was put back to an earlier state
 -- Rows: loop_id, refusal (null when armed), attempt_id, n, phone, channel, due_at, not_after, lane_id,
---       account_id, agent_id, batch_id, caller_id, and for a step of a cadence cadence_id, cadence_version, step,
---       lead_name, variables; none for a loop that another arm was faster with
+--       account_id, agent_id, batch_id, caller_id, simulated (whether its account reaches no real phone), and for a
+--       step of a cadence cadence_id, cadence_version, step, lead_name, variables; none for a loop that another arm was
+--       faster with
 WITH standing AS MATERIALIZED (
     SELECT i.identity = ledger_identity() AND i.beat >= $12::bigint
            AND NOT EXISTS (SELECT FROM quarantine WHERE ended_at IS NULL)
@@ -93,12 +94,13 @@ dialing AS (
 )
 SELECT a.loop_id, NULL AS refusal, a.attempt_id, a.n, le.phone, a.channel, a.due_at, a.not_after, a.lane_id,
        a.account_id, a.agent_id, a.batch_id, a.caller_id, a.cadence_id, a.cadence_version, a.step,
+       (SELECT ac.simulated FROM account AS ac WHERE ac.account_id = a.account_id) AS simulated,
        CASE WHEN a.cadence_id IS NOT NULL THEN le.name END AS lead_name,
        CASE WHEN a.cadence_id IS NOT NULL THEN le.variables END AS variables
 FROM armed AS a
 JOIN lead AS le USING (lead_id)
 UNION ALL
 SELECT c.loop_id, c.refusal, NULL, c.n, NULL, c.next_channel, c.due_at, c.not_after, c.lane_id,
-       c.account_id, c.agent_id, c.batch_id, NULL, NULL, NULL, NULL, NULL, NULL
+       c.account_id, c.agent_id, c.batch_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM claimed AS c
 WHERE c.refusal IS NOT NULL;

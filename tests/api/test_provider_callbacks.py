@@ -1,0 +1,465 @@
+"""Reports that an integrator's dialer posts: signed, kept once, in force when they are answered (API 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient
+
+from api import provider_inbox
+from api.assembly import api_app
+from api.callback_tokens import CallbackTokens
+from api.provider_inbox import ProviderInbox
+from api.routes.providers import INBOX
+from dialer.signing import sign
+from scheduler.domain.model import Priority
+from scheduler.errors import ServerUnavailable
+from scheduler.flow.lookup import NoCall
+from scheduler.ledger.instants import to_ms
+from tests.api.builders import ApiServer
+from tests.builders import DAY, PHONE, SECOND, ScriptedProvider, World, phones
+from tests.worlds import OpenWorld
+
+SECRET_TEXT = "whsec_" + "c2Vj" * 8
+SECRET = b"sec" * 8
+
+
+class LiveProvider(ScriptedProvider):
+    """Reaches real phones, as far as anybody knows."""
+
+    name = "webhook"
+    live = True
+
+
+@dataclass
+class Desk:
+    """A world with a live account, its API, and the integrator's pen."""
+
+    world: World
+    client: TestClient
+    tokens: CallbackTokens
+
+    @property
+    def inbox(self) -> ProviderInbox:
+        return self.client.server.app[INBOX]  # type: ignore[attr-defined, no-any-return]
+
+    def path(self, attempt_id: int) -> str:
+        return f"/v1/providers/webhook/callbacks/{self.tokens.write(attempt_id)}"
+
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        secrets: list[bytes] | None = None,
+        late_s: int = 0,
+        **headers: str | None,
+    ) -> ClientResponse:
+        at_s = self.world.clock.wall_ms() // SECOND - late_s
+        signed: dict[str, str | None] = {**sign(secrets or [SECRET], "m", at_s, body)}
+        signed |= {"Content-Type": "application/json"}
+        signed |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in signed.items() if value is not None}
+        return await self.client.post(path, data=body, headers=sent)
+
+    async def report(self, attempt_id: int, status: str, event_id: str | None = None, **said: Any) -> int:
+        """How a report on this attempt is answered."""
+        named = {"provider_call_id": f"ref-{attempt_id}", "event_id": event_id or f"{status}-1"}
+        body = a_report(status=status, **named, **said)
+        return (await self.post(self.path(attempt_id), body)).status
+
+
+def a_report(**said: Any) -> bytes:
+    usual = {"provider_call_id": "r", "event_id": "e", "status": "busy", "at": "2026-06-16T18:00:00Z"}
+    return msgspec.json.encode({**usual, **said})
+
+
+@asynccontextmanager
+async def a_desk(open_world: OpenWorld, aiohttp_client: Any, **settings: Any) -> AsyncIterator[Desk]:
+    settings = {"permit_s": 0.2, "provider_secret": SECRET_TEXT, **settings}
+    world: World = await open_world(provider=LiveProvider(), account={"simulated": False}, **settings)
+    client = await aiohttp_client(ApiServer(api_app(world.stores, world.provider)))
+    yield Desk(world, client, CallbackTokens(world.stores.installation.id_key))
+
+
+@pytest.fixture
+async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk]:
+    async with a_desk(open_world, aiohttp_client) as desk:
+        yield desk
+
+
+async def test_reports_of_a_call_end_its_attempt_with_all_they_say(desk: Desk):
+    """MISSION 5: ringing, answered, ended; how long was talked, by whom it was answered, what it meant."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+
+    for status in ("initiated", "ringing", "answered"):
+        assert await desk.report(armed.attempt_id, status) == 204
+    [under_way] = await world.attempts(armed.loop_id)
+    said = {"answered_by": "human", "duration_s": 42, "disposition": "callback", "error": "line 212-555-0123"}
+    assert await desk.report(armed.attempt_id, "completed", callback_at="2026-06-17T15:00:00Z", **said) == 204
+
+    assert (under_way["state"], under_way["provider"]) == ("in_call", "webhook")
+    assert under_way["answered_at"] is not None
+    [attempt] = await world.attempts(armed.loop_id)
+    assert (attempt["state"], attempt["outcome"], attempt["talk_s"]) == ("done", "completed", 42)
+    assert (attempt["disposition"], attempt["provider_call_id"]) == ("callback", f"ref-{armed.attempt_id}")
+    assert attempt["error"] == "line \N{HORIZONTAL ELLIPSIS}23"
+    loop = await world.loop(armed.loop_id)
+    assert (loop["status"], loop["next_at"].isoformat()) == ("waiting_callback", "2026-06-17T15:00:00+00:00")
+    assert await world.calls_on_wheel() == 0
+
+
+async def test_the_order_of_reports_and_their_repetition_change_nothing(desk: Desk):
+    """I14: late, twice, backwards; a status never goes back."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+
+    for status in ("busy", "ringing", "completed", "busy", "initiated"):
+        assert await desk.report(armed.attempt_id, status) == 204
+
+    [attempt] = await world.attempts(armed.loop_id)
+    assert (attempt["state"], attempt["outcome"]) == ("done", "busy")
+    assert await world.value("SELECT count(*) FROM provider_event") == 4
+
+
+async def test_an_event_id_that_comes_again_with_another_body_is_ignored(desk: Desk):
+    """API 7: deduplicated by event_id, also while the first is under way."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+
+    assert await desk.report(armed.attempt_id, "ringing", "same") == 204
+    assert await desk.report(armed.attempt_id, "completed", "same") == 204
+    assert await world.value("SELECT state FROM attempt") == "ringing"
+
+    both = [desk.report(armed.attempt_id, status, "other") for status in ("answered", "busy")]
+    assert await asyncio.gather(*both) == [204, 204]
+    assert await world.value("SELECT count(*) FROM provider_event") == 2
+    assert await world.value("SELECT state FROM attempt") in ("in_call", "done")
+
+
+async def test_the_same_event_id_of_two_calls_is_two_events(desk: Desk):
+    world = desk.world
+    one, other = [await world.an_armed_attempt(number) for number in phones(2)]
+
+    assert await desk.report(one.attempt_id, "ringing", "1") == 204
+    assert await desk.report(other.attempt_id, "busy", "1") == 204
+
+    assert [row["state"] for row in await world.rows("SELECT state FROM attempt ORDER BY 1")] == [
+        "done",
+        "ringing",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"secrets": [b"x" * 24]}, {"late_s": 301}, {"late_s": -301}, {"webhook_signature": None},
+        {"webhook_id": None}, {"webhook_id": "other"}, {"webhook_timestamp": "soon"},
+        {"webhook_signature": "v1,\u00ff"}, {"webhook_signature": "v1," * 1000}, {"webhook_timestamp": None},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_is_not_signed_by_the_integrator_is_401_and_changes_nothing(
+    desk: Desk, wrong: dict[str, Any]
+):
+    """RELIABILITY 5.2: unsigned, wrong key, altered, stale, of the future; before anything is parsed."""
+    armed = await desk.world.an_armed_attempt()
+
+    for body in (b"{}", b"\x00no json"):
+        reply = await desk.post(desk.path(armed.attempt_id), body, **wrong)
+        assert reply.status == 401
+        assert (await reply.json())["detail"] == "this report is not signed for this address"
+    assert await desk.world.value("SELECT state FROM attempt") == "armed"
+
+
+async def test_an_address_that_was_never_given_out_is_401_as_if_the_signature_was_wrong(desk: Desk):
+    armed = await desk.world.an_armed_attempt()
+    body = a_report()
+    path, other = desk.path(armed.attempt_id), desk.path(armed.attempt_id + 1)
+    forged = path.rpartition(".")[0] + "." + other.rpartition(".")[2]
+
+    for token in (forged, path + "0", path[:-1], path.rpartition(".")[0], "x", "%ff", "%ed%a0%80", "pcb_x.y"):
+        where = token if token.startswith("/") else f"/v1/providers/webhook/callbacks/{token}"
+        assert (await desk.post(where, body)).status == 401, token
+    assert (await desk.post(path.replace("/webhook/", "/twilio/"), body)).status == 404
+    assert await desk.world.value("SELECT state FROM attempt") == "armed"
+    assert (await desk.post(path, body)).status == 204
+
+
+async def test_without_a_secret_nobody_reports(open_world: OpenWorld, aiohttp_client: Any):
+    async with a_desk(open_world, aiohttp_client, provider_secret="") as desk:
+        armed = await desk.world.an_armed_attempt()
+        assert await desk.report(armed.attempt_id, "busy") == 401
+
+
+async def test_both_secrets_hold_while_one_replaces_the_other(open_world: OpenWorld, aiohttp_client: Any):
+    two = f"whsec_{'bmV3' * 8},{SECRET_TEXT}"
+    async with a_desk(open_world, aiohttp_client, provider_secret=two) as desk:
+        armed = await desk.world.an_armed_attempt()
+        for n, secret in enumerate((b"new" * 8, SECRET)):
+            body = {
+                "provider_call_id": "r",
+                "event_id": str(n),
+                "status": "ringing",
+                "at": "2026-06-16T18:00:00Z",
+            }
+            signed = await desk.post(desk.path(armed.attempt_id), msgspec.json.encode(body), secrets=[secret])
+            assert signed.status == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 422, "validation-failed"), (b"{", 400, "malformed-body"), (b"\xff", 400, "malformed-body"),
+        (b"[" * 100_000, 422, "validation-failed"), (b"x" * 262_145, 413, "body-too-large"),
+        (a_report(status="dead"), 422, "validation-failed"),
+        (a_report(at="2026-06-16T18:00:00"), 422, "validation-failed"),
+        (a_report(at="0001-01-01T00:00:00Z"), 422, "validation-failed"),
+        (a_report(event_id="e\0"), 422, "validation-failed"),
+        (a_report(event_id="e" * 201), 422, "validation-failed"),
+        (a_report(provider_call_id="a\nb"), 422, "validation-failed"),
+        (a_report(status="answered", disposition="converted"), 422, "validation-failed"),
+        (a_report(status="ringing", callback_at="2026-06-17T18:00:00Z"), 422, "validation-failed"),
+        (a_report(callback_at="9999-06-17T18:00:00Z"), 422, "validation-failed"),
+        (a_report(duration_s=-1), 422, "validation-failed"),
+        (a_report(extra=1), 422, "validation-failed"),
+        (a_report().replace(b'"busy"', b"1e999"), 422, "validation-failed"),
+    ],
+    ids=range(17),
+)  # fmt: skip
+async def test_a_signed_report_that_makes_no_sense_is_told_where(
+    desk: Desk, body: bytes, status: int, code: str
+):
+    """RELIABILITY 5.2."""
+    armed = await desk.world.an_armed_attempt()
+
+    reply = await desk.post(desk.path(armed.attempt_id), body)
+
+    assert (reply.status, (await reply.json())["code"]) == (status, code)
+    assert await desk.world.value("SELECT state FROM attempt") == "armed"
+
+
+async def test_a_body_of_another_type_is_415(desk: Desk):
+    armed = await desk.world.an_armed_attempt()
+    path = desk.path(armed.attempt_id)
+    assert (await desk.post(path, b"{}", Content_Type="application/x-www-form-urlencoded")).status == 415
+    assert (await desk.post(path, b"{}", Content_Encoding="gzip")).status == 415
+
+
+@pytest.mark.parametrize("status", ["answered", "completed"])
+async def test_who_says_stop_is_on_the_list_when_the_report_is_answered(desk: Desk, status: str):
+    """I7: also in the middle of the conversation, which goes on."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+    assert await desk.report(armed.attempt_id, "answered", "first") == 204
+
+    assert await desk.report(armed.attempt_id, status, disposition="dnc") == 204
+
+    assert await world.value("SELECT phone FROM suppression") == PHONE
+    loop = await world.loop(armed.loop_id)
+    assert (loop["status"], loop["end_reason"]) == ("ended", "dnc")
+    expected = "in_call" if status == "answered" else "done"
+    assert await world.value("SELECT state FROM attempt") == expected
+    assert await desk.report(armed.attempt_id, "completed", duration_s=9) == 204
+    assert await world.value("SELECT state FROM attempt") == "done"
+
+
+async def test_stop_counts_also_for_a_call_that_was_over_or_denied(desk: Desk):
+    """I7: the word was said, whatever became of the call."""
+    world = desk.world
+    numbers = phones(2)
+    over, denied = [await world.an_armed_attempt(number) for number in numbers]
+    assert await desk.report(over.attempt_id, "completed") == 204
+    await world.run("UPDATE attempt SET state = 'not_sent' WHERE attempt_id = $1", denied.attempt_id)
+
+    for armed in (over, denied):
+        assert await desk.report(armed.attempt_id, "completed", "later", disposition="complaint") == 204
+
+    listed = await world.rows("SELECT phone FROM suppression ORDER BY phone")
+    assert [row["phone"] for row in listed] == sorted(numbers)
+
+
+async def test_what_the_conversation_meant_may_be_told_after_its_end(desk: Desk):
+    """MISSION 9: a disposition that comes later steers what is next."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+    assert await desk.report(armed.attempt_id, "completed", duration_s=30) == 204
+
+    for _ in range(2):
+        assert await desk.report(armed.attempt_id, "completed", "later", disposition="converted") == 204
+
+    [attempt] = await world.attempts(armed.loop_id)
+    assert (attempt["disposition"], attempt["talk_s"]) == ("converted", 30)
+    loop = await world.loop(armed.loop_id)
+    assert (loop["status"], loop["end_reason"]) == ("ended", "converted")
+    assert await world.value("SELECT count(*) FROM audit WHERE action = 'result_noted'") == 1
+
+
+async def test_a_report_on_a_canceled_attempt_is_taken_and_changes_nothing(desk: Desk):
+    armed = await desk.world.an_armed_attempt()
+    await desk.world.run("UPDATE attempt SET state = 'canceled'")
+    assert await desk.report(armed.attempt_id, "completed", disposition="converted") == 204
+    assert await desk.world.value("SELECT state FROM attempt") == "canceled"
+
+
+async def test_with_the_ledger_away_a_report_is_503_and_taken_the_next_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """I23: 204 means that it is on disk."""
+    armed = await desk.world.an_armed_attempt()
+
+    async def away(*_: object, **__: object) -> None:
+        raise ServerUnavailable("Postgres does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.world.stores.ledger, "fetch", away)
+        assert await desk.report(armed.attempt_id, "busy") == 503
+    assert await desk.world.value("SELECT state FROM attempt") == "armed"
+    assert await desk.report(armed.attempt_id, "busy") == 204
+    assert await desk.world.value("SELECT outcome FROM attempt") == "busy"
+
+
+async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """I14: it may be committed after all; the provider sends it again."""
+    monkeypatch.setattr(provider_inbox, "ANSWER_WITHIN_S", 0.2)
+    world = desk.world
+    armed = await world.an_armed_attempt()
+
+    async with world.stores.database.transaction() as on:
+        await on.execute("LOCK TABLE lead IN EXCLUSIVE MODE")  # the settle waits here
+        assert await desk.report(armed.attempt_id, "busy") == 503
+        assert await desk.report(armed.attempt_id, "busy") == 503
+    monkeypatch.setattr(provider_inbox, "ANSWER_WITHIN_S", 8.0)
+    assert await desk.report(armed.attempt_id, "busy") == 204
+
+    assert await world.value("SELECT count(*) FROM provider_event") == 1
+    assert await world.value("SELECT outcome FROM attempt") == "busy"
+    assert len(desk.inbox._posted) == 0
+
+
+async def test_more_reports_than_a_process_holds_are_told_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(provider_inbox, "MOST_WAITING", 0)
+    armed = await desk.world.an_armed_attempt()
+    assert await desk.report(armed.attempt_id, "busy") == 503
+
+
+@pytest.mark.parametrize("why", ["unknown", "quarantined"])
+async def test_a_report_on_a_call_that_the_ledger_forgot_is_kept_until_it_knows(desk: Desk, why: str):
+    """API 7: unknown call kept 24 h; the ledger was put back, and its journals have not told yet."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+    if why == "unknown":
+        await world.run("CREATE TABLE aside AS SELECT * FROM attempt")
+        await world.run("DELETE FROM attempt")
+    else:
+        world.flow.standing.quarantined = True
+
+    assert await desk.report(armed.attempt_id, "busy", "1") == 204
+    assert await desk.report(armed.attempt_id, "busy", "1") == 204
+    assert await desk.inbox.take_early() == 0
+    if why == "unknown":
+        await world.run("INSERT INTO attempt OVERRIDING SYSTEM VALUE SELECT * FROM aside")
+    world.flow.standing.quarantined = False
+
+    assert await desk.inbox.take_early() == 1
+    assert await world.value("SELECT outcome FROM attempt") == "busy"
+    assert await world.value("SELECT count(*) FROM early_report") == 0
+
+
+async def test_stop_from_a_call_that_nobody_knows_is_not_acknowledged(desk: Desk):
+    """DESIGN 5.5: what forbids a call is in force when it is answered, or it is 503."""
+    assert await desk.report(4711, "completed", disposition="dnc") == 503
+    assert await desk.world.value("SELECT count(*) FROM early_report") == 1
+
+
+async def test_a_report_that_nobody_can_place_is_forgotten_after_a_day(desk: Desk):
+    world = desk.world
+    assert await desk.report(4711, "busy") == 204
+    world.pass_time(DAY)
+    await desk.inbox.take_early()
+    assert await world.value("SELECT count(*) FROM early_report") == 1
+
+    world.pass_time(1)
+    await desk.inbox.take_early()
+
+    assert await world.value("SELECT count(*) FROM early_report") == 0
+
+
+async def test_ten_thousand_reports_are_each_kept_once(desk: Desk):
+    """I14: of two hundred calls, in any order and each twice, with fewer commits than reports."""
+    world = desk.world
+    numbers = phones(200)
+    await world.enrol(numbers, priority=Priority.LIVE)
+    armed = (await world.arm(await world.claim(200))).armed
+    assert len(armed) >= 100
+    sent = [
+        (each.attempt_id, status, f"{status}-{again}")
+        for each in armed
+        for status in ("ringing", "answered", "completed")
+        for again in range(5_000 // (3 * len(armed)) + 1)
+    ]
+    Random(7).shuffle(sent)
+    commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+    before = await world.value(commits)
+
+    statuses = set()
+    for start in range(0, len(sent), 500):
+        chunk = sent[start : start + 500]
+        statuses |= set(await asyncio.gather(*(desk.report(*each) for each in chunk * 2)))
+    await world.value("SELECT pg_stat_force_next_flush()")
+
+    assert statuses == {204}
+    assert 2 * len(sent) >= 10_000
+    assert await world.value("SELECT count(*) FROM provider_event") == len(sent)
+    assert await world.rows("SELECT DISTINCT state, outcome FROM attempt") == [("done", "completed")]
+    assert await world.value(commits) - before < len(sent)
+
+
+async def test_a_live_account_reaches_its_provider_alone_and_others_never_do(open_world: OpenWorld):
+    """MISSION 16: nothing goes out by default; a test key's account rings no phone."""
+    for provider, simulated, sent in (
+        (LiveProvider(), False, 1), (LiveProvider(), True, 0), (ScriptedProvider(), True, 1),
+        (ScriptedProvider(), False, 0),
+    ):  # fmt: skip
+        world = await open_world(provider=provider)
+        await world.run("UPDATE account SET simulated = $1", simulated)
+        loop_id = await world.a_due_loop(phones(4)[2 * simulated + provider.live])
+
+        await world.dial()
+
+        assert len(provider.placed) == sent
+        loop = await world.loop(loop_id)
+        if sent:
+            assert loop["status"] == "dialing"
+        else:
+            assert (loop["status"], loop["attempts"]) == ("scheduled", 0)
+            assert to_ms(loop["next_at"]) == world.now_ms + 300 * SECOND
+            [attempt] = await world.attempts(loop_id)
+            assert attempt["state"] == "not_sent"
+
+
+async def test_a_provider_is_never_asked_about_calls_of_another(open_world: OpenWorld):
+    """I1: that the simulator never heard of a real call does not prove that there was none."""
+    world = await open_world(provider=ScriptedProvider(), account={"simulated": False})
+    armed = await world.an_armed_attempt()
+    world.provider.found[armed.attempt_id] = NoCall()
+
+    for _ in range(3):
+        await world.services.reconciler.step(world.now_ms)
+        world.pass_time(60 * SECOND)
+
+    assert world.provider.asked == []
+    assert await world.value("SELECT state FROM attempt") == "unknown"
