@@ -18,7 +18,7 @@ Url = Annotated[
         max_length=2048,
         pattern="^https?://",
         description="https, on port 443 or 8443, of the open internet unless the installation allows more",
-        examples=["https://example.com/hooks/dialwheel"],
+        examples=["https://hooks.example/dialwheel"],
     ),
 ]
 Types = Annotated[list[EventType], Meta(max_length=50)]
