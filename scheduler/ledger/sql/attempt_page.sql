@@ -8,7 +8,9 @@ FROM attempt AS a
 WHERE a.account_id = $1
   AND a.state <> 'not_sent'
   AND ($2::bigint IS NULL OR CASE WHEN $3::boolean THEN a.attempt_id < $2 ELSE a.attempt_id > $2 END)
-  AND ($5::bigint IS NULL OR a.loop_id = ANY(ARRAY(SELECT lo.loop_id FROM loop AS lo WHERE lo.lead_id = $5)))
+  AND ($5::bigint IS NULL OR a.loop_id = ANY(ARRAY(SELECT lo.loop_id FROM loop AS lo  -- each has an index of its own
+                                                  WHERE (lo.lead_id = $5 AND lo.status <> 'ended')
+                                                     OR (lo.lead_id = $5 AND lo.status = 'ended'))))
   AND ($6::bigint[] IS NULL OR a.loop_id = ANY($6::bigint[]))
   AND ($7::bigint[] IS NULL OR a.agent_id = ANY($7::bigint[]))
   AND ($8::bigint[] IS NULL OR a.batch_id = ANY($8::bigint[]))
