@@ -138,6 +138,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhooks_kept: Count = 20  # an account; each takes its share of the sending
     news_kept_days: Annotated[float, Meta(gt=0, le=365)] = 7  # events can be read so long: over a weekend off
     records_s: Seconds = 2  # between looks at whose attempts are over; 0.2 ms each at rest
+    export_kept_h: Annotated[float, Meta(gt=0, le=8760)] = 72  # time to fetch it; it holds personal data
+    exports_kept: Count = 20  # an account; each may be as large as its data
     jobs_at_once: Count = 2  # a process: a long one does not hold up the short ones behind it
     job_lease_s: Annotated[float, Meta(ge=5)] = (
         60  # how long a job outlives its process; a piece takes seconds

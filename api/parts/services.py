@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from api.job_kinds import KINDS
+from api.job_kinds import kinds
 from api.parts.dialing import send_s
 from api.parts.probing import make_probe, probe_tasks
 from api.parts.stores import Stores
@@ -16,6 +16,7 @@ from scheduler.public_ids import PublicIds
 from scheduler.services.calendars import Calendars
 from scheduler.services.callbacks import DueCallbacks
 from scheduler.services.digest import WaitingDigest
+from scheduler.services.exports import OldExports
 from scheduler.services.feeder import Feeder
 from scheduler.services.herald import Herald
 from scheduler.services.imports import Abandoned
@@ -43,6 +44,7 @@ class Services:
     due_callbacks: DueCallbacks
     notary: Notary
     digest: WaitingDigest
+    old_exports: OldExports
     jobs: tuple[Jobs, ...]
 
     def all(self) -> tuple[Service, ...]:
@@ -57,6 +59,7 @@ class Services:
             self.due_callbacks,
             self.notary,
             self.digest,
+            self.old_exports,
             *self.jobs,
         )
 
@@ -73,6 +76,7 @@ def make_services(
     dialers have some. On a fast clock a deadline is the Clock's time and, on top, what our own work takes in
     real time."""
     settings = stores.settings
+    ids = PublicIds(stores.installation.id_key)
     slack_s = 30 * max(0.0, stores.clock.speed - 1)
     return Services(
         Feeder(stores.flow, period_s=settings.feed_s),
@@ -115,10 +119,11 @@ def make_services(
             parts_h=settings.import_parts_h,
         ),
         DueCallbacks(stores.database),
-        Notary(stores.flow, PublicIds(stores.installation.id_key), period_s=settings.records_s),
+        Notary(stores.flow, ids, period_s=settings.records_s),
         WaitingDigest(stores.database, hour=settings.waiting_digest_hour),
+        OldExports(stores.database),
         tuple(
-            Jobs(stores.flow, stores.clock, settings, KINDS, number=number)
+            Jobs(stores.flow, stores.clock, settings, kinds(ids), number=number)
             for number in range(1, settings.jobs_at_once + 1)
         ),
     )

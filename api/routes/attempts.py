@@ -30,7 +30,7 @@ STATES = {
 async def list_attempts(call: Call, query: AttemptsQuery) -> Reply[Page[schemas.Attempt]]:
     """Contacts that were begun, newest first unless `order=asc`. What is planned is shown with its lead."""
     database = call.deps.flow.database
-    narrow = _filter(call, query)
+    narrow = narrowed(call, query)
     found: list[int] = []
     if narrow is not None:
         found = await attempts_page(
@@ -84,7 +84,7 @@ async def note(call: Call, body: ResultIn) -> Reply[schemas.Attempt]:
     return Reply(views.attempt(row, views.zone_of(row), call.ids))
 
 
-def _filter(call: Call, query: AttemptsQuery) -> AttemptFilter | None:
+def narrowed(call: Call, query: AttemptsQuery) -> AttemptFilter | None:
     """None when no attempt can match: an id that is nobody's."""
     lead_id = None if query.lead_id is None else call.ids.read("lead", query.lead_id)
     asked = {

@@ -28,6 +28,7 @@ PREFIXES = {
     "caller_id_pool": "cip",
     "closure": "cls",
     "dnc_entry": "dnc",
+    "export": "exp",
     "dnc_list": "dnl",
     "import": "imp",
     "job": "job",
@@ -58,11 +59,11 @@ async def list_audit(call: Call, query: AuditQuery) -> Reply[Page[AuditLine]]:
         limit=query.limit + 1,
     )
     count = partial(audit_count, call.deps.flow.database, call.account_id, narrow)
-    lines = [_line(call.ids, row) for row in rows]
+    lines = [line_view(call.ids, row) for row in rows]
     return await listed(call, query, lines, [row["audit_id"] for row in rows], count)
 
 
-def _line(ids: PublicIds, row: Row) -> AuditLine:
+def line_view(ids: PublicIds, row: Row) -> AuditLine:
     return AuditLine(
         id=ids.write("aud", row["audit_id"]),
         object="audit",

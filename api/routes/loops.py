@@ -24,7 +24,7 @@ from scheduler.ledger.contacts import LoopFilter, count_loops, loops_page
 async def list_loops(call: Call, query: LoopsQuery) -> Reply[Page[Loop]]:
     """Loops, newest first unless `order=asc`."""
     database = call.deps.flow.database
-    narrow = _filter(call, query)
+    narrow = narrowed(call, query)
     found: list[int] = []
     if narrow is not None:
         found = await loops_page(
@@ -152,7 +152,7 @@ async def _shown(call: Call, loop_id: int) -> Loop:
     return shown_loop(rows[0], call.ids)
 
 
-def _filter(call: Call, query: LoopsQuery) -> LoopFilter | None:
+def narrowed(call: Call, query: LoopsQuery) -> LoopFilter | None:
     """None when no loop can match. A loop that waits for a person of ours is kept as one that waits for a
     callback of another kind."""
     asked = {

@@ -170,6 +170,7 @@ async def plant(site: Site, tenant: Tenant, canary: str) -> Planted:
     dnc_list = await make("dnc/lists", {"name": canary})
     await make("dnc/entries", {"phone": "+12125550177", "reason": canary, "list_id": dnc_list["id"]})
     await make("api-keys", {"name": canary, "scopes": ["read"]})
+    await make("exports", {"kind": "leads", "filter": {"tag": [canary]}})
     await make("callbacks", {"lead_id": made["leads"], "at": "2027-01-05T15:30:00Z", "note": canary})
     made["webhooks"], made["deliveries"] = await _webhook(site, tenant, canary)
     made["imports"] = await _import(site, tenant, canary, made["agents"])

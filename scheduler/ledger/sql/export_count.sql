@@ -1,0 +1,3 @@
+-- export_count: how many exports the account keeps.
+-- $1 account_id bigint  $2 now timestamptz
+SELECT count(*) AS count FROM export WHERE account_id = $1 AND expires_at > $2;
