@@ -9,6 +9,7 @@ happens to the rest.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -32,11 +33,15 @@ from scheduler.flow.terms import OnDuplicate, Target, Terms, in_batch, terms_of
 from scheduler.flow.throttle import NO_THROTTLE, Pace, Throttle, read_throttle
 from scheduler.ledger.audit import Actor
 from scheduler.ledger.imports import OURSELVES, begin_import
+from scheduler.ledger.leads import refresh_statistics
 from scheduler.settings import Settings
 
 __all__ = ["ImportRefused", "ImportTotals", "Layout", "Report", "run_import"]
 
 log = structlog.get_logger()
+
+MANY = 20_000
+"""Leads of one file that change what the ledger's statements are planned for."""
 
 SLOW_DRIP_S = 1.0
 """Rows of a slow upload wait so long for company."""
@@ -220,7 +225,11 @@ class Run:
             log.warning(
                 "import_broken_off", import_id=self._reporter.import_id, why=trouble, resume_row=resume_row
             )
-        return await self._reporter.done(status, self._bytes, resume_row, trouble)
+        totals = await self._reporter.done(status, self._bytes, resume_row, trouble)
+        if totals.created >= MANY:
+            with contextlib.suppress(DialwheelError):
+                await refresh_statistics(self._flow.database)
+        return totals
 
     async def _receive(self) -> str | None:
         """Read to the end of the file; answers what broke it off, if something did. Rows that came whole are

@@ -122,6 +122,13 @@ async def waiting_leads(
     return await database.fetch("lead_waiting", account_id, now, after, descending, limit)
 
 
+async def refresh_statistics(database: Database) -> None:
+    """After many leads came at once: the server by itself sees it a minute later, and until then plans pages as
+    if the tables were small. Takes a second whatever there is, and holds nobody up."""
+    with serving(None):  # whoever owns the tables
+        await database.execute("lead_statistics")
+
+
 async def _known_ids(database: Database, account_id: int, narrow: LeadFilter) -> list[int] | None:
     """The ids that the filter comes down to, where an index tells that they are few.
 
