@@ -30,7 +30,7 @@ class Reading(msgspec.Struct, frozen=True):
 class ClockProbe:
     """Compares the clocks every `period_s`. Any two that are surely more than `alarm_ms` apart are an alarm;
     beyond `stop_ms` nothing may be armed, from the probe that finds it to the one that finds it mended. Nor
-    when our own wall time has been set by as much, until the next probe.
+    when our own wall time has been set by as much, until it was compared with another.
 
     A server that does not answer says nothing about its clock.
     """
@@ -70,7 +70,8 @@ class ClockProbe:
         return f"{self._between} are {self._apart_ms:.0f} ms apart: set the machines by NTP"
 
     async def step(self, now_ms: Ms) -> None:
-        self._see_step()
+        self._tell_step()
+        began = (self._clock.wall_ms(), self._clock.monotonic_s())
         readings = [Reading("ours", 0.0, 0.0)]
         readings += await self._read("Postgres", self._postgres_ms)
         for shard in range(self._flow.wheel.shards):
@@ -78,6 +79,8 @@ class ClockProbe:
             readings += await self._read(name, partial(self._flow.wheel.server_time_ms, shard))
         pairs = [_apart(one, other) for one, other in combinations(readings, 2)]
         self._judge(*max(pairs, default=(0.0, "")))
+        if pairs or self._last is None:
+            self._last = began  # not before: a clock that was set is trusted when others were asked
 
     async def _read(self, name: str, ask: Callable[[], Awaitable[Ms]]) -> list[Reading]:
         before_s, before_ms = self._clock.monotonic_s(), self._clock.wall_ms()
@@ -102,16 +105,15 @@ class ClockProbe:
         elif apart_ms > self._alarm_ms:
             log.warning("clocks_apart", between=between, apart_ms=round(apart_ms))
 
-    def _see_step(self) -> None:
+    def _tell_step(self) -> None:
         """Permits in hand are void after one by their own gate."""
         by_ms = self._stepped_ms()
         if abs(by_ms) > self._stop_ms:
             log.warning("wall_time_stepped", by_ms=round(by_ms))
-        self._last = (self._clock.wall_ms(), self._clock.monotonic_s())
 
     def _stepped_ms(self) -> float:
-        """By how much wall time moved otherwise than monotonic time did since the last probe: it was set, or
-        the machine was paused. Work claimed meanwhile would be leased and paced by a wrong clock."""
+        """By how much wall time moved otherwise than monotonic time did since the last comparison: it was
+        set, or the machine was paused. Work claimed meanwhile would be leased and paced by a wrong clock."""
         if self._last is None:
             return 0.0
         wall_ms, monotonic_s = self._last

@@ -69,6 +69,30 @@ async def test_a_dialer_whose_clock_is_set_claims_nothing_before_the_next_probe(
     assert await wrong.dial() == 1
 
 
+async def test_a_clock_that_was_set_is_not_trusted_while_others_are_being_asked_nor_when_none_answers(
+    wrong: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I14 I26: a comparison can take seconds, and says nothing while every server is away."""
+    probe, trusted = probe_of(wrong), []
+    await probe.step(wrong.now_ms)
+    wrong.clock.wrong_ms = HOUR  # type: ignore[attr-defined]
+
+    async def away(*rest: object) -> Ms:
+        trusted.append(probe.may_arm())
+        raise ServerUnavailable("it does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(probe, "_postgres_ms", away)
+        patched.setattr(wrong.flow.wheel, "server_time_ms", away)
+        await probe.step(wrong.now_ms)
+    assert trusted == [False, False]
+    assert not probe.may_arm()
+
+    wrong.clock.wrong_ms = 0  # type: ignore[attr-defined]
+    await probe.step(wrong.now_ms)
+    assert probe.may_arm()
+
+
 async def test_a_small_difference_is_an_alarm_and_no_more(wrong: World) -> None:
     await wrong.a_due_loop()
     wrong.clock.wrong_ms = 600  # type: ignore[attr-defined]
