@@ -123,8 +123,8 @@ async def waiting_leads(
 
 
 async def refresh_statistics(database: Database) -> None:
-    """After many leads came at once: the server by itself sees it a minute later, and until then plans pages as
-    if the tables were small. Takes a second whatever there is, and holds nobody up."""
+    """After many leads came at once: the server by itself sees it a minute later, and until then it plans
+    pages as if the tables were small. Takes a second whatever there is, and holds nobody up."""
     with serving(None):  # whoever owns the tables
         await database.execute("lead_statistics")
 
