@@ -10,6 +10,7 @@ WITH untouched AS (
       AND lo.status = 'scheduled'
       AND lo.attempts = 0
       AND le.contacts = '{}'
+      AND lo.asked IS NULL
 )
 SELECT n, lane_id, next_at, waiting
 FROM untouched

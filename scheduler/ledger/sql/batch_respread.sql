@@ -1,6 +1,7 @@
 -- batch_respread: first touches of a batch at the instants of its pace. Each lane's open time is a line made of
 -- stretches; the place on it is a multiple of the golden ratio without its whole part. Who was contacted before keeps
--- an instant that the caps allow. One that follows a cadence may have hours of its own: the arm plans it anew.
+-- an instant that the caps allow, and who was given one by a person keeps that. One that follows a cadence may have hours
+-- of its own: the arm plans it anew.
 -- $1 loop_ids bigint[] (their leads are locked)  $2 first bigint (loops placed before these)  $3 held boolean
 -- $4 detail text  $5 lane_ids bigint[]  $6 from_ms bigint[]  $7 lengths_ms bigint[]  $8 befores_ms bigint[]
 -- $9 open_untils_ms bigint[]
@@ -21,6 +22,7 @@ numbered AS MATERIALIZED (
     WHERE lo.status = 'scheduled'
       AND lo.attempts = 0
       AND le.contacts = '{}'
+      AND lo.asked IS NULL
 ),
 placed AS (
     SELECT n.loop_id, n.was, n.was_held, s.shard, s.open_until_ms,
