@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import MAXYEAR, MINYEAR, datetime
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,7 +50,7 @@ def decode_body(raw: bytes, type_: type[T]) -> T:
 
 def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
     """`given`: each parameter with its values. Raises Problem 422."""
-    fields = {field.encode_name: _plain(field.type) for field in _struct(inspect.type_info(type_)).fields}
+    fields = _parameters(type_)
     values: dict[str, Any] = {}
     for name, said in given.items():
         if any(ord(character) < 32 for value in (name, *said) for character in value):
@@ -71,6 +72,12 @@ def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
         if isinstance(value, datetime) and not _storable(value):
             raise _parameter(name, "out-of-range", NO_INSTANT)
     return query
+
+
+@cache
+def _parameters(type_: Hashable) -> dict[str, inspect.Type]:
+    """What each parameter of a query's type takes."""
+    return {field.encode_name: _plain(field.type) for field in _struct(inspect.type_info(type_)).fields}
 
 
 def _problem(message: str, type_: type, *, query: bool) -> Problem:
