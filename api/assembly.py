@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -13,8 +14,10 @@ from api.app import make_app, make_metrics_app, make_runner
 from api.deps import Deps
 from api.parts import (
     Stores,
+    clock_tasks,
     delivering_task,
     dialing_tasks,
+    last_moved,
     make_dialing,
     make_probe,
     make_services,
@@ -29,8 +32,10 @@ from api.parts import (
 )
 from api.provider_of import described, provider_name, provider_of, provider_secrets, simulator
 from api.sim_server import make_sim_app
+from api.simulation import Simulation
 from api.starter import ensure_starter
 from dialer.providers.base import Provider
+from dialer.providers.simulated import SimulatedProvider
 from scheduler.clock import RealClock
 from scheduler.errors import StartError
 from scheduler.services.clock_probe import ClockProbe
@@ -50,8 +55,9 @@ class Ready(msgspec.Struct, frozen=True):
 
 async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) -> None:
     """All parts in this process; without an address of a provider the simulated one: no phone rings."""
+    clock = await last_moved(settings) if settings.sim_clock else RealClock()
     async with (
-        open_stores(settings, RealClock(), apply_migrations=True) as stores,
+        open_stores(settings, clock, apply_migrations=True) as stores,
         provider_of(stores, inside=True) as provider,
         open_aside(stores) as aside,
         open_witness(stores) as witnessing,
@@ -65,9 +71,14 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
             *dialing_tasks(stores, dialing, stop),
             delivering_task(stores, stop),
             memory_task(stores, stop, decides=True),
+            *clock_tasks(stores, stop),
         ]
+        simulation = None
+        if isinstance(provider, SimulatedProvider):
+            simulation = Simulation(provider, stores.clock, partial(services.keep_pace, settings))
+        app = api_app(stores, provider, dialing.probe, simulation)
         async with (
-            serving(api_app(stores, provider, dialing.probe), settings.http_host, settings.http_port) as url,
+            serving(app, settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
         ):
             lines = [
@@ -160,7 +171,12 @@ async def run_sim(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         await stop.wait()
 
 
-def api_app(stores: Stores, provider: Provider | None, probe: ClockProbe | None = None) -> web.Application:
+def api_app(
+    stores: Stores,
+    provider: Provider | None,
+    probe: ClockProbe | None = None,
+    simulation: Simulation | None = None,
+) -> web.Application:
     """The HTTP API over these stores; `provider` ends calls for opt-outs, `probe` says how the clocks are."""
 
     async def hang_up(refs: list[str]) -> None:
@@ -179,6 +195,7 @@ def api_app(stores: Stores, provider: Provider | None, probe: ClockProbe | None 
             provider_secrets=provider_secrets(stores.settings),
             metrics=stores.metrics,
             probe=probe,
+            simulation=simulation,
         )
     )
 

@@ -1,7 +1,8 @@
 """The one place that asks what time it is.
 
-Three clocks share a face: `RealClock`; `ScaledClock`, which runs `speed` times as fast; `SteppedClock`,
-which stands still until it is told to move. Instants are integer milliseconds since 1970 in UTC.
+The clocks share a face: `RealClock`; `ScaledClock`, which runs `speed` times as fast; `SimulatedClock`,
+whose speed people change; `SteppedClock`, which stands still until it is told to move.
+Instants are integer milliseconds since 1970 in UTC.
 Leases are held on wall time and permits on monotonic time: both stay real under every clock.
 """
 
@@ -19,6 +20,9 @@ class Clock(Protocol):
 
     speed: float
     """Clock seconds that pass in one real second; 0 for a stepped clock."""
+
+    patience_s: float
+    """Who waits on it looks again after so many real seconds: it may have been moved."""
 
     def now_ms(self) -> Ms:
         """The Clock's instant: due times, throttles, calls, windows."""
@@ -41,6 +45,7 @@ class RealClock:
     """Wall time as it is."""
 
     speed = 1.0
+    patience_s = math.inf
 
     def now_ms(self) -> Ms:
         return time.time_ns() // 1_000_000
@@ -70,6 +75,23 @@ class ScaledClock(RealClock):
 
     def seconds_until(self, at_ms: Ms) -> float:
         return (at_ms - self._start_ms) / 1000 / self.speed - (time.monotonic() - self._began_s)
+
+
+class SimulatedClock(ScaledClock):
+    """Runs as fast as it is told to, and jumps ahead; never back."""
+
+    patience_s = 1.0
+
+    def run_at(self, speed: float) -> None:
+        """From now on so many times as fast as real time."""
+        if speed <= 0:
+            raise ValueError("speed must be above zero")
+        self._start_ms, self._began_s = self.now_ms(), time.monotonic()
+        self.speed = speed
+
+    def move_to(self, at_ms: Ms) -> None:
+        """Jump forward to `at_ms` and go on from there; what is over already is passed."""
+        self._start_ms += max(0, at_ms - self.now_ms())
 
 
 class SteppedClock(RealClock):

@@ -130,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reap_s: Seconds = 5
     feed_s: Seconds = 300  # well within the horizon
     quantum_s: Seconds = 15  # a step of the stepped clock
+    sim_clock: bool = False  # `up` on a clock that people move: never where phones ring
     waiting_digest_hour: Annotated[int, Meta(ge=0, le=23)] = 8  # by the account's clock: who waits is told
     news_s: Seconds = 0.25  # between looks at what is to be told as events; 0.1 ms each at rest
     webhook_s: Seconds = 0.5  # between looks at what webhooks are to be sent; 0.2 ms each at rest
@@ -257,6 +258,8 @@ def check_settings(settings: Settings, origins: Mapping[str, str] | None = None)
             "write_off_s must be below call_ms",
         ),
         (s.feed_s < s.horizon_s, ("feed_s", "horizon_s"), "feed_s must be below horizon_s"),
+        (not (s.sim_clock and s.provider_url), ("sim_clock",),
+         "sim_clock is for the simulator: the one at provider_url lives in real time"),
         (s.import_max_cell <= s.import_max_line, ("import_max_cell", "import_max_line"),
          "import_max_cell must not exceed import_max_line"),
     )  # fmt: skip

@@ -26,6 +26,7 @@ from api.parts import (
     Services,
     Stores,
     dialing_tasks,
+    last_instant,
     make_dialing,
     make_services,
     open_stores,
@@ -42,10 +43,8 @@ from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.errors import UsageError
 from scheduler.ledger.accounts import agents_of, batches_received, create_account, find_account
-from scheduler.ledger.books import latest_instant, read_books
-from scheduler.ledger.database import Database
+from scheduler.ledger.books import read_books
 from scheduler.ledger.instants import to_datetime
-from scheduler.ledger.migrate import migrate
 from scheduler.logs import set_up_logs
 from scheduler.settings import Settings, check_settings
 
@@ -223,12 +222,7 @@ async def _import(stores: Stores, account_id: int, agent_id: int, name: str, hal
 
 async def _clock(options: DemoOptions, settings: Settings) -> Clock:
     """At the instant where the data is; a new one begins next Monday at ten in New York."""
-    database = await Database.connect(settings.postgres_url, max_connections=1)
-    try:
-        await migrate(database)
-        at_ms = await latest_instant(database)
-    finally:
-        await database.close()
+    at_ms = await last_instant(settings)
     start_ms = at_ms if at_ms is not None else _start_ms(options)
     return SteppedClock(start_ms) if options.until_done else ScaledClock(start_ms, options.speed)
 

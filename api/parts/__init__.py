@@ -1,5 +1,6 @@
 """The parts of one process, put together: the one place that knows every class."""
 
+from api.parts.clocks import clock_tasks, last_instant, last_moved
 from api.parts.delivering import delivering_task, make_deliverer
 from api.parts.dialing import Dialing, dialing_tasks, make_dialing, open_aside
 from api.parts.probing import make_probe, probe_tasks
@@ -13,8 +14,11 @@ __all__ = [
     "Services",
     "Stores",
     "Witnessing",
+    "clock_tasks",
     "delivering_task",
     "dialing_tasks",
+    "last_instant",
+    "last_moved",
     "make_deliverer",
     "make_dialing",
     "make_flow",

@@ -27,6 +27,7 @@ from scheduler.services.reaper import Reaper
 from scheduler.services.reconciler import Reconciler
 from scheduler.services.service import Service, run_service
 from scheduler.services.sweeper import Sweeper
+from scheduler.settings import Settings
 from scheduler.wheel.spools import marked_spools
 
 
@@ -46,6 +47,17 @@ class Services:
     digest: WaitingDigest
     old_exports: OldExports
     jobs: tuple[Jobs, ...]
+
+    def keep_pace(self, settings: Settings, speed: float, jump_s: float = 0.0) -> None:
+        """On a fast clock a deadline is the Clock's time and, on top, what our own work takes in real time;
+        where the clock has just jumped, that as well."""
+        slack_s = jump_s + 30 * max(0.0, speed - 1)
+        self.sweeper.wait_for(settings.overdue_s + slack_s)
+        self.reconciler.wait_for(
+            send_s=send_s(settings) * max(1.0, speed),
+            unknown_after_s=settings.unknown_after_s + slack_s,
+            write_off_s=settings.write_off_s + slack_s,
+        )
 
     def all(self) -> tuple[Service, ...]:
         return (
@@ -73,18 +85,16 @@ def make_services(
     spools: bool = False,
 ) -> Services:
     """`find` asks the provider what became of attempts, `live` says whether it reaches real phones; `spools`:
-    dialers have some. On a fast clock a deadline is the Clock's time and, on top, what our own work takes in
-    real time."""
+    dialers have some."""
     settings = stores.settings
     ids = PublicIds(stores.installation.id_key)
-    slack_s = 30 * max(0.0, stores.clock.speed - 1)
-    return Services(
+    services = Services(
         Feeder(stores.flow, period_s=settings.feed_s),
         Sweeper(
             stores.flow,
             shards=settings.shards,
             period_s=settings.sweep_s,
-            overdue_s=settings.overdue_s + slack_s,
+            overdue_s=settings.overdue_s,
             call_ms=settings.call_ms,
             new_id=stores.new_id,
         ),
@@ -100,9 +110,9 @@ def make_services(
             stores.ledger,
             stores.clock,
             period_s=settings.reap_s,
-            send_s=send_s(settings) * max(1.0, stores.clock.speed),
-            unknown_after_s=settings.unknown_after_s + slack_s,
-            write_off_s=settings.write_off_s + slack_s,
+            send_s=send_s(settings),
+            unknown_after_s=settings.unknown_after_s,
+            write_off_s=settings.write_off_s,
             provider=provider_name,
             installation_id=stores.installation.installation_id,
             find=find,
@@ -127,6 +137,8 @@ def make_services(
             for number in range(1, settings.jobs_at_once + 1)
         ),
     )
+    services.keep_pace(settings, stores.clock.speed)
+    return services
 
 
 def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> list[asyncio.Task[None]]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf
 
 from api.parts.stores import Stores
 from dialer.journal import Journal, open_journal
@@ -36,7 +37,7 @@ async def open_witness(
 
     Raises StartError when the journal cannot be opened.
     """
-    if stores.clock.speed != 1.0:
+    if stores.clock.speed != 1.0 or stores.clock.patience_s != inf:
         yield None
         return
     kept = await _open_journal(stores) if journal and stores.settings.journal_max_mb else None

@@ -25,7 +25,7 @@ from scheduler.ledger.tenancy import serving
 @route("GET", "/v1/accounts", scope="admin")
 async def list_accounts(call: Call, query: ListQuery) -> Reply[Page[ManagedAccount]]:
     """Every account, oldest first unless `order=desc`. The operator's keys only, as for all of these."""
-    _require_operator(call)
+    require_operator(call)
     database = call.deps.flow.database
     with serving(None):
         rows = await accounts.accounts_page(
@@ -46,7 +46,7 @@ async def list_accounts(call: Call, query: ListQuery) -> Reply[Page[ManagedAccou
 @route("POST", "/v1/accounts", scope="admin")
 async def create(call: Call, body: AccountIn) -> Reply[NewAccount]:
     """A new account with its first key, which may do everything in it and is in this answer alone."""
-    _require_operator(call)
+    require_operator(call)
     zone = read_zone(body.timezone, "/timezone")
     database = call.deps.flow.database
     with serving(None):
@@ -77,7 +77,7 @@ async def create(call: Call, body: AccountIn) -> Reply[NewAccount]:
 @route("GET", "/v1/accounts/{id}", scope="admin")
 async def show(call: Call) -> Reply[ManagedAccount]:
     """One account with its settings."""
-    _require_operator(call)
+    require_operator(call)
     with serving(None):
         return Reply(_shown(call, await accounts.account_row(call.deps.flow.database, call.id("acc"))))
 
@@ -86,7 +86,7 @@ async def show(call: Call) -> Reply[ManagedAccount]:
 async def change(call: Call, body: AccountManage) -> Reply[ManagedAccount]:
     """Its name, or whether it is suspended: then its keys are refused within five seconds and its dialing has
     stopped once this is answered."""
-    _require_operator(call)
+    require_operator(call)
     database, account_id = call.deps.flow.database, call.id("acc")
     with serving(None):
         async with editing(call) as edit:
@@ -106,7 +106,7 @@ async def change(call: Call, body: AccountManage) -> Reply[ManagedAccount]:
 @route("DELETE", "/v1/accounts/{id}", scope="admin")
 async def remove(call: Call) -> Reply[None]:
     """Remove an account that has no leads, agents or opt-outs; its keys go with it."""
-    _require_operator(call)
+    require_operator(call)
     database, account_id = call.deps.flow.database, call.id("acc")
     with serving(None):
         async with editing(call) as edit:
@@ -144,7 +144,8 @@ async def _manage(call: Call, edit: Edit, account_id: int, body: AccountManage) 
     )
 
 
-def _require_operator(call: Call) -> None:
+def require_operator(call: Call) -> None:
+    """Raises Problem 403."""
     if not call.caller.operator:
         raise Problem("scope-missing", "accounts are managed by the operator of this installation")
 

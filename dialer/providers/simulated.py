@@ -53,13 +53,11 @@ class SimulatedProvider:
         limits: Limits | None = None,
         place_of: PlaceOf | None = None,
     ) -> None:
-        self.model = model or Model()
+        self._seed = seed
         self.rings = rings or RingLedger()
         self.limits = limits or Limits()
         self._place_of = place_of or _domain_place_of()
-        self._fortune = Fortune(seed, self.model)
-        self._scale_ms = SECOND * self.model.time_scale
-        self._faulty = self._fortune.faulty
+        self.retune(model or Model())
         self._tries: dict[str, int] = {}  # phone -> tries by part of the day, ten bits each
         self._volume: dict[str, tuple[int, int]] = {}  # caller id -> UTC day, calls
         self._sequence = self.rings.total  # a part of each ref: never given out twice, whatever was lost
@@ -69,6 +67,13 @@ class SimulatedProvider:
         self._known: dict[UUID, PlaceResult] = {}
         self._turnstile = Turnstile(self.limits.calls_per_second)
         self._memory = self._new_memory(whole=not self._sequence)
+
+    def retune(self, model: Model) -> None:
+        """Another network from the next call on; what is under way goes on as it was drawn."""
+        self.model = model
+        self._fortune = Fortune(self._seed, model)
+        self._scale_ms = SECOND * model.time_scale
+        self._faulty = self._fortune.faulty
 
     # -- placing -------------------------------------------------------------------------------------
 

@@ -67,9 +67,7 @@ class Reconciler:
         self._ledger = ledger
         self._clock = clock
         self.period_s = period_s
-        self._send_ms = int(send_s * SECOND)
-        self._unknown_after_ms = int(unknown_after_s * SECOND)
-        self._write_off_ms = int(write_off_s * SECOND)
+        self.wait_for(send_s=send_s, unknown_after_s=unknown_after_s, write_off_s=write_off_s)
         self._provider = provider
         self._installation_id = installation_id
         self._find = find
@@ -85,6 +83,12 @@ class Reconciler:
         except DialwheelError:
             self._whole_since_ms = None
             raise
+
+    def wait_for(self, *, send_s: float, unknown_after_s: float, write_off_s: float) -> None:
+        """The deadlines, of the Clock's time."""
+        self._send_ms = int(send_s * SECOND)
+        self._unknown_after_ms = int(unknown_after_s * SECOND)
+        self._write_off_ms = int(write_off_s * SECOND)
 
     async def next_at(self) -> Ms | None:
         """When the oldest live attempt will be written off."""

@@ -50,6 +50,7 @@ async def run_service(
                 log.info("service_recovered", service=service.name)
             failing = False
         wait_s = max(least_s, service.period_s / clock.speed) if clock.speed else least_s
+        wait_s = min(wait_s, clock.patience_s)
         try:
             await asyncio.wait_for(stop.wait(), wait_s)
         except TimeoutError:

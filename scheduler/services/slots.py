@@ -19,7 +19,7 @@ class Slots:
 
     def __init__(self, flow: Flow, *, grace_ms: Ms, call_ms: Ms) -> None:
         self._flow = flow
-        self._grace_ms = grace_ms
+        self.grace_ms = grace_ms
         self._call_ms = call_ms
         self._cursors: dict[int, Ms] = {}
 
@@ -28,7 +28,7 @@ class Slots:
 
         Raises ServerUnavailable.
         """
-        until_ms = now_ms - self._grace_ms + self._call_ms
+        until_ms = now_ms - self.grace_ms + self._call_ms
         after_ms = max(now_ms, self._cursors.get(shard, 0))
         held = await self._flow.wheel.held_slots(shard, after_ms=after_ms, until_ms=until_ms, limit=PAGE)
         self._cursors[shard] = held[-1].until_ms if len(held) == PAGE else 0

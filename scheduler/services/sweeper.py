@@ -40,12 +40,16 @@ class Sweeper:
         self._flow = flow
         self._shards = shards
         self.period_s = period_s
-        self._overdue_ms = int(overdue_s * SECOND)
         self._call_ms = call_ms
         self._new_id = new_id
-        self._slots = Slots(flow, grace_ms=self._overdue_ms, call_ms=call_ms)
+        self._slots = Slots(flow, grace_ms=0, call_ms=call_ms)
+        self.wait_for(overdue_s)
         self._overdue_cursor = (0, -1)
         self._rest_cursor = (0, -1)
+
+    def wait_for(self, overdue_s: float) -> None:
+        """What is late by so much was lost."""
+        self._overdue_ms = self._slots.grace_ms = int(overdue_s * SECOND)
 
     async def step(self, now_ms: Ms) -> None:
         apart = Apart()

@@ -52,6 +52,7 @@ class MachineClock:
     machine."""
 
     speed = 1.0
+    patience_s = math.inf
 
     def __init__(self, loop: SimulatedLoop, machine: Machine, base_ms: Ms) -> None:
         self._loop = loop
