@@ -109,7 +109,7 @@ class EmbeddedPostgres:
             "unix_socket_directories": str(self._sockets),
             "unix_socket_permissions": "0700",
             "shared_buffers": "256MB",
-            "max_connections": "150",  # a process opens up to 24, for tenants and for itself; several may share it
+            "max_connections": "150",  # a process opens up to 24, and several may share the server
             "timezone": "UTC",
             "synchronous_commit": "on",
             "wal_compression": "on",
