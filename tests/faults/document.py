@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bench.readme import result
 from tests.faults.results import read, report
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,8 @@ def renewed(page: str) -> str:
 
 def figures() -> str:
     """The tables between the two marks, marks included."""
-    return "\n".join([BEGIN, "", *_faults(), "", *_races(), "", *_simulation(), "", *_teeth(), "", END])
+    parts = (_faults(), _races(), _measured(), _simulation(), _teeth())
+    return "\n".join([BEGIN, "", *(line for part in parts for line in (*part, "")), END])
 
 
 def _faults() -> list[str]:
@@ -87,6 +89,45 @@ def _races() -> list[str]:
         )
     where = f"{first['cpu']}, {first['cores']} cores, {first['date']}"
     return [*rows, "", f"Permits of {first['permit_s']} s; {where}. Command: `make races`."]
+
+
+def _measured() -> list[str]:
+    late, wheel, live = result("lateness"), result("wheel"), result("live")
+    gap, due, answered = late["gate_to_send_us"], late["due_to_dial_ms"], live["answered_to_dial_ms"]
+    rows = [
+        ("last look at the gate → the request leaves", f"p50 {gap['p50']} µs, p99.9 {gap['p999']} µs", late),
+        (
+            f"due → dial, {late['per_s']:.0f}/s beside {late['waiting']:,} that wait",
+            f"p50 {due['p50']} ms, p99 {due['p99']} ms, {due['max']} ms at most; dialled twice: "
+            f"{late['dialled_twice']}, early: {late['early']}",
+            late,
+        ),
+        (
+            f"live lead, answered → dial, beside {live['backlog']:,} of bulk",
+            f"p50 {answered['p50']} ms, p99 {answered['p99']} ms",
+            live,
+        ),
+        (
+            "a million that wait, placed anew from the ledger after the wheel is lost",
+            f"{wheel['rebuild_s_per_million']['median']} s",
+            wheel,
+        ),
+        (
+            "bulk at 200 and at 2,000 a second: the most in any second over the rate",
+            " and ".join(str(wheel["bulk_sliding_max"][per_s]["median"]) for per_s in ("200", "2000")),
+            wheel,
+        ),
+    ]
+    return [
+        "**Measured** by the benches, on the same two shared cores as all else here.",
+        "",
+        "| what | figure | taken | command |",
+        "|---|---|---|---|",
+        *(
+            f"| {what} | {figure} | {of['machine']['date']} | `{of['command']}` |"
+            for what, figure, of in rows
+        ),
+    ]
 
 
 def _simulation() -> list[str]:

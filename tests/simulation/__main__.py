@@ -13,6 +13,7 @@ import pickle
 import sys
 from pathlib import Path
 
+from bench.machine import machine
 from tests.simulation.facts import heard
 from tests.simulation.runner import Total, mode_of, play, run_seeds, taped
 
@@ -43,7 +44,7 @@ def main() -> int:
     total = run_seeds(range(asked.first, asked.first + asked.seeds), asked.mode)
     _tell(total)
     if asked.json is not None:
-        asked.json.write_text(json.dumps(total.as_json(), indent=1) + "\n")
+        asked.json.write_text(json.dumps({**total.as_json(), **machine()}, indent=1) + "\n")
     return 1 if total.violations or total.missed() else 0
 
 
