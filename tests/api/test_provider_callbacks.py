@@ -19,6 +19,7 @@ from api.assembly import api_app
 from api.callback_tokens import CallbackTokens
 from api.provider_inbox import ProviderInbox
 from api.routes.providers import INBOX
+from dialer.providers.webhook_wire import KIND, Report
 from dialer.signing import sign
 from scheduler.domain.model import Priority
 from scheduler.errors import ServerUnavailable
@@ -463,3 +464,32 @@ async def test_a_provider_is_never_asked_about_calls_of_another(open_world: Open
 
     assert world.provider.asked == []
     assert await world.value("SELECT state FROM attempt") == "unknown"
+
+
+ODD = [
+    None, True, -1, 0, 2**63, 1e308, "", " ", "\0", "\ud7ff", "\u202e", "a" * 70_000, [], {}, "'; --",
+    "2026-06-16T18:00:00Z", "0000-00-00T00:00:00Z", "1999-12-31T23:59:59Z", "2199-12-31T23:59:59.999999Z",
+    "2026-06-16T24:00:00Z", "9999-12-31T23:59:59-23:59", "dnc", "converted", "callback", "machine",
+]  # fmt: skip
+
+
+async def test_whatever_is_signed_is_taken_or_refused_and_breaks_nothing(desk: Desk):
+    """RELIABILITY 5.2: the right status, no 5xx; the call still ends by a report that makes sense."""
+    world, random = desk.world, Random(11)
+    one, other = [await world.an_armed_attempt(number) for number in phones(2)]
+    names = [*Report.__struct_fields__, "extra"]
+
+    statuses = set()
+    for n in range(400):
+        said = {"event_id": f"e-{n}", "status": random.choice([*KIND, "no_answer"])}
+        said |= {name: random.choice(ODD) for name in random.sample(names, random.randint(0, 3))}
+        reply = await desk.post(desk.path(one.attempt_id), a_report(**said))
+        statuses.add(reply.status)
+
+    assert statuses == {204, 422}
+    assert await world.value("SELECT state FROM attempt WHERE attempt_id = $1", one.attempt_id) == "done"
+    assert await desk.report(other.attempt_id, "completed", "at last") == 204
+    assert (
+        await world.value("SELECT outcome FROM attempt WHERE attempt_id = $1", other.attempt_id)
+        == "completed"
+    )
