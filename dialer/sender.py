@@ -163,20 +163,16 @@ class Sender:
     async def _send(self, armed: list[Armed], asked: Asked) -> int:
         arrive_by_ms = self._arrive_by_ms(asked)
         actions = [self._action(item, arrive_by_ms) for item in armed]
-        results: list[PlaceResult | None] = [None] * len(armed)
-        for position, item in enumerate(armed):
-            if item.simulated == self._provider.live:
-                results[position] = NOT_OURS
-        ours = [position for position, answer in enumerate(results) if answer is None]
-        kept = await self._keep([armed[position] for position in ours])
+        ours = [(at, item) for at, item in enumerate(armed) if item.simulated != self._provider.live]
+        results: list[PlaceResult | None] = [NOT_OURS] * len(armed)
+        for position, _ in ours:
+            results[position] = None
+        kept = await self._keep([item for _, item in ours])
         looked_s = self._clock.monotonic_s()
         allowed = [
             position
-            for position in ours
-            if kept
-            and self._gate.may_send(
-                asked, due_at_ms=armed[position].due_at_ms, not_after_ms=armed[position].not_after_ms
-            )
+            for position, item in ours
+            if kept and self._gate.may_send(asked, due_at_ms=item.due_at_ms, not_after_ms=item.not_after_ms)
         ]
         now_ms = self._clock.now_ms()
         if allowed:
@@ -194,7 +190,7 @@ class Sender:
             ]
         )
         self._tell_breakers(armed, results)
-        left = [armed[position] for position in ours if results[position] is not None]
+        left = [item for position, item in ours if results[position] is not None]
         self._metrics.dispatched(*[(now_ms - item.due_at_ms) / 1000 for item in left])
         self.dialled.set()
         return len(left)

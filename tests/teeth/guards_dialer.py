@@ -116,7 +116,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "proxy-error-proves-nothing": Guard(
         "a refusal counts only in the provider's own words: a proxy's 404 proves nothing",
-        cut("dialer/http.py", "status in _REFUSALS and is_own_error(exchange.body)", "status in _REFUSALS"),
+        cut("dialer/http.py", "status in REFUSALS and is_own_error(exchange.body)", "status in REFUSALS"),
         (f"{IN_HTTP}test_an_exchange_proves",),
     ),
     "own-key": Guard(
