@@ -172,6 +172,7 @@ async def plant(site: Site, tenant: Tenant, canary: str) -> Planted:
     await make("api-keys", {"name": canary, "scopes": ["read"]})
     await make("exports", {"kind": "leads", "filter": {"tag": [canary]}})
     await make("callbacks", {"lead_id": made["leads"], "at": "2027-01-05T15:30:00Z", "note": canary})
+    await make("exports", {"kind": "leads"})
     made["webhooks"], made["deliveries"] = await _webhook(site, tenant, canary)
     made["imports"] = await _import(site, tenant, canary, made["agents"])
     made["attempts"] = await _attempt(site, tenant)
