@@ -152,7 +152,7 @@ def route(
             query or hints.get("query", NoQuery),
             reply,
             streams,
-            answers or _successes(method, path),
+            answers or _successes(method, path, query or hints.get("query", NoQuery)),
             takes,
             gives,
             if_match,
@@ -162,10 +162,10 @@ def route(
     return of
 
 
-def _successes(method: str, path: str) -> tuple[int, ...]:
-    """POST to a collection makes something, or meets it; POST to something acts on it."""
+def _successes(method: str, path: str, query: type) -> tuple[int, ...]:
+    """POST to a collection makes something, or rehearses that; POST to something acts on it."""
     if method == "POST" and "{" not in path:
-        return (201, 200)
+        return (201, 200) if "dry_run" in query.__struct_fields__ else (201,)  # type: ignore[attr-defined]
     return (204,) if method == "DELETE" else (200,)
 
 

@@ -62,7 +62,7 @@ async def list_entries(call: Call, query: EntriesQuery) -> Reply[Page[DncEntry]]
     return await listed(call, query, shown, [row["suppression_id"] for row in rows], count)
 
 
-@route("POST", "/v1/dnc/entries", scope="compliance:write")
+@route("POST", "/v1/dnc/entries", scope="compliance:write", answers=(201, 200))
 async def add_entry(call: Call, body: DncIn) -> Reply[AddedEntry]:
     """Never call this phone again. From the answer on nobody does: what was on its way is waited for or
     ended.

@@ -24,7 +24,7 @@ from scheduler.ledger import reads
 from scheduler.ledger.instants import to_ms
 
 
-@route("POST", "/v1/leads", scope="leads:write")
+@route("POST", "/v1/leads", scope="leads:write", answers=(201, 200))
 async def create_lead(call: Call, body: LeadIn) -> Reply[Lead]:
     """Take a lead in; with an agent it is followed up, and a live one is called at once.
 

@@ -10,14 +10,14 @@ from scheduler.flow.pause import Scope, pause, resume
 from scheduler.ledger import reads
 
 
-@route("POST", "/v1/account/pause", scope="calls:write")
+@route("POST", "/v1/account/pause", scope="calls:write", answers=(200,))
 async def pause_account(call: Call, body: requests.PauseIn) -> Reply[Account]:
     """Stop all dialing. From its answer on, some two seconds later, nothing is dialled."""
     await _pause(call, Scope("account", call.account_id, call.account_id), body.reason)
     return Reply(await _account(call))
 
 
-@route("POST", "/v1/account/resume", scope="calls:write")
+@route("POST", "/v1/account/resume", scope="calls:write", answers=(200,))
 async def resume_account(call: Call, body: requests.ResumeIn) -> Reply[Account]:
     """Restart dialing; what came due meanwhile is spread over `spread_over_s`, live leads first."""
     await _resume(call, Scope("account", call.account_id, call.account_id), body)

@@ -107,14 +107,14 @@ async def test_no_list_and_no_search_shows_anything_of_another(site: Site):
 
 
 async def test_whatever_a_tenant_does_with_its_own_changes_nothing_of_another(site: Site):
-    """Every route once with all that is right; both have the same phones, external ids apart."""
+    """Every route once with all that is right; what succeeds is answered as its description says."""
     home, other = await two_tenants(site)
     before = await holdings(site, other.tenant.account_id)
     for route in sorted(ROUTES, key=lambda one: one.method == "DELETE"):
         if route.scope is None:
             continue
         reply = await ask(site, route, path_of(route, home), body_for(route, home))
-        assert reply.status < 500, (route.method, route.path)
+        assert reply.status in route.answers or 400 <= reply.status < 500, (route.method, route.path)
         assert CANARY not in await said(reply), (route.method, route.path)
     for body in ({"phone": PHONE}, {"phone": OTHER_PHONE}):
         assert (await site.post("/v1/dnc/entries", body)).status in (200, 201)
