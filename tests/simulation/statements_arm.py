@@ -67,7 +67,7 @@ def arm_attempts(
             "agent_id": loop["agent_id"],
             "batch_id": loop["batch_id"],
             "caller_id": None,
-            "simulated": account["simulated"],
+            "simulated": None,
             **dict.fromkeys(("cadence_id", "cadence_version", "step", "lead_name", "variables")),
         }
         if row["refusal"] is not None:
@@ -90,7 +90,13 @@ def arm_attempts(
         if current is not None and current["status"] in WAITING:
             s.update("loop", current, status="dialing", next_at=None, held=False)
         armed.append(
-            {**row, "attempt_id": attempt["attempt_id"], "phone": lead["phone"], "step": attempt["step"]}
+            {
+                **row,
+                "attempt_id": attempt["attempt_id"],
+                "phone": lead["phone"],
+                "step": attempt["step"],
+                "simulated": account["simulated"],
+            }
         )
     return armed + refused
 

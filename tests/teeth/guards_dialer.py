@@ -11,6 +11,8 @@ IN_WORKER = "tests/dialer/test_worker.py::"
 IN_SENDER = "tests/dialer/test_sender.py::"
 IN_CLAIMER = "tests/dialer/test_claimer.py::"
 IN_HTTP = "tests/providers/test_http.py::"
+IN_WEBHOOK = "tests/providers/test_webhook.py::"
+IN_CALLBACKS = "tests/api/test_provider_callbacks.py::"
 IN_SPOOL = "tests/dialer/test_spool.py::"
 IN_RECONCILER = "tests/services/test_reconciler.py::"
 ASIDE = "dialer/aside.py"
@@ -118,6 +120,32 @@ GUARDS: dict[str, Guard] = {
         "a refusal counts only in the provider's own words: a proxy's 404 proves nothing",
         cut("dialer/http.py", "status in REFUSALS and is_own_error(exchange.body)", "status in REFUSALS"),
         (f"{IN_HTTP}test_an_exchange_proves",),
+    ),
+    "live-alone": Guard(
+        "a simulated account rings no real phone, and a live one is not played",
+        cut(SENDER, " if item.simulated != self._provider.live]", "]"),
+        (f"{IN_CALLBACKS}test_a_live_account_reaches_its_provider_alone_and_others_never_do",),
+    ),
+    "lookup-of-others": Guard(
+        "that another provider never heard of a call does not prove that there was none",
+        cut("scheduler/ledger/sql/attempt_lookups.sql", " AND ac.simulated <> $2::boolean",
+            " AND $2::boolean IS NOT NULL"),
+        (f"{IN_CALLBACKS}test_a_provider_is_never_asked_about_calls_of_another",),
+    ),
+    "report-signed": Guard(
+        "a report counts only when the integrator signed it",
+        cut("api/routes/providers.py", "if attempt_id is None or not signed:", "if attempt_id is None:"),
+        (f"{IN_CALLBACKS}test_what_is_not_signed_by_the_integrator_is_401_and_changes_nothing",),
+    ),
+    "report-once": Guard(
+        "an event that comes again says nothing more, whatever it says",
+        cut("api/provider_inbox.py", "elif not known.seen:", "else:"),
+        (f"{IN_CALLBACKS}test_an_event_id_that_comes_again_with_another_body_is_ignored",),
+    ),
+    "late-no": Guard(
+        "a dialer's no to a look-up proves nothing while the request may still be on its way",
+        cut("dialer/providers/webhook.py", " if now_ms > lookup.arrive_by_ms else CannotSay()", ""),
+        (f"{IN_WEBHOOK}test_a_look_up_denies_a_call_only_by_a_plain_no_that_comes_late_enough",),
     ),
     "own-key": Guard(
         "an attempt has one key for the provider, the same in every process",
