@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bench.http_table import http_table
 from bench.peers.table import peers_table
 from bench.wheel_table import wheel_table
 
@@ -66,6 +67,7 @@ def figures() -> str:
         f"{path['machine']['python']}; servers, clients and dialers all on it. "
         f"{_dates(demo, path, rows, live, rush, late, planner)} Result files: `bench/results/`.",
         "",
+        *_http(),
         *wheel_table(result("wheel")),
         "",
         *peers_table(result("peers")),
@@ -73,6 +75,11 @@ def figures() -> str:
         END,
     ]
     return "\n".join(lines)
+
+
+def _http() -> list[str]:
+    """Nothing until somebody has run it: it takes minutes and a machine at rest."""
+    return [*http_table(result("http")), ""] if (RESULTS / "http.json").exists() else []
 
 
 def _memory(figures: dict[str, int]) -> str:
