@@ -151,13 +151,17 @@ class ProviderInbox:
         """Take over reports whose calls are known by now; answers how many. Raises ServerUnavailable."""
         if self._flow.standing.quarantined:
             return 0
-        due = await reports.early_due(self._ledger, MOST_EARLY)
-        for each in due:
-            await self._take(each.attempt_id, msgspec.json.decode(each.report, type=Report))
-        lost = await reports.forget_early(self._ledger, due, self._clock.now_ms())
+        done = []
+        for each in await reports.early_due(self._ledger, MOST_EARLY):
+            try:
+                await self.take(each.attempt_id, msgspec.json.decode(each.report, type=Report))
+                done.append(each)
+            except DialwheelError as error:  # the others need not wait for it
+                log.warning("early_report_not_taken", attempt_id=each.attempt_id, why=error.what)
+        lost = await reports.forget_early(self._ledger, done, self._clock.now_ms())
         if lost:
             log.error("reports_of_unknown_calls_given_up", reports=lost)
-        return len(due)
+        return len(done)
 
     async def _take(self, attempt_id: int, report: Report) -> None:
         stops = report.disposition in STOPPED

@@ -380,6 +380,30 @@ async def test_a_report_on_a_call_that_the_ledger_forgot_is_kept_until_it_knows(
     assert await world.value("SELECT count(*) FROM early_report") == 0
 
 
+async def test_a_kept_report_that_cannot_be_taken_in_holds_up_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    world = desk.world
+    one, other = [await world.an_armed_attempt(number) for number in phones(2)]
+    world.flow.standing.quarantined = True
+    for armed in (one, other):
+        assert await desk.report(armed.attempt_id, "busy") == 204
+    world.flow.standing.quarantined = False
+    commit = desk.inbox._commit
+
+    async def refused_once(attempt_id: int, report: Report) -> None:
+        if attempt_id == one.attempt_id:
+            raise ServerUnavailable("not this one")
+        await commit(attempt_id, report)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.inbox, "_commit", refused_once)
+        assert await desk.inbox.take_early() == 1
+    assert [await world.value("SELECT attempt_id FROM early_report")] == [one.attempt_id]
+    assert await desk.inbox.take_early() == 1
+    assert await world.value("SELECT count(*) FROM attempt WHERE outcome = 'busy'") == 2
+
+
 async def test_stop_from_a_call_that_nobody_knows_is_not_acknowledged(desk: Desk):
     """DESIGN 5.5: what forbids a call is in force when it is answered, or it is 503."""
     assert await desk.report(4711, "completed", disposition="dnc") == 503
