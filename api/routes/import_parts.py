@@ -9,14 +9,16 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
+from api.decoding import decode_query
 from api.editing import editing
+from api.import_orders import bad
 from api.imports.parts import KIND
 from api.intake import refuse_full_disk
 from api.paging import listed, read_cursor
 from api.problems import Problem
 from api.requests import ListQuery
 from api.routes.imports import shown_import
-from api.routing import BODY_WITHIN_S, Call, Reply, route
+from api.routing import BODY_WITHIN_S, Call, NoQuery, Reply, query_values, route
 from api.schemas import Page
 from api.schemas_imports import CompleteIn, Import, ImportPart
 from api.views_imports import part as shown_part
@@ -48,10 +50,11 @@ async def put(call: Call) -> web.StreamResponse:
     The same part again changes nothing, other bytes take its place until the import is completed. The answer
     has their SHA-256, as its `ETag` too. Parts may be cut anywhere, also of a file that is packed by gzip.
     """
+    decode_query(query_values(call.request), NoQuery)
     import_id, settings = call.id("imp"), call.deps.settings
     number = int(call.request.match_info["part"][:9])
     if not 1 <= number <= settings.import_parts:
-        raise Problem("validation-failed", f"parts are numbered from 1 to {settings.import_parts}")
+        raise bad("part", "out-of-range", f"parts are numbered from 1 to {settings.import_parts}")
     refuse_full_disk(settings)
     database = call.deps.flow.database
     await reads.import_(database, call.account_id, import_id)
