@@ -14,7 +14,9 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    if at.tzinfo is not UTC:  # the ledger's are
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def utc_or_none(at: datetime | None) -> str | None:
