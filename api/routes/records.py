@@ -25,8 +25,11 @@ async def show_record(call: Call) -> Reply[AttemptRecord]:
     row = await record_of(flow.database, call.account_id, attempt_id)
     if row is None:
         attempt = await reads.attempt(flow.database, call.account_id, attempt_id)
-        detail = f"the attempt is {attempt['state']}: its record is written soon after its end"
-        raise Problem("state-conflict", detail, hint="ask again when the attempt has ended")
+        if attempt["state"] in ("canceled", "skipped"):
+            raise Problem("state-conflict", f"the attempt was {attempt['state']}: nobody was called")
+        raise Problem(
+            "state-conflict", "the record is written soon after the attempt's end", hint="ask again"
+        )
     return Reply(
         AttemptRecord(
             id=call.ids.write("rec", row["number"]),

@@ -47,14 +47,14 @@ async def note_result(
 ) -> None:
     """In force when this returns; again changes nothing. Who said "stop" is not called any more.
 
-    Raises NotFound; Refused (`state-conflict`) for an attempt that was canceled, or an `outcome` that is not
+    Raises NotFound; Refused (`state-conflict`) for an attempt that was never made, or an `outcome` that is not
     the one that the network reported.
     """
     row = await flow.database.fetch_row("attempt_whose", account_id, attempt_id)
     if row is None:
         raise NotFound("no such attempt")
-    if row["state"] == "canceled":
-        raise Refused("state-conflict", "the attempt was canceled", "nobody was reached by it")
+    if row["state"] in ("canceled", "skipped"):
+        raise Refused("state-conflict", f"the attempt was {row['state']}", "nobody was reached by it")
     if row["state"] in LIVE_STATES:
         await _end(flow, clock, row, outcome, disposition, callback_at_ms, talk_s)
     moves = await _amend(flow, clock, account_id, row, outcome, disposition, callback_at_ms, talk_s, actor)

@@ -27,11 +27,11 @@ from scheduler.public_ids import PublicIds
 
 FORMAT = "dialwheel.record/1"
 
-AT_ONCE = 300
-"""Records in one transaction: some 20 ms of work."""
+AT_ONCE = 100
+"""Records in one transaction: some 10 ms of work."""
 
-BREATH = 20
-"""So many, about a millisecond of work, then others have their turn: dialers may run in this process."""
+BREATH = 10
+"""So many, half a millisecond of work, then others have their turn: dialers may run in this process."""
 
 GROUPS = 500
 

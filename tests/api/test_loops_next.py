@@ -42,6 +42,9 @@ async def test_a_skipped_attempt_keeps_its_number_and_the_loop_goes_on_to_the_ne
     assert planned["at"] == skipped["next_at"]
     actions = (await (await site.get(f"/v1/audit?object={loop['id']}")).json())["data"]
     assert actions[0]["action"] == "attempt_skipped"
+    path = f"/v1/attempts/{attempt['id']}"
+    for reply in (await site.get(f"{path}/record"), await site.post(f"{path}/result", {"outcome": "busy"})):
+        assert (reply.status, "was skipped" in (await reply.json())["detail"]) == (409, True)
     again = await change(site, loop, "skip")
     assert (again["attempts_count"], again["next_at"] > skipped["next_at"]) == (2, True)
 
