@@ -47,8 +47,8 @@ async def note_result(
 ) -> None:
     """In force when this returns; again changes nothing. Who said "stop" is not called any more.
 
-    Raises NotFound; Refused (`state-conflict`) for an attempt that was never made, or an `outcome` that is not
-    the one that the network reported.
+    Raises NotFound; Refused (`state-conflict`) for an attempt that was never made, or an `outcome` that is
+    not the one that the network reported.
     """
     row = await flow.database.fetch_row("attempt_whose", account_id, attempt_id)
     if row is None:
