@@ -15,13 +15,13 @@ PartName = Literal["api", "scheduler", "dialer", "sim"]
 NEEDS: dict[PartName, tuple[str, ...]] = {
     "api": ("postgres_url", "redis_url"),
     "scheduler": ("postgres_url", "redis_url"),
-    "dialer": ("postgres_url", "redis_url", "provider_url"),
+    "dialer": ("postgres_url", "redis_url", "sim_url"),
     "sim": (),
 }
 WHAT = {
     "postgres_url": ("Postgres", "postgresql://user:password@host/dialwheel"),
     "redis_url": ("Redis", "redis://host:6379"),
-    "provider_url": ("provider", "https://dialer.example.com/attempts"),
+    "sim_url": ("provider", "http://host:8090"),
 }
 PORTS: dict[PartName, tuple[str, ...]] = {
     "api": ("http_port", "metrics_port"),
@@ -34,9 +34,10 @@ PORTS: dict[PartName, tuple[str, ...]] = {
 def run_part(session: Session, name: PartName) -> int:
     """Run the part until SIGTERM or Ctrl-C. Raises SettingsError where it lacks an address."""
     for setting in NEEDS[name]:
-        if not getattr(session.settings, setting) and not (
-            setting == "provider_url" and session.settings.sim_url
-        ):
+        there = getattr(session.settings, setting)
+        if setting == "sim_url":  # one that rings no phone, or your own
+            there = there or session.settings.provider_url
+        if not there:
             what, example = WHAT[setting]
             raise SettingsError(
                 f"dialwheel {name} needs the address of a {what}",
