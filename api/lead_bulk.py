@@ -81,7 +81,7 @@ class Bulk:
         self._tell = tell
         self._reading = Reading(None, None, max_record=settings.import_max_line, bodies=True)
         self._framer = Framer(max_record=settings.import_max_line)
-        self._seen = Seen(MOST_ROWS // 100)
+        self._seen = Seen(max(1, MOST_ROWS // 100))
         self._writing = asyncio.Semaphore(WRITERS)
         self._under_way: deque[asyncio.Task[list[BulkRow]]] = deque()
         self._passed: asyncio.Event | None = None
