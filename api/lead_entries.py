@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from api.decoding import decode_body
-from api.instants import sensible
+from api.instants import sensible, utc
 from api.problems import Problem, invalid
 from api.requests_leads import ConsentIn, LeadChange, LeadIn
 from scheduler.domain.model import Priority
@@ -61,7 +61,10 @@ def entry_of_record(record: bytes) -> EntryOrBad:
 
 
 def consent_text(consent: ConsentIn) -> str:
-    return msgspec.json.encode(consent).decode()
+    told = msgspec.to_builtins(consent, builtin_types=(datetime,))
+    for name, said in told.items():
+        told[name] = utc(said) if isinstance(said, datetime) else said
+    return msgspec.json.encode(told).decode()
 
 
 def check_parts(body: LeadIn | LeadChange) -> None:
