@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from api.requests import Id, ListQuery
+from scheduler.domain.model import EndReason
 
 Ids = Annotated[list[Id], Meta(max_length=50)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -56,7 +57,7 @@ class LoopsQuery(ListQuery, forbid_unknown_fields=True):
     batch_id: Ids | None = None
     cadence_id: Ids | None = None
     status: Annotated[list[LoopStatus], Meta(max_length=6)] | None = None
-    end_reason: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=12)] | None = None
+    end_reason: Annotated[list[EndReason], Meta(max_length=12)] | None = None
 
 
 class LoopIn(msgspec.Struct, forbid_unknown_fields=True):

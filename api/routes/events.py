@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from api.live.envelopes import envelopes
 from api.live.event_ids import PREFIX, read_event_id
 from api.paging import link_to_next, read_cursor
@@ -11,6 +13,7 @@ from api.routing import Call, Reply, route
 from api.schemas import Page
 from api.schemas_events import Event
 from scheduler.insight.events import Narrow, count_events, read_back, read_on
+from scheduler.ledger.news import TYPES
 
 
 @route("GET", "/v1/events", scope="read")
@@ -21,6 +24,12 @@ async def list_events(call: Call, query: EventsQuery) -> Reply[Page[Event]]:
     with it for what has happened since. A page may be short, even empty, while `has_more` is true.
     """
     database, account_id = call.deps.flow.database, call.account_id
+    for one in query.type:
+        if one not in TYPES:
+            detail, near = f"no such type of event: {one}", get_close_matches(one, TYPES, n=1)
+            hint = f"did you mean {near[0]}?" if near else ""
+            error = FieldError("unknown", detail, parameter="type")
+            raise Problem("validation-failed", detail, hint=hint, errors=(error,))
     narrow = Narrow(
         types=query.type or None,
         lead_id=_number(call, "lead", "lead_id", query.lead_id),

@@ -172,7 +172,8 @@ def narrowed(call: Call, query: LoopsQuery) -> LoopFilter | None:
             statuses, for_somebody = [*statuses, "waiting_callback"], True
         elif waits == {"waiting_callback"}:
             for_somebody = False
-    return LoopFilter(**asked, statuses=statuses, for_somebody=for_somebody, end_reasons=query.end_reason)
+    ended = None if query.end_reason is None else [str(one) for one in query.end_reason]
+    return LoopFilter(**asked, statuses=statuses, for_somebody=for_somebody, end_reasons=ended)
 
 
 ROUTES = (list_loops, show, begin, pause, resume, end, skip, reschedule)
