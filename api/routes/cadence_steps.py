@@ -10,7 +10,7 @@ from api.cadence_edits import drafting, follow_moves
 from api.cadence_forms import read_step
 from api.editing import given
 from api.paging import listed, read_cursor
-from api.preconditions import require_match
+from api.preconditions import require_match, tagged
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas_cadences import Step
@@ -49,7 +49,8 @@ async def add_step(call: Call, body: bodies.StepIn) -> Reply[Step]:
         step = await read_step(call, draft.edit.on, given(body))
         draft.form.steps = follow_moves(draft.form.steps, [*steps[:place], step, *steps[place:]])
     shown = cadence_views.step(step, place + 1, call.ids)
-    return Reply(shown, status=201, headers={"Location": f"{call.request.path}/{shown.id}"})
+    headers = {"Location": f"{call.request.path}/{shown.id}", **tagged(shown)}
+    return Reply(shown, status=201, headers=headers)
 
 
 @route("POST", "/v1/cadences/{id}/steps/reorder", scope="cadences:write")

@@ -55,7 +55,8 @@ async def _page(
         page.count_exact = asked.count == "exact" or narrow is None
         page.count = 0
         if narrow is not None:
-            page.count = await count_leads(database, call.account_id, narrow, exact=page.count_exact)
+            count = await count_leads(database, call.account_id, narrow, exact=page.count_exact)
+            page.count = max(count, len(page.data) + page.has_more)  # statistics may not know of new leads
     return page
 
 
