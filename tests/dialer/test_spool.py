@@ -209,7 +209,10 @@ async def test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk(
     world = outpost.world
     armed = await world.an_armed_attempt()
 
+    tried = []
+
     async def away(*_: Any) -> None:
+        tried.append(len(tried))
         raise ServerUnavailable("Redis does not answer")
 
     with monkeypatch.context() as patch:
@@ -218,6 +221,7 @@ async def test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk(
             outpost.cut_off()
             await pump(outpost, end_of(armed))
             await until(lambda: not outpost.spool.empty, "on disk")
+            await until(lambda: len(tried) > 1, "tried again")  # long after the first group was answered
             assert world.provider.acknowledged == []
 
             outpost.proxy.heal()
