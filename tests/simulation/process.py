@@ -52,7 +52,8 @@ class MachineClock:
     machine."""
 
     speed = 1.0
-    patience_s = math.inf
+    patience_s = 3600.0
+    """Not the real clock: no probe compares it with the servers', and what a wrong one does is looked at."""
 
     def __init__(self, loop: SimulatedLoop, machine: Machine, base_ms: Ms) -> None:
         self._loop = loop
