@@ -84,6 +84,8 @@ async def _act_and_keep(
             if problem is None or problem.status >= 500 or problem.status == 429:
                 raise
             response = problem_response(problem, request_id, request.path)
+        if response.status < 400 and not request.content.at_eof():
+            return response  # the body broke off: whoever sends it again gets all of it in
         with contextlib.suppress(DialwheelError):  # the work is done and is answered, kept or not
             await ledger.finish(database, account_id, key, _stored(response), clock.wall_ms())
             kept = True
