@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiohttp import web
 
+from api.idempotency import next_chunk
 from api.imports.framing import Framer
 from api.problems import Problem
 from scheduler.domain.numbers import BadNumber, normalize
@@ -85,7 +86,7 @@ async def numbers_of(request: web.Request, *, group: int, max_line: int) -> Asyn
     try:
         while True:
             async with asyncio.timeout(IDLE_S):
-                chunk = await request.content.readany()
+                chunk = await next_chunk(request)
             framer.feed(chunk) if chunk else framer.finish()
             block = framer.take(len(framer.records))
             for row, line in zip(block.lines, block.records, strict=True):

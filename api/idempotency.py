@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -26,8 +27,17 @@ FORGET_S = 0.5
 """A caller whose request failed waits so long for its key to be free again; with the ledger away it becomes
 free by itself a minute later."""
 
+COMPARE_S = 600.0
+"""A body that is only compared arrives within this."""
+
 KEPT = web.ResponseKey("kept", bytes)
 """What is stored instead of a body that holds a secret."""
+
+_READ: web.RequestKey[Any] = web.RequestKey("read")
+"""Of a body that is used while it arrives: what was read of it."""
+
+_BODY = "Body"
+"""Beside the kept headers: the hash of a body that was read to its end."""
 
 _forgetting: set[asyncio.Task[None]] = set()
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag")
@@ -37,6 +47,15 @@ class KeptStream(web.StreamResponse):
     """A streamed response; `kept` is the body that a replay gets."""
 
     kept: bytes = b""
+
+
+async def next_chunk(request: web.Request) -> bytes:
+    """What comes next of a body that is used while it arrives; nothing at its end."""
+    chunk = await request.content.readany()
+    if _READ not in request:
+        request[_READ] = hashlib.sha256()
+    request[_READ].update(chunk)
+    return chunk
 
 
 async def once(
@@ -54,6 +73,10 @@ async def once(
     if key is None:
         return await act()
     begun = await ledger.begin(database, account_id, key, _fingerprint(request, raw), clock.wall_ms())
+    if isinstance(begun, StoredReply):
+        body = begun.headers.pop(_BODY, None)
+        if body is not None and body != await _hash_of(request):
+            begun = Begin.REUSED
     if isinstance(begun, StoredReply):
         return web.Response(status=begun.status, body=begun.body, headers={**begun.headers, REPLAYED: "true"})
     if begun is Begin.IN_PROGRESS:
@@ -87,7 +110,7 @@ async def _act_and_keep(
         if response.status < 400 and not request.content.at_eof():
             return response  # the body broke off: whoever sends it again gets all of it in
         with contextlib.suppress(DialwheelError):  # the work is done and is answered, kept or not
-            await ledger.finish(database, account_id, key, _stored(response), clock.wall_ms())
+            await ledger.finish(database, account_id, key, _stored(request, response), clock.wall_ms())
             kept = True
         return response
     finally:
@@ -133,8 +156,21 @@ def _fingerprint(request: web.Request, raw: bytes) -> bytes:
     return hashlib.sha256("\n".join(said).encode() + b"\n" + raw).digest()
 
 
-def _stored(response: web.StreamResponse) -> StoredReply:
+async def _hash_of(request: web.Request) -> str:
+    """Raises Problem 400 where the body breaks off."""
+    try:
+        async with asyncio.timeout(COMPARE_S):
+            while await next_chunk(request):
+                pass
+    except (TimeoutError, OSError, web.RequestPayloadError):
+        raise Problem("malformed-body", "the body broke off") from None
+    return request[_READ].hexdigest()
+
+
+def _stored(request: web.Request, response: web.StreamResponse) -> StoredReply:
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    if _READ in request and request.content.at_eof():
+        headers[_BODY] = request[_READ].hexdigest()
     if isinstance(response, KeptStream):
         return StoredReply(response.status, headers, response.kept)
     body = response.get(KEPT, response.body) if isinstance(response, web.Response) else None

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from api.contact_filters import ids_of
 from api.editing import editing
-from api.idempotency import KeptStream
+from api.idempotency import KeptStream, next_chunk
 from api.import_orders import FORMATS, NDJSON, bad, read_format, read_order, read_query
 from api.imports.orders import Order
 from api.imports.pipeline import ImportTotals, run_import
@@ -264,7 +264,7 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it comes. Raises TimeoutError when nothing does."""
     while True:
         async with asyncio.timeout(IDLE_S):
-            chunk = await request.content.readany()
+            chunk = await next_chunk(request)
         if not chunk:
             return
         yield chunk

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.idempotency import KeptStream
+from api.idempotency import KeptStream, next_chunk
 from api.intake import refuse_full_disk
 from api.lead_bulk import Bulk
 from api.lead_bulk_rows import Where
@@ -97,7 +97,7 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
     try:
         while True:
             async with asyncio.timeout(IDLE_S):
-                chunk = await request.content.readany()
+                chunk = await next_chunk(request)
             if not chunk:
                 return
             yield chunk

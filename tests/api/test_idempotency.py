@@ -131,3 +131,28 @@ async def test_a_key_that_is_too_long_or_not_printable_is_refused(site: Site, ke
 
     assert reply.status in (400, 422)
     assert await site.rows("SELECT 1 FROM lead") == []
+
+
+@pytest.mark.parametrize("path", ["/v1/leads/bulk", "/v1/dnc/import"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_another_file_under_the_same_key_is_refused(site: Site, path: str, chunked: bool):
+    """Two files of the same length; a chunked one tells no length."""
+    ndjson = KEY | {"Content-Type": "application/x-ndjson"}
+
+    async def sent(phone: str) -> Any:
+        line = f'{{"phone": "{phone}"}}\n'.encode()
+
+        async def pieces() -> Any:
+            yield line[:9]
+            yield line[9:]
+
+        reply = await site.send("POST", path, data=pieces() if chunked else line, headers=ndjson)
+        await reply.read()
+        return reply
+
+    first, again = await sent("+12125550141"), await sent("+12125550141")
+    other = await sent("+12125550142")
+
+    assert (first.status, again.status, other.status) == (200, 200, 422)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (await other.json())["code"] == "idempotency-key-reused"
