@@ -14,9 +14,12 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=300, help="generated requests for each operation")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--away", choices=["postgres", "redis"], help="a store that is killed before")
+    parser.add_argument("--only", help="paths, as a regular expression: '^/v1/(leads|loops)'")
     options = parser.parse_args()
     with fuzzed_server() as server:
-        found = fuzz(server, examples=options.examples, seed=options.seed, away=options.away)
+        found = fuzz(
+            server, examples=options.examples, seed=options.seed, away=options.away, only=options.only
+        )
     print(found.text)
     return 1 if found.failures else 0
 

@@ -32,8 +32,11 @@ class Found(msgspec.Struct, frozen=True):
     text: str
 
 
-def fuzz(server: Fuzzed, *, examples: int, seed: int, away: Away | None = None) -> Found:
-    """Send `examples` generated requests to each operation. `away`: a store that is killed before."""
+def fuzz(
+    server: Fuzzed, *, examples: int, seed: int, away: Away | None = None, only: str | None = None
+) -> Found:
+    """Send `examples` generated requests to each operation. `away`: a store that is killed before;
+    `only`: paths, as a regular expression."""
     document = server.log.parent / "openapi.json"
     with urllib.request.urlopen(f"{server.url}/openapi.json") as reply:
         document.write_bytes(reply.read())
@@ -48,6 +51,7 @@ def fuzz(server: Fuzzed, *, examples: int, seed: int, away: Away | None = None) 
             *[str(document), "--url", server.url, "-H", f"Authorization: Bearer {server.key}", *checks],
             *["--max-examples", str(examples), "--seed", str(seed), "--workers", "2"],
             *["--exclude-path", "/v1/events/stream"],  # it has no end
+            *(["--include-path-regex", only] if only else []),
             *["--max-response-time", str(SLOWEST_S), "--request-timeout", "30"],
             *["--continue-on-failure", "--warnings", "off"],
             *["--phases", "coverage,fuzzing,stateful" if away is None else "fuzzing"],
