@@ -122,7 +122,7 @@ async def _body(flow: Flow, ids: PublicIds, row: Row, now_ms: Ms) -> dict[str, A
         "window": None if settings is None else await _window(flow, row, place),
         "counters": None if settings is None or row["phone"] is None else _counters(row, settings.said),
         "consent": _consent(row),
-        "why": msgspec.json.decode(row["why"]),
+        "why": [_line(line) for line in msgspec.json.decode(row["why"])],
         "settings_sha256": None if settings is None else settings.sha256,
     }
 
@@ -171,6 +171,12 @@ def _consent(row: Row) -> dict[str, Any] | None:
         return None
     said = msgspec.json.decode(row["consent"])
     return {name: said.get(name) for name in ("basis", "captured_at", "expires_at")}
+
+
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of the reasons, its instants as all others of the record."""
+    said = {name: line.get(name) for name in ("from_at", "to_at")}
+    return {**line, **{name: None if at is None else _utc(to_datetime(at)) for name, at in said.items()}}
 
 
 def _utc(at: datetime | None) -> str | None:

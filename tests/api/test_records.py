@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from tests.api.test_attempts import a_call, result
 from tests.api.test_lead_changes import claims, permit
 
 FIRST = "00" * 32
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 async def recorded(site: Site) -> None:
@@ -66,6 +68,9 @@ async def test_a_record_says_what_was_known_and_in_force_and_can_be_hashed_by_an
     settings = json.dumps(shown["settings"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(settings.encode()).hexdigest() == proof["settings_sha256"]
     assert proof["why"][0]["rule"] == "strategy"
+    told = [line[name] for line in proof["why"] for name in ("from_at", "to_at") if line[name] is not None]
+    assert told
+    assert all(INSTANT.fullmatch(at) for at in told), "as all instants of the API: RFC 3339, UTC, ms"
     body = json.dumps(proof, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert body in text, "as it was hashed, so it is answered"
     assert hashlib.sha256(bytes.fromhex(FIRST) + body.encode()).hexdigest() == shown["hash"]
