@@ -12,6 +12,7 @@ from api.dnc_file import TYPES, numbers_of
 from api.editing import editing
 from api.instants import utc_ms
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import invalid
 from api.routes.dnc_lists import list_named
 from api.routing import Call, Reply, query_values, route
@@ -31,7 +32,7 @@ from api.schemas_dnc import (
 )
 from api.views_dnc import entry
 from scheduler.domain.numbers import BadNumber, normalize
-from scheduler.flow.dnc import GROUP, Listing
+from scheduler.flow.dnc import GROUP, Listing, letting_back
 from scheduler.flow.entries import DETAILS
 from scheduler.flow.keys import lead_key
 from scheduler.flow.opt_out import opt_out
@@ -90,9 +91,10 @@ async def add_entry(call: Call, body: DncIn) -> Reply[AddedEntry]:
         await listing.finish()
         added = bool(listing.entered)
     row = (await dnc.entries_of(call.deps.flow.database, call.account_id, [phone]))[phone]
-    shown = msgspec.structs.asdict(entry(row, call.ids))
-    made = AddedEntry(**shown, effective_at=str(utc_ms(call.deps.clock.now_ms())))
-    return Reply(made, status=201 if added else 200)
+    shown = entry(row, call.ids)
+    made = AddedEntry(**msgspec.structs.asdict(shown), effective_at=str(utc_ms(call.deps.clock.now_ms())))
+    headers = {"Location": f"/v1/dnc/entries/{shown.id}", **tagged(shown)}
+    return Reply(made, status=201 if added else 200, headers=headers)
 
 
 @route("GET", "/v1/dnc/entries/{id}", scope="compliance:write")
@@ -115,11 +117,13 @@ async def change_entry(call: Call, body: DncChange) -> Reply[DncEntry]:
 
 @route("DELETE", "/v1/dnc/entries/{id}", scope="compliance:write")
 async def remove_entry(call: Call) -> Reply[None]:
-    """The phone may be called again: every list loses it. Loops that ended stay ended; the audit log tells
-    who did this."""
+    """The phone may be called again: every list loses it. A lead that was `opted_out` is `closed`, or `new`
+    if nobody followed it up; loops that ended stay ended. The audit log tells who did this."""
     database, entry_id = call.deps.flow.database, call.id("dnc")
     async with editing(call) as edit:
-        gone = await dnc.remove_entry(database, edit.on, call.account_id, entry_id, edit.now_ms)
+        phone = (await dnc.entry(database, call.account_id, entry_id, edit.on))["phone"]
+        async with letting_back(database, edit.on, call.account_id, [phone], edit.now_ms):
+            gone = await dnc.remove_entry(database, edit.on, call.account_id, entry_id, edit.now_ms)
         who = lead_key(call.deps.flow.phone_key, None, gone["phone"])
         before = {"who": who, "reason": gone["reason"], "source": gone["source"]}
         await edit.tell("suppression_lifted", f"dnc_entry:{entry_id}", before, None)

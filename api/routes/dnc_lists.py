@@ -13,6 +13,7 @@ from api.routing import Call, Reply, route
 from api.schemas import Page
 from api.schemas_dnc import DncList, DncListChange, DncListIn
 from scheduler.errors import NotFound
+from scheduler.flow.dnc import letting_back
 from scheduler.ledger import dnc, reads
 from scheduler.ledger.database import Row
 from scheduler.public_ids import PublicIds
@@ -82,8 +83,10 @@ async def remove(call: Call) -> Reply[None]:
     taken, freed, more = 0, 0, True
     while more:
         async with editing(call) as edit:
-            piece, loose = await dnc.empty_list(database, edit.on, call.account_id, list_id, PIECE)
-            taken, freed, more = taken + piece, freed + loose, piece == PIECE
+            phones = await dnc.list_piece(database, edit.on, call.account_id, list_id, PIECE)
+            async with letting_back(database, edit.on, call.account_id, phones, edit.now_ms):
+                piece, loose = await dnc.empty_list(database, edit.on, call.account_id, list_id, phones)
+            taken, freed, more = taken + piece, freed + loose, len(phones) == PIECE
             if not more:
                 before = {"name": row["name"], "entries": taken, "may_be_called_again": freed}
                 await dnc.delete_list(database, edit.on, call.account_id, list_id)

@@ -7,7 +7,8 @@ locked and their loops ended, so that an arm either came before and is seen, or 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -15,13 +16,14 @@ from scheduler.clock import Clock
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
+from scheduler.flow.news import Gathered, of_status
 from scheduler.flow.opt_out import MARGIN, HangUp
 from scheduler.ledger import dnc
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
-from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
-from scheduler.ledger.news import tell_ended, tell_suppressed
+from scheduler.ledger.news import tell_all, tell_ended, tell_suppressed
 
 log = structlog.get_logger()
 
@@ -131,3 +133,18 @@ class Listing:
         ended = await database.fetch("dnc_end", lead_ids, to_datetime(now_ms), on=on)
         await tell_ended(database, [row["loop_id"] for row in ended], now_ms, on)
         return ended, await database.fetch("dnc_live", lead_ids, on=on)
+
+
+@asynccontextmanager
+async def letting_back(
+    database: Database, on: Connection, account_id: int, phones: Sequence[str], now_ms: Ms
+) -> AsyncIterator[None]:
+    """What is done within lifts suppressions of phones: leads behind them that nothing suppresses any more
+    may be called again, by every way alike. They are locked first, as an opt-out in a call does it."""
+    await database.fetch("dnc_lock", account_id, list(phones), on=on)
+    yield
+    back = await database.fetch("dnc_let_back", account_id, list(phones), to_datetime(now_ms), on=on)
+    told = Gathered()
+    for row in back:
+        of_status(told, row, "opted_out", row["status"])
+    await tell_all(database, told.news(), now_ms, on)

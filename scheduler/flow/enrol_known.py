@@ -154,7 +154,9 @@ async def compare(
             results[at] = DUPLICATE
             continue
         met.add(row["lead_id"])
-        if target.on_duplicate == "reject":
+        if row["status"] == "opted_out":  # under another phone
+            results[at] = SUPPRESSED
+        elif target.on_duplicate == "reject":
             detail = "it is a lead already" if row["loop_id"] is None else "it is followed up already"
             results[at] = _result("rejected", row, "already-active", detail)
         elif target.on_duplicate == "skip":

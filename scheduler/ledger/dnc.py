@@ -142,11 +142,19 @@ async def change_list(
         )
 
 
-async def empty_list(
+async def list_piece(
     database: Database, on: Connection, account_id: int, list_id: int, most: int
+) -> list[str]:
+    """Up to `most` of the phones that a list has."""
+    rows = await database.fetch("dnc_list_piece", account_id, list_id, most, on=on)
+    return [row["phone"] for row in rows]
+
+
+async def empty_list(
+    database: Database, on: Connection, account_id: int, list_id: int, phones: Sequence[str]
 ) -> tuple[int, int]:
-    """Take up to `most` phones off a list; answers how many, and how many of them may be called again."""
-    row = await database.fetch_row("dnc_list_empty", account_id, list_id, most, on=on)
+    """Take phones off a list; answers how many it had, and how many of them may be called again."""
+    row = await database.fetch_row("dnc_list_empty", account_id, list_id, list(phones), on=on)
     assert row is not None
     return row["taken"], row["freed"]
 

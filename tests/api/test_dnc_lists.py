@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
@@ -146,3 +148,75 @@ async def test_another_account_s_lists_and_entries_are_not_there(site: Site):
             assert reply.status == 404, (method, path)
     check = await (await site.post("/v1/dnc/check", {"phones": [PHONE]}, key=other.key)).json()
     assert check["blocked"] == 0
+
+
+async def asked_for(site: Site, lead: dict[str, Any]) -> dict[str, Any]:
+    """What every way to have a lead called answers; in an order in which none spoils the next."""
+    path = f"/v1/leads/{lead['id']}"
+    explained = await (await site.get(f"{path}/explain")).json()
+    again = await site.post("/v1/leads", a_lead(phone=lead["phone"], agent_id=site.agent))
+    loop = await site.post("/v1/loops", {"lead_id": lead["id"], "agent_id": site.agent})
+    back = await site.post("/v1/callbacks", {"lead_id": lead["id"], "at": "2026-06-16T18:40:00.000Z"})
+    call = await site.post(f"{path}/call", {"agent_id": site.agent, "reason": "she asked by mail"})
+    return {
+        "explain": explained["callable_now"],
+        "leads": again.status,
+        "loops": loop.status,
+        "callbacks": back.status,
+        "call": call.status,
+    }
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(("followed", "status"), [(True, "closed"), (False, "new")])
+async def test_every_way_to_call_a_lead_agrees_on_when_it_may_be_called_again(
+    site: Site, followed: bool, status: str, listed: bool
+):
+    """I8: as long as the phone is suppressed by anything, none of them does; after that, each of them."""
+    lead = await (
+        await site.post("/v1/leads", a_lead(**({"agent_id": site.agent} if followed else {})))
+    ).json()
+    await site.send("PATCH", f"/v1/leads/{lead['id']}", json={"agent_id": site.agent})
+    list_id = await a_list(site)
+    made = await (await site.post(ENTRIES, {"phone": PHONE, "list_id": list_id})).json()
+    if not listed:
+        await site.post(ENTRIES, {"phone": PHONE})
+        assert (await site.send("DELETE", f"{LISTS}/{list_id}")).status == 204
+    assert await asked_for(site, lead) == {
+        "explain": False,
+        "leads": 409,
+        "loops": 409,
+        "callbacks": 409,
+        "call": 409,
+    }
+
+    lifted = f"{LISTS}/{list_id}" if listed else f"{ENTRIES}/{made['id']}"
+    assert (await site.send("DELETE", lifted)).status == 204
+
+    shown = await (await site.get(f"/v1/leads/{lead['id']}")).json()
+    assert shown["status"] == status
+    news = await site.rows(
+        "SELECT extra FROM news WHERE type = 'lead.status_changed' ORDER BY news_id DESC LIMIT 1"
+    )
+    assert str(news[0]["extra"]) == f'{{"now":{{"status":"{status}"}},"previous":{{"status":"opted_out"}}}}'
+    assert await asked_for(site, lead) == {
+        "explain": True,
+        "leads": 200,
+        "loops": 201 if followed else 409,
+        "callbacks": 201,
+        "call": 202,
+    }, "who was never followed up is, by the lead sent again"
+
+
+async def test_who_opted_out_is_not_called_under_another_phone(site: Site):
+    """I8."""
+    lead = await (await site.post("/v1/leads", a_lead(external_id="crm-1"))).json()
+    await site.post(ENTRIES, {"phone": PHONE})
+    moved = await site.send(
+        "PATCH", f"/v1/leads/{lead['id']}", json={"phone": OTHER_PHONE, "agent_id": site.agent}
+    )
+    assert (moved.status, (await moved.json())["status"]) == (200, "opted_out")
+
+    answers = await asked_for(site, {**lead, "phone": OTHER_PHONE})
+
+    assert answers == {"explain": False, "leads": 409, "loops": 409, "callbacks": 409, "call": 409}

@@ -1,11 +1,8 @@
 -- dnc_list_empty: take phones off a list, those that only it had may be called again.
--- $1 account_id bigint  $2 dnc_list_id bigint  $3 most integer
+-- $1 account_id bigint  $2 dnc_list_id bigint  $3 phones text[]
 -- Rows: taken, freed
 WITH gone AS (
-    DELETE FROM dnc_member AS m
-    USING (SELECT phone FROM dnc_member WHERE account_id = $1 AND dnc_list_id = $2 ORDER BY phone LIMIT $3) AS part
-    WHERE m.account_id = $1 AND m.dnc_list_id = $2 AND m.phone = part.phone
-    RETURNING m.phone
+    DELETE FROM dnc_member WHERE account_id = $1 AND dnc_list_id = $2 AND phone = ANY($3::text[]) RETURNING phone
 ), freed AS (
     DELETE FROM suppression AS s
     USING gone

@@ -4,8 +4,9 @@ SELECT ac.paused AS account_paused, ac.pause_reason AS account_pause_reason,
        coalesce(ag.paused, false) AS agent_paused, ag.pause_reason AS agent_pause_reason,
        coalesce(tr.paused, false) AS trunk_paused, tr.name AS trunk_name, ag.caller_id_pool_id,
        coalesce(ba.status IN ('paused', 'canceled'), false) AS batch_held, ba.status AS batch_status,
-       EXISTS (SELECT FROM suppression AS s
-               WHERE s.account_id = le.account_id AND s.phone = le.phone) AS suppressed,
+       le.status = 'opted_out'
+           OR EXISTS (SELECT FROM suppression AS s
+                      WHERE s.account_id = le.account_id AND s.phone = le.phone) AS suppressed,
        EXISTS (SELECT FROM attempt AS a
                WHERE a.lead_id = le.lead_id
                  AND a.state IN ('armed', 'accepted', 'unknown', 'ringing', 'in_call')) AS in_call
