@@ -170,14 +170,16 @@ def _successes(method: str, path: str, query: type) -> tuple[int, ...]:
 
 
 def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps) -> None:
+    shown = {one.reply for one in routes if one.method == "GET" and isinstance(one.reply, type)}
     for one in routes:
         path = one.path.replace("{id}", ID)
-        app.router.add_route(one.method, path, _handle(one, deps))
+        has_tag = one.method in ("GET", "HEAD", "PATCH") or one.reply in shown
+        app.router.add_route(one.method, path, _handle(one, deps, has_tag))
         if one.method == "GET":
-            app.router.add_route("HEAD", path, _handle(one, deps))
+            app.router.add_route("HEAD", path, _handle(one, deps, has_tag))
 
 
-def _handle(one: Route, deps: Deps) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handle(one: Route, deps: Deps, has_tag: bool) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = NOBODY
         if one.scope is not None:
@@ -204,7 +206,7 @@ def _handle(one: Route, deps: Deps) -> Callable[[web.Request], Awaitable[web.Str
                 arguments["body"] = decode_body(raw, one.body)
             elif raw:
                 raise Problem("malformed-body", "this request takes no body")
-            return _response(request, await one.handler(call, **arguments))
+            return _response(request, await one.handler(call, **arguments), has_tag)
 
         if one.method != "POST" or one.scope is None:
             return await act()
@@ -260,12 +262,13 @@ def query_values(request: web.Request) -> dict[str, list[str]]:
     return {name: request.query.getall(name) for name in request.query}
 
 
-def _response(request: web.Request, reply: Any) -> web.StreamResponse:
+def _response(request: web.Request, reply: Any, has_tag: bool) -> web.StreamResponse:
+    """`has_tag`: the body is an object as a GET answers it, and its tag is the object's."""
     if isinstance(reply, web.StreamResponse):
         return reply
     body = msgspec.json.encode(reply.body)
     headers = dict(reply.headers)
-    if request.method in ("GET", "HEAD", "PATCH"):
+    if has_tag:
         headers.setdefault("ETag", tag_of(body))
     if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), headers["ETag"]):
         return web.Response(status=304, headers=headers)

@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 from api import views_settings
 from api.editing import Edit, editing
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import Problem
 from api.requests import ListQuery
 from api.routes.account import read_zone
@@ -71,7 +72,8 @@ async def create(call: Call, body: AccountIn) -> Reply[NewAccount]:
             row = await accounts.account_row(database, account_id, edit.on)
     made = _shown(call, row, NewAccount, key=key)
     kept = structs.replace(made, key=None)
-    return Reply(made, status=201, headers={"Location": f"/v1/accounts/{made.id}"}, kept=kept)
+    headers = {"Location": f"/v1/accounts/{made.id}", **tagged(_shown(call, row))}
+    return Reply(made, status=201, headers=headers, kept=kept)
 
 
 @route("GET", "/v1/accounts/{id}", scope="admin")

@@ -49,7 +49,8 @@ async def create_pool(call: Call, body: outgoing.PoolIn) -> Reply[outgoing.Pool]
             now_ms=edit.now_ms,
         )
         await edit.tell("caller_id_pool_created", f"caller_id_pool:{pool_id}", None, given(body))
-    return Reply(await _pool(call, pool_id), status=201)
+    made = await _pool(call, pool_id)
+    return Reply(made, status=201, headers={"Location": f"/v1/caller-id-pools/{made.id}"})
 
 
 @route("GET", "/v1/caller-id-pools/{id}", scope="read")

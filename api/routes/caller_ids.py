@@ -58,7 +58,8 @@ async def create_caller_id(call: Call, body: outgoing.CallerIdIn) -> Reply[outgo
             **fields,
         )
         await edit.tell("caller_id_created", f"caller_id:{caller_id_id}", None, fields)
-    return Reply(await _caller_id(call, caller_id_id), status=201)
+    made = await _caller_id(call, caller_id_id)
+    return Reply(made, status=201, headers={"Location": f"/v1/caller-ids/{made.id}"})
 
 
 @route("GET", "/v1/caller-ids/{id}", scope="read")

@@ -23,6 +23,7 @@ from api.imports.rehearsing import Consequences, rehearse_import
 from api.imports.workers import ImportWorkers
 from api.instants import utc_ms
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import Problem
 from api.routing import Call, Reply, route
 from api.schemas import Page
@@ -320,7 +321,9 @@ def _impact(found: Consequences) -> ImportImpact:
 
 
 def _json(shown: Import | ImportRehearsal, status: int) -> web.Response:
-    headers = {} if isinstance(shown, ImportRehearsal) else {"Location": f"/v1/imports/{shown.id}"}
+    headers = {}
+    if isinstance(shown, Import):
+        headers = {"Location": f"/v1/imports/{shown.id}", **tagged(shown)}
     body = msgspec.json.encode(shown)
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 

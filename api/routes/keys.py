@@ -10,6 +10,7 @@ from msgspec import UNSET
 from api.editing import editing
 from api.instants import sensible, utc, utc_or_none
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import Problem, invalid
 from api.requests import ListQuery
 from api.routing import Call, Reply, route
@@ -171,7 +172,9 @@ def _keep_an_admin(others: int) -> None:
 
 def _new(made: NewKey) -> Reply[NewKey]:
     kept = NewKey(**{name: getattr(made, name) for name in made.__struct_fields__} | {"secret": None})
-    return Reply(made, status=201, headers={"Location": f"/v1/api-keys/{made.id}"}, kept=kept)
+    shown = Key(**{name: getattr(made, name) for name in Key.__struct_fields__})
+    headers = {"Location": f"/v1/api-keys/{made.id}", **tagged(shown)}
+    return Reply(made, status=201, headers=headers, kept=kept)
 
 
 def _shown(call: Call, row: Row, as_: Any = Key, **more: Any) -> Any:

@@ -39,7 +39,8 @@ async def create_trunk(call: Call, body: outgoing.TrunkIn) -> Reply[outgoing.Tru
             call.deps.flow.database, edit.on, account_id=call.account_id, now_ms=edit.now_ms, **fields
         )
         await edit.tell("trunk_created", f"trunk:{trunk_id}", None, fields)
-    return Reply(await _trunk(call, trunk_id), status=201)
+    made = await _trunk(call, trunk_id)
+    return Reply(made, status=201, headers={"Location": f"/v1/trunks/{made.id}"})
 
 
 @route("GET", "/v1/trunks/{id}", scope="read")

@@ -11,6 +11,7 @@ from typing import Any
 from api.editing import Edit, editing, given, parts
 from api.instants import sensible, utc, utc_or_none
 from api.paging import listed, read_cursor
+from api.preconditions import tagged
 from api.problems import invalid
 from api.requests import ListQuery
 from api.routing import Call, Reply, route
@@ -232,6 +233,7 @@ async def _renew_secret(call: Call, edit: Edit, number: int, old_until_ms: Ms | 
 def _secret(call: Call, row: Row, secret: str, status: int) -> Reply[SecretWebhook]:
     shown = _shown(call, row, SecretWebhook, secret=secret)
     headers = {"Location": f"/v1/webhooks/{shown.id}"} if status == 201 else {}
+    headers |= tagged(_shown(call, row))
     return Reply(shown, status, headers, kept=_shown(call, row, SecretWebhook, secret=None))
 
 

@@ -18,6 +18,7 @@ ACCOUNTS = "/v1/accounts"
 async def make(site: Site, name: str = "Beta") -> dict:
     reply = await site.post(ACCOUNTS, {"name": name, "timezone": "America/Denver"})
     assert reply.status == 201, await reply.text()
+    assert reply.headers["ETag"] == (await site.get(reply.headers["Location"])).headers["ETag"]
     return await reply.json()
 
 

@@ -102,7 +102,9 @@ async def test_a_repeated_request_gets_the_webhook_without_its_secret_which_is_s
 async def test_a_rotation_shows_a_new_secret_once_and_says_how_long_the_old_one_holds(site: Site) -> None:
     made = await make(site)
     path = f"{HOOKS}/{made['id']}"
-    rotated = await (await site.post(f"{path}/rotate", {"grace_s": 60})).json()
+    answer = await site.post(f"{path}/rotate", {"grace_s": 60})
+    assert answer.headers["ETag"] == (await site.get(path)).headers["ETag"], "of the webhook as it is read"
+    rotated = await answer.json()
     assert rotated["secret"].startswith("whsec_")
     assert rotated["secret"] != made["secret"]
     assert rotated["rotating_until"] is not None
