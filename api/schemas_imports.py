@@ -15,6 +15,7 @@ RowCode = Literal[
     "phone-invalid",
     "phone-missing",
     "timezone-unknown",
+    "region-unknown",
     "duplicate-in-file",
     "already-active",
     "suppressed",

@@ -78,3 +78,7 @@ class ImportRefused(Refused):
 
 class UnknownZone(DialwheelError):
     """Not an IANA time zone of the pinned tzdata."""
+
+
+class UnknownRegion(DialwheelError):
+    """Not a country or state whose calling hours are known."""

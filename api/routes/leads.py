@@ -16,7 +16,7 @@ from api.requests_leads import ConsentIn, LeadChange, LeadIn
 from api.routing import Call, Reply, route
 from api.schemas_leads import Lead
 from scheduler.domain.numbers import BadNumber, normalize
-from scheduler.errors import NotFound, UnknownZone
+from scheduler.errors import NotFound, UnknownRegion, UnknownZone
 from scheduler.flow.entries import DETAILS, MAX_EXTERNAL_ID, MAX_VARIABLES, Entry
 from scheduler.flow.erase import erase_lead
 from scheduler.flow.lead_change import LeadEdit, change_lead
@@ -74,6 +74,8 @@ async def edit_lead(call: Call, body: LeadChange) -> Reply[Lead]:
         )
     except UnknownZone:
         raise invalid("/timezone", "timezone-unknown", DETAILS["timezone-unknown"]) from None
+    except UnknownRegion:
+        raise invalid("/region", "region-unknown", DETAILS["region-unknown"]) from None
     return Reply(await _shown(call, lead_id))
 
 

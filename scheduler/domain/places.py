@@ -48,6 +48,11 @@ def combine(number: Place, stated_zone: str | None, stated_region: str | None) -
     return Place(tuple(sorted(zones)), tuple(sorted({*number.regions, *stated})), own_zones, "stated")
 
 
+def is_nobodys(region: str | None, number: Place) -> bool:
+    """Whether a region, stated for a lead with a number from there, is none that a rule is known of."""
+    return UNKNOWN_REGION in _stated_regions(region, number)
+
+
 def find_region(text: str) -> str | None:
     """The region that a code or a name means: `US-NY`, `ny`, `New York`, `GB`; None for what means none."""
     return _names().get(" ".join(text.upper().split()))

@@ -9,7 +9,7 @@ import msgspec
 
 from scheduler.domain.model import Place, Priority
 from scheduler.domain.numbers import BadNumber, normalize, place_of
-from scheduler.domain.places import combine
+from scheduler.domain.places import combine, is_nobodys
 from scheduler.domain.time import Ms
 from scheduler.errors import UnknownZone
 
@@ -25,6 +25,7 @@ DETAILS = {
     "phone-missing": "no phone number",
     "phone-invalid": "not a number that can be called; write it with its country code: +1 202 555 0123",
     "timezone-unknown": "not an IANA time zone; write it like America/Chicago, or leave it empty",
+    "region-unknown": "no region whose hours are known; write it like US-FL, Florida or GB, or leave it out",
 }
 
 
@@ -81,6 +82,8 @@ def read_entry(
     try:
         place = place_of(number)
         if timezone or region:
+            if region and is_nobodys(region, place):
+                return BadField("region-unknown", "region", DETAILS["region-unknown"])
             place = combine(place, timezone or None, region or None)
     except UnknownZone:
         return BadField("timezone-unknown", "timezone", DETAILS["timezone-unknown"])

@@ -9,9 +9,9 @@ from msgspec import UNSET, UnsetType
 
 from scheduler.clock import Clock
 from scheduler.domain.numbers import place_of
-from scheduler.domain.places import combine
+from scheduler.domain.places import combine, is_nobodys
 from scheduler.domain.time import Ms
-from scheduler.errors import NotFound, Refused
+from scheduler.errors import NotFound, Refused, UnknownRegion
 from scheduler.flow.context import Flow
 from scheduler.flow.enrol_known import Change, as_it_is
 from scheduler.flow.keys import lead_key
@@ -67,8 +67,9 @@ async def change_lead(
     """Change a lead, whose agent and batch are the account's; what it says already changes nothing.
 
     A loop that waits follows to another agent or batch; without an agent it ends. Raises NotFound,
-    UnknownZone, and Refused: `state-conflict` for a phone or an external id of another lead, or a canceled
-    batch, `dnc-blocked` for a phone that may not be called, `lead-busy` for another agent during a call.
+    UnknownZone, UnknownRegion, and Refused: `state-conflict` for a phone or an external id of another lead,
+    or a canceled batch, `dnc-blocked` for a phone that may not be called, `lead-busy` for another agent
+    during a call.
     """
     now_ms = clock.now_ms()
 
@@ -134,7 +135,10 @@ async def _edited(flow: Flow, before: Change, edit: LeadEdit) -> Change:
     after: Change = msgspec.structs.replace(before, **said)
     where = (after.phone, after.timezone, after.region)
     if where != (before.phone, before.timezone, before.region):
-        place = combine(place_of(after.phone), after.timezone, after.region)
+        number = place_of(after.phone)
+        if after.region != before.region and is_nobodys(after.region, number):
+            raise UnknownRegion("no region whose calling hours are known")
+        place = combine(number, after.timezone, after.region)
         after.place_id = await flow.places.id_of(place)
     return after
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.builders import Site, a_lead
+from tests.api.builders import OTHER_PHONE, Site, a_lead
 from tests.api.test_bad_input import IMPOSSIBLE, JSON, UNREADABLE
 from tests.api.test_lead_changes import LEAD, take_in
 
@@ -64,3 +64,19 @@ async def test_an_external_id_of_a_path_is_taken_as_it_is_or_not_at_all(site: Si
         assert await (await site.get(f"/v1/leads/{made['id']}")).json() == made
     else:
         assert await site.rows("SELECT 1 FROM lead") == []
+
+
+async def test_a_region_that_is_none_is_refused_by_every_way_in(site: Site, lead: dict[str, Any]):
+    """D5: the lead would be exhausted at once, without a word; names, codes and an empty text are taken."""
+    path, body = f"/v1/leads/{lead['id']}", {"phone": OTHER_PHONE, "region": "Narnia"}
+    replies = [
+        await site.post("/v1/leads", {**body, "agent_id": site.agent}),
+        await site.send("PUT", "/v1/leads/external/crm-9", json=body),
+        await site.send("PATCH", path, json={"region": "Narnia"}),
+    ]
+    for reply in replies:
+        [error] = (await reply.json())["errors"]
+        assert (reply.status, error["pointer"], error["code"]) == (422, "/region", "region-unknown")
+    assert await site.rows("SELECT 1 FROM loop") == []
+    for said in ("Florida", "us-fl", "FL", "United States", "CA-ON", "", None):
+        assert (await site.send("PATCH", path, json={"region": said})).status == 200, said

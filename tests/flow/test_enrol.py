@@ -152,7 +152,9 @@ async def test_a_priority_is_raised_and_never_lowered(desk: Desk):
 
 
 async def test_a_lead_that_can_never_be_called_ends_at_once(desk: Desk):
-    (result,) = await enrolled(desk, an_entry(region="Atlantis"))
+    entry = an_entry()
+    nowhere = msgspec.structs.replace(entry.place, regions=("ZZ",))
+    (result,) = await enrolled(desk, msgspec.structs.replace(entry, place=nowhere))
 
     assert (result.action, result.loop_id, result.next_at_ms) == ("created", None, None)
     (row,) = await desk.rows(
@@ -218,6 +220,8 @@ async def test_with_the_wheel_away_a_lead_is_enrolled_all_the_same(desk: Desk):
         ({"phone": ""}, "phone-missing", "phone"),
         ({"phone": "12"}, "phone-invalid", "phone"),
         ({"timezone": "Nowhere"}, "timezone-unknown", "timezone"),
+        ({"region": "Narnia"}, "region-unknown", "region"),
+        ({"region": "FR"}, "region-unknown", "region"),
         ({"external_id": "x" * 256}, "cell-too-large", "external_id"),
         ({"variables": {"a": "x" * 9000}}, "cell-too-large", "variables"),
         ({"tags": ["t"] * 101}, "cell-too-large", "tags"),

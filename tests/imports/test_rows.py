@@ -85,9 +85,17 @@ def test_a_row_of_nothing_but_empty_cells_lacks_its_phone_and_one_of_spaces_is_n
     assert read_block(CSV, [b"   "], [1]).bad == []
 
 
-def test_a_stated_region_is_a_candidate_and_an_unknown_one_is_closed_not_an_error():
+@pytest.mark.parametrize(
+    "said", ["Texas", " tx ", "US-TX", "us", "USA", "United States", "CA-BC", "Ontario", "GB", "n/a", "-"]
+)
+def test_a_region_may_be_stated_by_name_or_code_and_is_a_candidate(said: str):
+    assert "ZZ" not in entry(f"{P},a,b,,{said},,,").place.regions
     assert "US-TX" in entry(f"{P},a,b,,Texas,,,").place.regions
-    assert "ZZ" in entry(f"{P},a,b,,Atlantis,,,").place.regions
+
+
+def test_a_region_that_is_nobody_s_is_said_to_be_so():
+    """D5: nobody could call that lead, and nothing would say why."""
+    assert read(f"{P},a,b,,Atlantis,,,") == ("region-unknown", "State")
 
 
 def test_one_broken_row_does_not_spoil_its_block():
