@@ -158,6 +158,8 @@ def _known_names(type_: type, steps: list[str]) -> list[str]:
 
 def _choices(type_: type, steps: list[str]) -> list[str]:
     at = _at(type_, steps)
+    if isinstance(at, inspect.ListType):
+        at = _plain(at.item_type)
     if isinstance(at, inspect.LiteralType):
         return [str(value) for value in at.values]
     if isinstance(at, inspect.EnumType):

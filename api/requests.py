@@ -22,6 +22,12 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
     count: Literal["estimate", "exact"] | None = None
 
 
+class NewestFirstQuery(ListQuery, forbid_unknown_fields=True):
+    """Of a list whose newest are looked for, unless `order=asc`."""
+
+    order: Literal["asc", "desc"] = "desc"
+
+
 class PauseIn(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(min_length=1, max_length=500, pattern=r"\S")]
 

@@ -54,8 +54,8 @@ STATUSES = {
 
 
 @route("GET", "/v1/exports", scope="read")
-async def list_exports(call: Call, query: requests.ListQuery) -> Reply[Page[Export]]:
-    """The account's exports that are still kept, oldest first unless `order=desc`."""
+async def list_exports(call: Call, query: requests.NewestFirstQuery) -> Reply[Page[Export]]:
+    """The account's exports that are still kept, newest first unless `order=asc`."""
     database, now_ms = call.deps.flow.database, call.deps.clock.now_ms()
     rows = await exports.exports(
         database,

@@ -20,7 +20,7 @@ from scheduler.public_ids import PublicIds
 
 @route("GET", "/v1/jobs", scope="read")
 async def list_jobs(call: Call, query: JobsQuery) -> Reply[schemas.Page[Job]]:
-    """The account's jobs, oldest first unless `order=desc`; by `kind` and `status`, each may be repeated."""
+    """The account's jobs, newest first unless `order=asc`; by `kind` and `status`, each may be repeated."""
     kinds, statuses = query.kind or None, query.status or None
     rows = await jobs.jobs(
         call.deps.flow.database,

@@ -241,8 +241,12 @@ async def test_an_order_that_makes_no_sense_is_422_and_says_where(site: Site, sa
 
 async def test_an_account_keeps_a_limited_number_of_files(site: Site):
     for _ in range(site.deps.settings.exports_kept):
-        await begin(site, "audit")
+        last = await begin(site, "audit")
 
     assert (await begin(site, "audit", 409))["code"] == "state-conflict"
-    assert len((await (await site.get("/v1/exports?limit=200&order=desc&count=exact")).json())["data"]) == 20
+    newest = (await (await site.get("/v1/exports?limit=200")).json())["data"]
+    oldest = (await (await site.get("/v1/exports?limit=200&order=asc&count=exact")).json())["data"]
+    assert len(newest) == 20
+    assert oldest == newest[::-1]
+    assert newest[0]["id"] == last["id"], "the newest first"
     assert len(await site.rows("SELECT 1 FROM job")) == 20, "nothing is begun for it"

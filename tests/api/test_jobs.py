@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from api.job_kinds import kinds
+from api.requests_jobs import Kind
 from scheduler.ledger.jobs import advance_job, create_job, finish_job, take_job
 from tests.api.builders import Site, a_tenant
 
@@ -92,19 +94,28 @@ async def test_a_job_is_stopped_once_and_one_that_is_over_is_not(site: Site) -> 
 
 async def test_jobs_are_listed_by_kind_and_state_a_page_at_a_time(site: Site) -> None:
     """API 1: cursor pages, repeatable equality."""
-    ids = [site.deps.ids.write("job", await a_job(site, kind)) for kind in ("a", "b", "a", "c")]
-    await taken(site, "b")
+    of = ("import", "export", "import", "recalculation")
+    ids = [site.deps.ids.write("job", await a_job(site, kind)) for kind in of]
+    await taken(site, "export")
 
     async def listed(query: str) -> Any:
         return await (await site.get(f"{PATH}?{query}")).json()
 
-    assert [job["id"] for job in (await listed("kind=a&kind=b&count=exact"))["data"]] == ids[:3]
-    assert (await listed("kind=a&kind=b&count=exact"))["count"] == 3
+    two = await listed("kind=import&kind=export&count=exact&order=asc")
+    assert [job["id"] for job in two["data"]] == ids[:3]
+    assert two["count"] == 3
     assert [job["id"] for job in (await listed("status=running"))["data"]] == [ids[1]]
-    first = await listed("limit=3&order=desc")
-    rest = await listed(f"limit=3&order=desc&cursor={first['next_cursor']}")
-    assert [job["id"] for job in first["data"] + rest["data"]] == ids[::-1]
+    first = await listed("limit=3")
+    rest = await listed(f"limit=3&cursor={first['next_cursor']}")
+    assert [job["id"] for job in first["data"] + rest["data"]] == ids[::-1], "the newest first"
     assert (await site.get(f"{PATH}?status=lost")).status == 422
+    refused = await site.get(f"{PATH}?kind=imports")
+    assert refused.status == 422
+    assert "lead-actions" in (await refused.json())["hint"]
+
+
+async def test_a_list_may_be_asked_for_each_kind_of_job_that_there_is(site: Site) -> None:
+    assert set(get_args(Kind)) == set(kinds(site.deps.ids))
 
 
 async def test_nobody_sees_or_stops_a_job_of_another(site: Site) -> None:
