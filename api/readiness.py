@@ -13,12 +13,13 @@ from scheduler.ledger import reads
 QUARANTINABLE = "ledger"
 
 
-class Check(msgspec.Struct):
-    """One part that readiness hangs on."""
+class Check(msgspec.Struct, omit_defaults=True):
+    """One part that readiness hangs on. `starting`: it is not there yet, and will be by itself."""
 
     name: str
     ok: bool
     detail: str
+    starting: bool = False
 
 
 class Readiness(msgspec.Struct, omit_defaults=True):
@@ -32,7 +33,7 @@ async def checks_of(deps: Deps) -> list[Check]:
         await _check("wheel", lambda: _wheel(deps)),
         *_clocks(deps),
         _ledger(deps),
-        Check("parts", deps.started(), "up" if deps.started() else "starting"),
+        Check("parts", True, "up") if deps.started() else Check("parts", False, "starting", starting=True),
     ]
 
 
@@ -45,7 +46,7 @@ async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:
     try:
         return Check(name, True, await look())
     except DialwheelError as error:
-        return Check(name, False, error.what)
+        return Check(name, False, error.what, isinstance(error, EpochNotReady))
 
 
 def _clocks(deps: Deps) -> list[Check]:

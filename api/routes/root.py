@@ -74,7 +74,8 @@ async def readyz(call: Call, query: ReadyQuery) -> Reply[Readiness]:
     if query.verbose is not None:
         return Reply(Readiness("unready" if failed else status, checks), status=503 if failed else 200)
     if failed:
-        raise Problem("starting" if failed[0].name == "parts" else "dependency-down", failed[0].detail)
+        amiss = [check for check in failed if not check.starting]
+        raise Problem("dependency-down" if amiss else "starting", (amiss or failed)[0].detail)
     return Reply(Readiness(status))
 
 
