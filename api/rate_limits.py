@@ -32,6 +32,12 @@ ALONE = 10
 MOST_CALLERS = 10_000
 
 
+class _Counted(Allowance, frozen=True):
+    """`policy`: what it goes by, `key` or `address`, as headers name it."""
+
+    policy: str
+
+
 class _Purse(msgspec.Struct):
     """Requests of one caller that were taken and not yet spent."""
 
@@ -67,20 +73,20 @@ class RateLimits:
         whole_s = max(0, math.ceil((purse.whole_at_ms - now_ms) / 1000))
         request[HEADERS] = _said(allowances[-1], purse.left + purse.count, whole_s)
 
-    def _allowances(self, request: web.Request) -> list[Allowance]:
+    def _allowances(self, request: web.Request) -> list[_Counted]:
         found = []
         if self._per_address and request.remote:
-            found.append(Allowance(self._name("ip", request.remote), self._per_address))
+            found.append(_Counted(self._name("ip", request.remote), self._per_address, "address"))
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         key = parse_key(token.strip()) if scheme.lower() == "bearer" else None
         if self._per_key and key is not None:
-            found.append(Allowance(self._name("key", key.key_id), self._per_key))
+            found.append(_Counted(self._name("key", key.key_id), self._per_key, "key"))
         return found
 
     def _name(self, kind: str, who: str) -> str:
         return hashlib.blake2b(f"{kind}:{who}".encode(), digest_size=10, key=self._secret).hexdigest()
 
-    async def _fill(self, together: str, allowances: list[Allowance], now_ms: int) -> _Purse:
+    async def _fill(self, together: str, allowances: list[_Counted], now_ms: int) -> _Purse:
         most = max(1, min(allowance.per_min for allowance in allowances) // AT_ONCE)
         try:
             taken = await take(self._wheel, allowances, most, now_ms)
@@ -114,9 +120,8 @@ class RateLimits:
         return Taken(1, left - 1, tat + interval_us - now_us)
 
 
-def _said(allowance: Allowance, left: int, whole_s: int) -> dict[str, str]:
-    """`key` names the policy, as the contract has it, also where the address is what counts."""
+def _said(allowance: _Counted, left: int, whole_s: int) -> dict[str, str]:
     return {
-        "RateLimit-Policy": f'"key";q={allowance.per_min};w=60',
-        "RateLimit": f'"key";r={max(0, left)};t={whole_s}',
+        "RateLimit-Policy": f'"{allowance.policy}";q={allowance.per_min};w=60',
+        "RateLimit": f'"{allowance.policy}";r={max(0, left)};t={whole_s}',
     }

@@ -37,8 +37,11 @@ async def test_a_key_that_is_wrong_is_counted_by_its_address_before_it_is_looked
 ):
     settings = Settings(rate_limit_address_per_min=3)
     site = await a_site(aiohttp_client, database, wheel, settings=settings)
-    statuses = [(await site.client.get(ME)).status for _ in range(4)]
-    assert statuses == [401, 401, 401, 429]
+    replies = [await site.client.get(ME) for _ in range(4)]
+    assert [reply.status for reply in replies] == [401, 401, 401, 429]
+    for reply in replies:
+        assert reply.headers["RateLimit-Policy"] == '"address";q=3;w=60', "the key was never looked at"
+        assert reply.headers["RateLimit"].startswith('"address";r=')
 
 
 async def test_what_is_open_to_all_is_not_counted(
