@@ -22,7 +22,8 @@ async def call_lead(call: Call, body: CallIn) -> Reply[Attempt]:
     """Call a lead at once, past our own hours; never past an opt-out, a pause, a cap or a call under way.
 
     Beyond the law's hours only with `acknowledge_statutory` and a `reason`, and never into a closure. 202
-    with the attempt as it is planned; who has no loop gets one that ends with the call, unless `enrol`.
+    with the attempt as it is planned; who has no loop gets one that ends with the call, unless `enrol`. An
+    attempt has no `id` before a dialer takes it up: `Location` is that of its loop until then.
     """
     database, lead_id = call.deps.flow.database, call.id("lead")
     await reads.lead(database, call.account_id, lead_id)
@@ -52,7 +53,8 @@ async def call_lead(call: Call, body: CallIn) -> Reply[Attempt]:
     if planned is None:  # a dialer was faster than this answer
         attempts = await reads.lead_attempts(database, call.account_id, lead_id)
         planned = views.attempt(attempts[-1], views.zone_of(row), call.ids)
-    return Reply(planned, status=202)
+    where = f"/v1/loops/{planned.loop_id}" if planned.id is None else f"/v1/attempts/{planned.id}"
+    return Reply(planned, status=202, headers={"Location": where})
 
 
 def _number(call: Call, said: str) -> int | str:

@@ -29,6 +29,10 @@ async def test_a_lead_is_called_at_once_and_the_answer_shows_the_attempt(site: S
     assert (await ask(site, lead)).status == 202
     [armed] = (await permit(site, await claims(site))).armed
     assert armed.phone == PHONE
+    assert (shown["id"], reply.headers["Location"]) == (None, f"/v1/loops/{shown['loop_id']}")
+    assert (await (await site.get(reply.headers["Location"])).json())["lead_id"] == lead["id"]
+    [attempt] = (await (await site.get(f"/v1/attempts?loop_id={shown['loop_id']}")).json())["data"]
+    assert (attempt["kind"], attempt["status"]) == ("manual", "initiated")
     busy = await ask(site, lead)
     assert (busy.status, (await busy.json())["code"]) == (409, "lead-busy")
 
