@@ -14,7 +14,7 @@ kept AS (
                          armed_at, not_after, permit, ended_at, why, rules_revision, policy_version, cadence_id,
                          cadence_version)
     SELECT loop_id, lead_id, account_id, agent_id, batch_id, lane_id, n, next_step, next_kind, next_channel, 'skipped',
-           next_at, $4, $4, '00000000-0000-0000-0000-000000000000', next_at, why, '', policy_version, cadence_id,
+           next_at, $4, $4, '00000000-0000-0000-0000-000000000000', $4, why, '', policy_version, cadence_id,
            cadence_version
     FROM was
     ON CONFLICT (loop_id, n) DO UPDATE
