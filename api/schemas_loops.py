@@ -7,7 +7,9 @@ import msgspec
 
 class Loop(msgspec.Struct):
     """The follow-up of one lead. `attempts_count`: of all its runs; `step`: of its last attempt.
-    `awaiting_result`: a person of ours is waited for; at `next_at` it goes on by itself."""
+    `awaiting_result`: a person of ours is waited for; at `next_at` it goes on by itself.
+    `updated_at`: when it or its lead was changed last, by people or by what came of an attempt; not when it
+    was planned anew."""
 
     id: str
     object: str

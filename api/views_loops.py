@@ -15,7 +15,7 @@ def loop(row: Row, ids: PublicIds) -> Loop:
         id=ids.write("loop", row["loop_id"]),
         object="loop",
         created_at=utc(row["started_at"]),
-        updated_at=utc(row["ended_at"] or row["started_at"]),
+        updated_at=utc(row["updated_at"]),
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["agent_id"]),
         batch_id=ids.write_or_none("bat", row["batch_id"] or None),

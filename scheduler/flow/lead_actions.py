@@ -65,7 +65,7 @@ async def act(
     if action.name == "enrol":
         return await _enrol(flow, account_id, action, ids, loops, now_ms, on)
     if action.name == "pause":
-        changed = await flow.database.fetch("lead_pause_loops", ids, on=on)
+        changed = await flow.database.fetch("lead_pause_loops", ids, now, on=on)
         await tell_all(flow.database, of_loops("loop.paused", account_id, _of(loops, changed)), now_ms, on)
         return len(changed), await note_moves(flow, _of(loops, changed), now_ms, on)
     if action.name == "resume":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.instants import utc_ms
-from scheduler.domain.time import HOUR
+from scheduler.domain.time import HOUR, MINUTE
 from tests.api.builders import Site, a_tenant
 from tests.api.test_attempts import a_call, loop_of, result
 from tests.api.test_lead_changes import claims, give_back, permit, take_in
@@ -61,6 +61,24 @@ async def test_what_is_skipped_before_its_time_ended_when_it_was_skipped(site: S
     [_, attempt] = (await (await site.get(f"/v1/attempts?loop_id={loop['id']}&order=asc")).json())["data"]
     assert (attempt["status"], attempt["due_at"], attempt["ended_at"]) == ("skipped", second, now)
     assert third > second, "it counts from its time all the same"
+
+
+async def test_each_change_of_a_loop_is_told_by_its_updated_at(site: Site):
+    """API 4."""
+    lead, loop = await a_loop(site)
+    back = {"lead_id": lead["id"], "at": LATER}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        *((f"/v1/loops/{loop['id']}/{what}", {}) for what in ("pause", "resume", "skip")),
+        (f"/v1/loops/{loop['id']}/reschedule", {"at": LATER}),
+        ("/v1/callbacks", back),
+        (f"/v1/loops/{loop['id']}/end", {}),
+    ]
+    for path, said in changes:
+        site.clock.move_to(site.clock.now_ms() + MINUTE)
+        assert (await site.post(path, said)).ok, path
+        after = await (await site.get(f"/v1/loops/{loop['id']}")).json()
+        assert (path, after["updated_at"]) == (path, utc_ms(site.clock.now_ms()))
+    assert after["updated_at"] == after["ended_at"]
 
 
 async def test_a_loop_whose_last_attempt_is_skipped_is_over(site: Site):
