@@ -17,7 +17,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Length = Annotated[float, Meta(ge=1, le=3600)]
 
 
-class SimChange(msgspec.Struct, forbid_unknown_fields=True):
+class NetworkChange(msgspec.Struct, forbid_unknown_fields=True):
     """Parts of the network; what is left out stays. Of all calls: `human` are answered by a person,
     `voicemail` by a machine, `busy`, `dead` (no such number), `blocked` (for our caller id). Of people who
     answer: `converted` to `complaint`. Of requests and reports: the faults."""
@@ -44,6 +44,12 @@ class SimChange(msgspec.Struct, forbid_unknown_fields=True):
     swapped: Share | UnsetType = UNSET
     late: Share | UnsetType = UNSET
     lost: Share | UnsetType = UNSET
+
+
+class SimChange(msgspec.Struct, forbid_unknown_fields=True):
+    """As it is shown: what may be changed of it is the network."""
+
+    network: NetworkChange = msgspec.field(default_factory=NetworkChange)
 
 
 class SimNetwork(msgspec.Struct):

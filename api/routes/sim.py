@@ -23,11 +23,11 @@ async def show(call: Call) -> Reply[Sim]:
 @route("PATCH", "/v1/sim", scope="admin")
 async def change(call: Call, body: SimChange) -> Reply[Sim]:
     """Change the network from the next call on, until this process ends; what is left out stays."""
-    simulation, changes = _simulation(call), given(body)
+    simulation, changes = _simulation(call), given(body.network)
     try:
         simulation.retuned(changes)
     except ValueError as error:
-        raise invalid("", "out-of-range", str(error)) from None
+        raise invalid("/network", "out-of-range", str(error)) from None
     was = {name: getattr(simulation.provider.model, name) for name in changes}
     async with editing(call) as edit:
         await edit.tell("sim_changed", "sim:1", was, changes)

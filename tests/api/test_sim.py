@@ -61,14 +61,18 @@ async def test_a_changed_network_answers_otherwise_from_the_next_call_on(site: S
     simulation = await simulated(site, aiohttp_client)
     everybody = {"human": 0.9, "voicemail": 0.0, "busy": 0.0, "dead": 0.0, "blocked": 0.0, "fatigue": 1.0}
 
-    reply = await site.send("PATCH", "/v1/sim", json=everybody)
+    reply = await site.send("PATCH", "/v1/sim", json={"network": everybody})
 
     said = await reply.json()
     assert reply.status == 200
     assert {name: said["network"][name] for name in everybody} == everybody
     assert said["network"]["converted"] == 0.08  # what is left out stays
+    again = await site.send("PATCH", "/v1/sim", json={"network": said["network"]})
+    assert (await again.json())["network"] == said["network"], "it takes the shape that it shows"
     assert simulation.provider.model.human == 0.9
-    [line] = await site.rows("SELECT before, after FROM audit WHERE action = 'sim_changed'")
+    line, _ = await site.rows(
+        "SELECT before, after FROM audit WHERE action = 'sim_changed' ORDER BY audit_id"
+    )
     assert (json.loads(line["before"])["human"], json.loads(line["after"])["human"]) == (0.12, 0.9)
 
 
@@ -84,7 +88,7 @@ async def test_a_network_that_cannot_be_is_refused_and_nothing_changes(
     simulation = await simulated(site, aiohttp_client)
     before = simulation.provider.model
 
-    assert (await site.send("PATCH", "/v1/sim", json=body)).status == 422
+    assert (await site.send("PATCH", "/v1/sim", json={"network": body})).status == 422
     assert simulation.provider.model == before
     assert await site.rows("SELECT 1 FROM audit WHERE action = 'sim_changed'") == []
 
@@ -142,7 +146,7 @@ async def test_where_calls_go_elsewhere_there_is_nothing_to_simulate(site: Site)
     """API 5: 409 with any live provider."""
     replies = [
         await site.get("/v1/sim"),
-        await site.send("PATCH", "/v1/sim", json={"human": 0.5}),
+        await site.send("PATCH", "/v1/sim", json={"network": {"human": 0.5}}),
         await site.post("/v1/sim/clock", {"advance_s": 60}),
     ]
     assert [reply.status for reply in replies] == [409] * 3
@@ -163,7 +167,9 @@ async def test_the_operator_alone_has_the_simulator_in_hand(site: Site, aiohttp_
     await simulated(site, aiohttp_client)
 
     assert (await site.get("/v1/sim", key=other.key)).status == 403
-    assert (await site.send("PATCH", "/v1/sim", json={"human": 0.5}, key=other.key)).status == 403
+    assert (
+        await site.send("PATCH", "/v1/sim", json={"network": {"human": 0.5}}, key=other.key)
+    ).status == 403
     assert (await site.post("/v1/sim/clock", {"speed": 2}, key=other.key)).status == 403
 
 
@@ -221,7 +227,7 @@ async def the_story(http: ClientSession) -> None:
     faults = dict.fromkeys(
         ("timeout_dialled", "timeout_not_dialled", "server_error", "route_error", "lost"), 0
     )
-    await ask("PATCH", "/v1/sim", **nobody, **faults)
+    await ask("PATCH", "/v1/sim", network={**nobody, **faults})
     now = datetime.fromisoformat((await ask("GET", "/v1/sim"))["clock"]["now_at"])
     tuesday = (now + timedelta(days=1 + -now.weekday() % 7)).replace(hour=15, minute=0)  # 10:00 in New York
     agents = (await ask("GET", "/v1/agents"))["data"]
