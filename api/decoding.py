@@ -95,6 +95,8 @@ def _problem(message: str, type_: type, *, query: bool) -> Problem:
         code, steps, said = "required", [*steps, missing["name"]], "this field is required"
     else:
         code = "invalid"
+        if steps == ["cursor"] and "of length" in said:  # as any other that was never given out
+            return Problem("invalid-cursor")
         if said.startswith("Invalid enum value"):
             known = _choices(type_, steps)
             said, hint = "not one of the known values", f"known: {', '.join(known)}" if known else ""

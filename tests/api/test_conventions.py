@@ -65,8 +65,8 @@ async def test_a_body_of_another_type_is_415(site: Site, headers: dict[str, str]
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [("limit=0", "limit"), ("limit=-1", "limit"), ("limit=1000000000", "limit"), ("limit=x", "limit"),
-     ("limit=1&limit=2", "limit"), ("order=up", "order"), ("lmit=5", "lmit"), ("cursor=" + "x" * 99,
-     "cursor"), ("order=%00", "order"), ("%27%3B--=1", "';--")],
+     ("limit=1&limit=2", "limit"), ("order=up", "order"), ("lmit=5", "lmit"), ("order=%00", "order"),
+     ("%27%3B--=1", "';--")],
 )  # fmt: skip
 async def test_a_bad_parameter_is_422_and_named(site: Site, query: str, parameter: str):
     reply = await site.get(f"/v1/agents?{query}")
@@ -76,7 +76,7 @@ async def test_a_bad_parameter_is_422_and_named(site: Site, query: str, paramete
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "cur_1", "cur_0000000000000", "agt_0000000000000", "'; DROP TABLE agent"]
+    "cursor", ["x", "x" * 99, "cur_1", "cur_0000000000000", "agt_0000000000000", "'; DROP TABLE agent"]
 )
 async def test_a_cursor_that_is_not_ours_is_400(site: Site, cursor: str):
     reply = await site.get("/v1/agents", params={"cursor": cursor})
