@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import cast
 
@@ -38,7 +36,7 @@ def filter_of_query(ids: PublicIds, said: LeadsQuery) -> LeadFilter | None:
     if () in (agents, batches, cadences):
         return None
     return LeadFilter(
-        external_id=said.external_id,
+        external_ids=_each(said.external_id),
         statuses=_each(said.status),
         agent_ids=agents,
         batch_ids=batches,
@@ -64,7 +62,7 @@ def filter_of_body(ids: PublicIds, said: LeadFilterIn) -> LeadFilter | None:
             return None
     return LeadFilter(
         phone=phone,
-        external_id=said.external_id,
+        external_ids=_each(said.external_id),
         email=said.email,
         name=said.name,
         statuses=_each(said.status),
@@ -79,22 +77,18 @@ def filter_of_body(ids: PublicIds, said: LeadFilterIn) -> LeadFilter | None:
 
 
 def write_cursor(ids: PublicIds, order: Order, place: Place) -> str:
-    """Where a page ended, opaque; good for the same order only."""
-    body = urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-    return f"{ids.digest('cur', str(order), body)}.{body}"
+    """Where a page ended, which nobody else can read; good for the same order only."""
+    return ids.seal("cur", str(order), msgspec.json.encode(place))
 
 
 def read_cursor(ids: PublicIds, order: Order, cursor: str | None) -> Place | None:
     """Raises Problem 400 for anything that `write_cursor` never made for this order."""
     if cursor is None:
         return None
-    digest, _, body = cursor.partition(".")
-    if ids.digest("cur", str(order), body) != digest:
+    place = ids.unseal("cur", str(order), cursor)
+    if place is None:
         raise Problem("invalid-cursor")
-    try:
-        return msgspec.json.decode(urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Place)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        raise Problem("invalid-cursor") from None
+    return msgspec.json.decode(place, type=Place)
 
 
 def _numbers(ids: PublicIds, prefix: str, said: str | Sequence[str] | None) -> tuple[int, ...] | None:

@@ -21,7 +21,8 @@ Region = Annotated[str, Meta(max_length=64)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Tag = Annotated[str, Meta(min_length=1, max_length=100)]
 Tags = Annotated[list[Tag], Meta(max_length=100)]
-Cursor = Annotated[str, Meta(max_length=1000)]
+Cursor = Annotated[str, Meta(max_length=4000)]
+"""Of leads: the longest name that they may be sorted by is in it."""
 Few = Meta(min_length=1, max_length=50)
 
 
@@ -79,19 +80,11 @@ class LeadsQuery(msgspec.Struct, forbid_unknown_fields=True):
     agent_id: Annotated[list[Id], Few] | None = None
     batch_id: Annotated[list[Id], Few] | None = None
     cadence_id: Annotated[list[Id], Few] | None = None
-    external_id: ExternalId | None = None
+    external_id: Annotated[list[ExternalId], Few] | None = None
     priority: Priority | None = None
     tag: Annotated[list[Tag], Few] | None = None
     created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
     created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
-
-
-class WaitingQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """By the leads' age, oldest first unless `order=desc`."""
-
-    limit: Limit = 50
-    cursor: Id | None = None
-    order: Literal["asc", "desc"] = "asc"
 
 
 class Span(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,7 +98,7 @@ class LeadFilterIn(msgspec.Struct, forbid_unknown_fields=True):
     """Every part must be met: one of the values of each, but all of the `tag`s. `name`: a part of it."""
 
     phone: Phone | None = None
-    external_id: ExternalId | None = None
+    external_id: ExternalId | Annotated[list[ExternalId], Few] | None = None
     email: Line | None = None
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     status: LeadStatus | Annotated[list[LeadStatus], Few] | None = None

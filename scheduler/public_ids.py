@@ -9,6 +9,7 @@ account.
 from __future__ import annotations
 
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: no i, l, o, u to misread."""
@@ -61,6 +62,29 @@ class PublicIds:
         said = b"\x1f".join(str(part).encode() for part in parts)
         hashed = hashlib.blake2b(said, digest_size=8, key=self._key, person=prefix.encode()).digest()
         return f"{prefix}_{_spell(int.from_bytes(hashed, 'big'))}"
+
+    def seal(self, prefix: str, what: str, body: bytes) -> str:
+        """`body` as a text that nobody else can read or change, good for the same `what` alone."""
+        mark = self.digest(prefix, what, body.hex())
+        return f"{mark}.{urlsafe_b64encode(self._veiled(mark, body)).decode().rstrip('=')}"
+
+    def unseal(self, prefix: str, what: str, text: str) -> bytes | None:
+        """The body, or None for anything that `seal` never made under this key for `what`."""
+        mark, _, veiled = text.partition(".")
+        try:
+            body = self._veiled(mark, urlsafe_b64decode(veiled + "=" * (-len(veiled) % 4)))
+        except ValueError:  # no base64, or not even ASCII
+            return None
+        return body if self.seal(prefix, what, body) == text else None
+
+    def _veiled(self, mark: str, body: bytes) -> bytes:
+        """Laid over with bytes that the key and the mark make, or bared of them: twice is as it was. No two
+        bodies have the same mark but by chance, so none tells of another."""
+        made = bytearray()
+        while len(made) < len(body):
+            said = f"{mark}.{len(made)}".encode()
+            made += hashlib.blake2b(said, key=self._key, person=b"veil").digest()
+        return bytes(one ^ over for one, over in zip(body, made, strict=False))
 
     def _mix(self, prefix: str, round_: bytes, half: int) -> int:
         hashed = hashlib.blake2b(

@@ -61,3 +61,22 @@ def test_what_was_never_written_reads_as_nothing(text: str):
 def test_a_digest_hides_its_parts_and_is_the_same_each_time():
     assert IDS.digest("dnc", 1, "a") == IDS.digest("dnc", 1, "a")
     assert len({IDS.digest("dnc", 1, "a"), IDS.digest("dnc", 2, "a"), IDS.digest("ncd", 1, "a")}) == 3
+
+
+def test_what_is_sealed_is_read_back_for_the_same_purpose_and_unchanged_alone():
+    sealed = IDS.seal("cur", "name", b"Ana, 7")
+    other = IDS.seal("cur", "name", b"Ana, 8")
+
+    assert IDS.unseal("cur", "name", sealed) == b"Ana, 7"
+    assert IDS.unseal("cur", "-name", sealed) is None
+    assert IDS.unseal("xxx", "name", sealed) is None
+    assert PublicIds(b"x" * 32).unseal("cur", "name", sealed) is None
+    for at in range(len(sealed)):
+        changed = "0" if sealed[at] != "0" else "1"
+        assert IDS.unseal("cur", "name", sealed[:at] + changed + sealed[at + 1 :]) is None
+    assert sealed.partition(".")[2][:6] != other.partition(".")[2][:6], "like bodies do not look alike"
+
+
+@pytest.mark.parametrize("text", ["", ".", "cur_0.", "é.é", "\ud800.x", "cur_0000000000000.====", "a.b.c"])
+def test_what_was_never_sealed_is_nothing(text: str):
+    assert IDS.unseal("cur", "name", text) is None

@@ -76,7 +76,7 @@ async def _narrow(call: Call, body: ActionsIn) -> LeadFilter:
 
 async def _impersonal(call: Call, narrow: LeadFilter) -> LeadFilter:
     """The filter without what tells who somebody is: a job is kept, and a person may be erased."""
-    if narrow.phone is None and narrow.email is None and narrow.external_id is None:
+    if narrow.phone is None and narrow.email is None and narrow.external_ids is None:
         return narrow
     found = await page_of_leads(call.deps.flow.database, call.account_id, narrow, limit=EXAMINED)
     return LeadFilter(lead_ids=tuple(place.lead_id for place in found))

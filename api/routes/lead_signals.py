@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from api import views
 from api.instants import sensible, utc, utc_ms, utc_or_none
-from api.paging import link_to_next, page, read_cursor
+from api.paging import listed, read_cursor
 from api.problems import invalid
-from api.requests_leads import SignalIn, WaitingQuery
+from api.requests import ListQuery
+from api.requests_leads import SignalIn
 from api.routing import Call, Reply, route
 from api.schemas import Page
 from api.schemas_leads import Signal, WaitingLead
@@ -58,13 +59,16 @@ async def tell_signal(call: Call, body: SignalIn) -> Reply[Signal]:
 
 
 @route("GET", "/v1/leads/waiting", scope="read")
-async def list_waiting(call: Call, query: WaitingQuery) -> Reply[Page[WaitingLead]]:
-    """Leads that wait for a person of ours: a sign of life to answer, a result to tell, a call put off."""
-    database = call.deps.flow.database
+async def list_waiting(call: Call, query: ListQuery) -> Reply[Page[WaitingLead]]:
+    """Leads that wait for a person of ours: a sign of life to answer, a result to tell, a call put off.
+
+    By the leads' age, oldest first unless `order=desc`.
+    """
+    database, now_ms = call.deps.flow.database, call.deps.clock.now_ms()
     rows = await waiting_leads(
         database,
         call.account_id,
-        now_ms=call.deps.clock.now_ms(),
+        now_ms=now_ms,
         after=read_cursor(call.ids, query.cursor),
         descending=query.order == "desc",
         limit=query.limit + 1,
@@ -78,8 +82,11 @@ async def list_waiting(call: Call, query: WaitingQuery) -> Reply[Page[WaitingLea
         )
         for row in rows
     ]
-    found = page(call.ids, waiting, [row["lead_id"] for row in rows], query.limit)
-    return Reply(found, headers=link_to_next(call.request, found.next_cursor))
+
+    async def count() -> int:
+        return len(await waiting_leads(database, call.account_id, now_ms=now_ms))
+
+    return await listed(call, query, waiting, [row["lead_id"] for row in rows], count)
 
 
 ROUTES = (list_waiting, tell_signal)

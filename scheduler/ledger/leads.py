@@ -28,7 +28,7 @@ class LeadFilter(msgspec.Struct, frozen=True):
     it; case does not matter in it, nor in `email`. `created_from` is inclusive, `created_until` exclusive."""
 
     phone: str | None = None
-    external_id: str | None = None
+    external_ids: tuple[str, ...] | None = None
     email: str | None = None
     name: str | None = None
     statuses: tuple[str, ...] | None = None
@@ -115,9 +115,15 @@ async def lead_signals(database: Database, account_id: int, lead_id: int) -> lis
 
 
 async def waiting_leads(
-    database: Database, account_id: int, *, now_ms: Ms, after: int | None, descending: bool, limit: int
+    database: Database,
+    account_id: int,
+    *,
+    now_ms: Ms,
+    after: int | None = None,
+    descending: bool = False,
+    limit: int | None = None,
 ) -> list[Row]:
-    """Leads that wait for a person of ours, and why, in order of their ids."""
+    """Leads that wait for a person of ours, and why, in order of their ids; all of them without a `limit`."""
     now = to_datetime(now_ms)
     return await database.fetch("lead_waiting", account_id, now, after, descending, limit)
 
@@ -155,7 +161,7 @@ def _columns(narrow: LeadFilter) -> tuple[Any, ...]:
     """$2 to $12 of the statements."""
     return (
         narrow.phone,
-        narrow.external_id,
+        _list(narrow.external_ids),
         narrow.email,
         None if narrow.name is None else f"%{_like(narrow.name)}%",
         _list(narrow.statuses),

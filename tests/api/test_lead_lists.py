@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ async def test_pages_of_leads_made_at_one_instant_hold_each_of_them_once(site: S
 
 async def test_each_filter_finds_its_own_and_several_of_them_narrow(site: Site):
     batch = (await (await site.post("/v1/batches", {"name": "b", "agent_id": site.agent})).json())["id"]
-    plain = await take_in(site, 100, tags=["hot"])
+    plain = await take_in(site, 100, tags=["hot"], external_id="crm-5")
     followed = await take_in(site, 101, agent_id=site.agent, tags=["hot", "solar"])
     batched = await take_in(site, 102, batch_id=batch, priority="live", external_id="crm-7")
     everybody = [batched["id"], followed["id"], plain["id"]]
@@ -69,7 +70,8 @@ async def test_each_filter_finds_its_own_and_several_of_them_narrow(site: Site):
         f"agent_id={site.agent}": [batched, followed], f"batch_id={batch}": [batched],
         f"agent_id={site.agent}&agent_id=agt_nobody&tag=solar": [followed], "tag=hot": [followed, plain],
         "tag=hot&tag=solar": [followed], "tag=none": [], "priority=live": [batched],
-        "external_id=crm-7": [batched], "agent_id=agt_nobody": [], "batch_id=x": [],
+        "external_id=crm-7": [batched], "external_id=crm-7&external_id=crm-5": [batched, plain],
+        "external_id=none": [], "agent_id=agt_nobody": [], "batch_id=x": [],
         "created_at.gte=2026-06-16T18:00:00Z": everybody, "created_at.lt=2026-06-16T18:00:00Z": [],
         "status=reached": [],
     }.items():  # fmt: skip
@@ -156,6 +158,30 @@ async def test_search_goes_page_by_page_in_every_order_over_every_lead_once(site
             break
 
     assert seen == sorted(keys, key=lambda id_: keys[id_], reverse=sign == "-")
+
+
+async def test_a_cursor_tells_neither_names_nor_how_many_leads_there_are(site: Site):
+    """Public ids hide the ledger's numbers on purpose, and no name may be in an access log."""
+    await take_in(site, 100, name="Ana Canary")
+    await take_in(site, 101, name="Zoe Canary")
+    for sort in ("name", "created_at"):
+        page = await (await site.post("/v1/leads/search", {"limit": 1, "sort": sort})).json()
+        cursor = page["next_cursor"]
+        _, _, body = cursor.partition(".")
+        inside = urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        for told in (b"Canary", b"lead_id", b"2026-"):
+            assert told not in cursor.encode()
+            assert told not in inside
+
+
+async def test_leads_of_the_longest_names_are_paged_by_name_too(site: Site):
+    for last in (100, 101):
+        await take_in(site, last, name="\N{MUSICAL SYMBOL G CLEF}" * 500)
+    asked = {"limit": 1, "sort": "name"}
+    page = await (await site.post("/v1/leads/search", asked)).json()
+    rest = await site.post("/v1/leads/search", {**asked, "cursor": page["next_cursor"]})
+    assert rest.status == 200, await rest.text()
+    assert (await rest.json())["has_more"] is False
 
 
 async def test_search_takes_one_value_or_several_and_a_span_of_time(site: Site):

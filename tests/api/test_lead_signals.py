@@ -85,7 +85,8 @@ async def test_those_who_wait_for_a_person_are_listed_until_they_are_called_or_t
     await signal(site, second, "inbound_call", at="2026-06-16T17:30:00Z")
 
     page = await (await site.get("/v1/leads/waiting")).json()
-    newest = await (await site.get("/v1/leads/waiting?limit=1&order=desc")).json()
+    newest = await (await site.get("/v1/leads/waiting?limit=1&order=desc&count=exact")).json()
+    assert (newest["count"], newest["count_exact"]) == (2, True), "all of them, whatever the page shows"
 
     assert [(one["lead"]["id"], one["reason"], one["since_at"]) for one in page["data"]] == [
         (first["id"], "signal", "2026-06-16T18:00:00.000Z"),

@@ -6,7 +6,7 @@ FROM lead
 WHERE account_id = $1
   AND erased_at IS NULL
   AND ($2::text IS NULL OR phone = $2)
-  AND ($3::text IS NULL OR external_id = $3)
+  AND ($3::text[] IS NULL OR external_id = ANY($3::text[]))
   AND ($4::text IS NULL OR (lower(email) = lower($4) AND email <> ''))
   AND ($5::text IS NULL OR name ILIKE $5)
   AND ($6::text[] IS NULL OR status = ANY($6::text[]))

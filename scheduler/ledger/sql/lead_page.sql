@@ -1,6 +1,6 @@
 -- lead_page: ids of leads that a filter finds, in order; what is null does not filter. Planned anew for each call
 -- (lead_custom_plans): what does not apply is gone from the plan then, and the order is that of an index.
--- $1 account_id bigint  $2 phone text  $3 external_id text  $4 email text  $5 name text (LIKE pattern)
+-- $1 account_id bigint  $2 phone text  $3 external_ids text[]  $4 email text  $5 name text (LIKE pattern)
 -- $6 statuses text[]  $7 agent_ids bigint[]  $8 batch_ids bigint[]  $9 priority text  $10 tags text[] (all of them)
 -- $11 from timestamptz  $12 until timestamptz: of created_at
 -- $13 sort text: created_at, updated_at, contacted_at, name or attempts_count  $14 descending boolean
@@ -17,7 +17,7 @@ FROM lead
 WHERE account_id = $1
   AND erased_at IS NULL
   AND ($2::text IS NULL OR phone = $2)
-  AND ($3::text IS NULL OR external_id = $3)
+  AND ($3::text[] IS NULL OR external_id = ANY($3::text[]))
   AND ($4::text IS NULL OR (lower(email) = lower($4) AND email <> ''))
   AND ($5::text IS NULL OR name ILIKE $5)
   AND CASE WHEN $6::text[] IS NULL THEN true

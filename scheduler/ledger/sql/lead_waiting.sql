@@ -1,6 +1,6 @@
 -- lead_waiting: leads that wait for a person of ours: a sign of life that nobody has answered yet, a result that is owed,
 -- a call that was put off too often. Those are as many as people can see to: they are all looked at.
--- $1 account_id bigint  $2 now timestamptz  $3 after_id bigint  $4 descending boolean  $5 limit integer
+-- $1 account_id bigint  $2 now timestamptz  $3 after_id bigint  $4 descending boolean  $5 limit integer (null: all)
 -- Rows: lead_id, reason (signal before the others), since, until: when the schedule goes on by itself, if it does
 WITH waiting AS (
     SELECT le.lead_id, 'signal' AS reason, s.at AS since, le.quiet_until AS until, 1 AS rank
