@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from scheduler.domain.presets import PRESETS
+from scheduler.errors import UsageError
 from tests.preview.conftest import ALL_WEEK, EXAMPLES, Command, a_spec, local_times, previewed
 
 ATTEMPT = ["n", "kind", "step", "channel", "at", "at_local", "outcome", "why"]
@@ -308,8 +309,13 @@ def test_a_stated_zone_moves_our_windows_and_the_local_times() -> None:
     assert local_times(found)[0] >= "2026-11-23 09:00"
 
 
-def test_a_lead_may_be_of_a_region_that_no_rule_knows_and_is_never_called() -> None:
-    found = previewed(a_spec(lead={"phone": "+13035550142", "region": "Atlantis"}))
+def test_a_lead_of_a_region_that_no_rule_knows_is_refused_as_it_is_everywhere() -> None:
+    with pytest.raises(UsageError, match="/lead/region"):
+        previewed(a_spec(lead={"phone": "+13035550142", "region": "Atlantis"}))
+
+
+def test_a_lead_of_a_country_that_no_rule_knows_is_never_called() -> None:
+    found = previewed(a_spec(lead={"phone": "+49 30 23125 555"}))
 
     assert found.attempts == []
     assert found.ended is not None
