@@ -116,7 +116,7 @@ def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
         struct = _resolved(schema, own)
         components.update({name: own[name] for name in own if name not in components})
         found += [
-            {"name": name, "in": "query", "required": name in struct.get("required", ()), "schema": of}
+            {"name": name, "in": "query", "required": name in struct.get("required", ()), "schema": _sent(of)}
             for name, of in struct["properties"].items()
         ]
     if one.method == "POST" and one.scope:
@@ -124,6 +124,12 @@ def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
     if one.if_match:
         found.append(_MATCH_HEADER)
     return found
+
+
+def _sent(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of a parameter that may be repeated: left out it is nothing, and nothing can be sent as null."""
+    lists = [each for each in schema.get("anyOf", ()) if each.get("type") == "array"]
+    return lists[0] if lists else schema
 
 
 def _responses(one: Route, of_type: dict[str, Any]) -> dict[str, Any]:
