@@ -7,10 +7,11 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from scheduler.clock import Clock
 from scheduler.domain.time import MINUTE, SECOND
 from scheduler.errors import Refused
 from scheduler.flow.arm import arm
-from scheduler.flow.pause import Scope, resume
+from scheduler.flow.pause import Scope, resume, until_permits_are_void
 from scheduler.ledger.audit import Actor
 from scheduler.wheel import Claimed
 from tests.api.builders import PERMIT_S, Site, a_lead
@@ -65,14 +66,24 @@ async def test_what_was_claimed_before_the_pause_gets_no_permit_after_it(site: S
     assert await site.rows("SELECT 1 FROM arm") == []
 
 
-async def test_the_pause_is_answered_only_when_every_older_permit_is_void(site: Site):
+async def test_the_pause_is_answered_only_when_every_older_permit_is_void(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
     """RELIABILITY 3.3.1: what read the old state before the commit may send for W, so the answer waits that
-    long. A lower bound, so it holds on any machine."""
+    long. A lower bound, so it holds on any machine; a slow one would be late without a wait as well."""
+    waits = []
+
+    async def waited(clock: Clock, committed_s: float, permit_s: float) -> None:
+        await until_permits_are_void(clock, committed_s, permit_s)
+        waits.append(permit_s)
+
+    monkeypatch.setattr("scheduler.flow.pause.until_permits_are_void", waited)
     began_s = site.clock.monotonic_s()
 
     await site.post("/v1/account/pause", {"reason": "stop"})
 
     assert site.clock.monotonic_s() - began_s >= PERMIT_S
+    assert waits == [PERMIT_S]
 
 
 async def test_calls_held_back_start_again_spread_over_the_stretch_live_ones_first(site: Site):
