@@ -71,3 +71,21 @@ async def test_tags_addresses_and_several_states_find_the_oldest_as_well(filled:
         assert len(found) == count
         assert [place.lead_id for place in found] == sorted((place.lead_id for place in found), reverse=True)
         assert await count_leads(filled, 1, narrow, exact=True) == count
+
+
+async def test_external_ids_are_looked_up_in_their_index(filled: Database) -> None:
+    """One or several: a page that finds few does not walk over all."""
+    async with filled.connection() as on:
+        await on.execute("UPDATE lead SET external_id = 'x' || lead_id")
+        await on.execute("ANALYZE lead")
+    for said in (["x7"], ["x7", "x9"]):
+        async with filled.transaction() as on:
+            await filled.execute("lead_custom_plans", on=on)
+            plan = await on.fetch(
+                "EXPLAIN " + statement("lead_page"),
+                1, None, said, *[None] * 9, "created_at", True, None, None, None, None, 51, None, None,
+            )  # fmt: skip
+        text = "\n".join(row[0] for row in plan)
+        assert "lead_external_id" in text, text
+        found = await page_of_leads(filled, 1, LeadFilter(external_ids=tuple(said)), limit=51)
+        assert len(found) == len(said)
