@@ -88,22 +88,24 @@ class NewAccount(ManagedAccount):
 
 
 class AuditQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`. `object`: an id as it was answered."""
+    """Newest first unless `order=asc`. `target`: an id as it was answered."""
 
     order: Literal["asc", "desc"] = "desc"
     actor: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=20)] | None = None
     action: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=20)] | None = None
-    object: Annotated[str, Meta(max_length=64)] | None = None
-    from_: Instant | None = msgspec.field(default=None, name="at.gte")
-    until: Instant | None = msgspec.field(default=None, name="at.lt")
+    target: Annotated[str, Meta(max_length=64)] | None = None
+    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
+    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
 class AuditLine(msgspec.Struct):
-    """Who did what to which object, from where; `before` and `after` hold what changed."""
+    """Who did what to which `target`, from where; `before` and `after` hold what changed. It never changes
+    itself."""
 
     id: str
     object: str
-    at: str
+    created_at: str
+    updated_at: str
     actor: str
     address: str | None
     action: str

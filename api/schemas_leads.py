@@ -79,11 +79,13 @@ class Explain(msgspec.Struct):
 
 
 class Signal(msgspec.Struct):
-    """A sign of life. `quiet_until_at`: nothing automatic comes before; null when it stops nothing."""
+    """A sign of life; it never changes. `quiet_until_at`: nothing automatic comes before; null when it stops
+    nothing."""
 
     id: str
     object: str
     created_at: str
+    updated_at: str
     lead_id: str
     kind: str
     channel: str | None

@@ -12,11 +12,12 @@ class AttemptRecord(msgspec.Struct):
     `hash`: the SHA-256, in hex, of the 32 bytes of `previous_hash` followed by `record`, which is JSON in
     UTF-8 with its keys in order and no spaces, as it is answered; so are `settings`. `number`: in the
     account's chain, from 1 without a hole; `revision`: one more where a result was put right. `intact`: it
-    follows the one before, and the ledger still says the same."""
+    follows the one before, and the ledger still says the same. It never changes."""
 
     id: str
     object: str
     created_at: str
+    updated_at: str
     attempt_id: str
     number: int
     revision: int

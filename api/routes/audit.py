@@ -48,8 +48,8 @@ _NUMBERED = re.compile(r"([a-z_]+):(\d+)")
 @route("GET", "/v1/audit", scope="admin")
 async def list_audit(call: Call, query: AuditQuery) -> Reply[Page[AuditLine]]:
     """The account's audit log, newest first unless `order=asc`."""
-    object_ = None if query.object is None else _written(call.ids, query.object)
-    narrow = AuditFilter(query.actor, query.action, object_, query.from_, query.until)
+    target = None if query.target is None else _written(call.ids, query.target)
+    narrow = AuditFilter(query.actor, query.action, target, query.created_from, query.created_until)
     rows = await audit_page(
         call.deps.flow.database,
         call.account_id,
@@ -67,7 +67,8 @@ def line_view(ids: PublicIds, row: Row) -> AuditLine:
     return AuditLine(
         id=ids.write("aud", row["audit_id"]),
         object="audit",
-        at=utc(row["at"]),
+        created_at=utc(row["at"]),
+        updated_at=utc(row["at"]),
         actor=row["actor"],
         address=row["address"],
         action=row["action"],

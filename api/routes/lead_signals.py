@@ -45,10 +45,12 @@ async def tell_signal(call: Call, body: SignalIn) -> Reply[Signal]:
         actor=call.actor,
         permit_s=settings.permit_s,
     )
+    told_at = utc(EPOCH + timedelta(milliseconds=noted.created_at_ms))
     shown = Signal(
         id=call.ids.write("sig", noted.signal_id),
         object="signal",
-        created_at=utc(EPOCH + timedelta(milliseconds=noted.created_at_ms)),
+        created_at=told_at,
+        updated_at=told_at,
         lead_id=call.ids.write("lead", lead_id),
         kind=body.kind,
         channel=noted.channel,

@@ -35,6 +35,7 @@ async def show_record(call: Call) -> Reply[AttemptRecord]:
             id=call.ids.write("rec", row["number"]),
             object="record",
             created_at=utc(row["recorded_at"]),
+            updated_at=utc(row["recorded_at"]),
             attempt_id=call.ids.write("att", attempt_id),
             number=row["number"],
             revision=row["revision"],

@@ -78,7 +78,7 @@ async def test_an_account_with_nothing_in_it_can_be_removed_and_one_with_agents_
 async def test_the_audit_log_tells_who_did_what_from_where_with_public_ids(site: Site):
     made = await (await site.post("/v1/trunks", {"name": "east"})).json()
     await site.send("PATCH", f"/v1/trunks/{made['id']}", json={"name": "west"})
-    lines = (await (await site.get(f"/v1/audit?object={made['id']}")).json())["data"]
+    lines = (await (await site.get(f"/v1/audit?target={made['id']}")).json())["data"]
     assert [line["action"] for line in lines] == ["trunk_changed", "trunk_created"], "newest first"
     newest = lines[0]
     assert (newest["before"], newest["after"]) == ({"name": "east"}, {"name": "west"})
@@ -86,6 +86,7 @@ async def test_the_audit_log_tells_who_did_what_from_where_with_public_ids(site:
     assert newest["address"] == "127.0.0.1"
     assert newest["request_id"].startswith("req_")
     assert newest["target"] == made["id"]
+    assert newest["created_at"] == newest["updated_at"], "it never changes"
 
 
 async def test_the_audit_log_is_narrowed_and_paged(site: Site):
@@ -97,8 +98,8 @@ async def test_the_audit_log_is_narrowed_and_paged(site: Site):
         await site.get(f"/v1/audit?action=trunk_created&limit=3&cursor={first['next_cursor']}")
     ).json()
     assert [line["after"]["name"] for line in rest["data"]] == ["t0"]
-    assert (await (await site.get("/v1/audit?at.lt=2001-01-01T00:00:00Z")).json())["data"] == []
-    assert (await (await site.get("/v1/audit?object=trk_nobody")).json())["data"] == []
+    assert (await (await site.get("/v1/audit?created_at.lt=2001-01-01T00:00:00Z")).json())["data"] == []
+    assert (await (await site.get("/v1/audit?target=trk_nobody")).json())["data"] == []
 
 
 async def test_an_audit_line_of_another_account_is_never_shown(site: Site):

@@ -164,7 +164,7 @@ async def test_a_loop_is_stopped_goes_on_and_is_ended_each_in_force_when_answere
     assert (await site.post(f"/v1/loops/{loop}/end", {})).status == 200
     for change in ("pause", "resume"):
         assert (await site.post(f"/v1/loops/{loop}/{change}", {})).status == 409
-    actions = (await (await site.get(f"/v1/audit?object={loop}")).json())["data"]
+    actions = (await (await site.get(f"/v1/audit?target={loop}")).json())["data"]
     assert [line["action"] for line in actions] == ["loop_ended", "loop_resumed", "loop_paused"]
 
 

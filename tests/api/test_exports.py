@@ -78,7 +78,7 @@ async def test_a_file_is_written_in_the_background_and_fetched_when_it_is_done(s
     assert [(row["id"], row["name"]) for row in rows_of(text)] == list(zip(ids, ("Ana", "Bob"), strict=True))
     job = await (await site.get(f"/v1/jobs/{done['job_id']}")).json()
     assert (job["kind"], job["status"]) == ("export", "done")
-    actions = (await (await site.get(f"/v1/audit?object={export['id']}")).json())["data"]
+    actions = (await (await site.get(f"/v1/audit?target={export['id']}")).json())["data"]
     assert [line["action"] for line in actions] == ["export_downloaded", "export_begun"]
 
 

@@ -41,7 +41,7 @@ async def test_a_skipped_attempt_keeps_its_number_and_the_loop_goes_on_to_the_ne
     assert (await (await site.get("/v1/attempts?status=skipped&count=exact")).json())["count"] == 1
     planned = (await (await site.get(f"/v1/leads/{lead['id']}")).json())["next_attempt"]
     assert planned["at"] == skipped["next_at"]
-    actions = (await (await site.get(f"/v1/audit?object={loop['id']}")).json())["data"]
+    actions = (await (await site.get(f"/v1/audit?target={loop['id']}")).json())["data"]
     assert actions[0]["action"] == "attempt_skipped"
     path = f"/v1/attempts/{attempt['id']}"
     for reply in (await site.get(f"{path}/record"), await site.post(f"{path}/result", {"outcome": "busy"})):
