@@ -40,11 +40,12 @@ class RotateIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Key(msgspec.Struct):
-    """`prefix`: how the key begins, to tell it by; `last_used_at` to the minute."""
+    """`prefix`: how the key begins, to tell it by; `last_used_at`, to the minute, is no change of it."""
 
     id: str
     object: str
     created_at: str
+    updated_at: str
     name: str
     prefix: str
     environment: str

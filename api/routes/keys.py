@@ -61,7 +61,8 @@ async def change(call: Call, body: KeyChange) -> Reply[Key]:
     if body.expires_at and not sensible(body.expires_at):
         raise invalid("/expires_at", "out-of-range", "an instant between the years 2000 and 2200")
     async with editing(call) as edit:
-        others = await keys.lock_keys(database, call.account_id, number, call.deps.clock.wall_ms(), edit.on)
+        now_ms = call.deps.clock.wall_ms()
+        others = await keys.lock_keys(database, call.account_id, number, now_ms, edit.on)
         row = await keys.key_row(database, call.account_id, number, edit.on)
         scopes = row["scopes"] if body.scopes is UNSET else list(body.scopes)
         expires_at_ms = to_ms_or_none(row["expires_at"])
@@ -71,7 +72,14 @@ async def change(call: Call, body: KeyChange) -> Reply[Key]:
             _keep_an_admin(others)
         name = row["name"] if body.name is UNSET else body.name
         await keys.change_key(
-            database, edit.on, call.account_id, number, name=name, scopes=scopes, expires_at_ms=expires_at_ms
+            database,
+            edit.on,
+            call.account_id,
+            number,
+            name=name,
+            scopes=scopes,
+            expires_at_ms=expires_at_ms,
+            now_ms=now_ms,
         )
         after = await keys.key_row(database, call.account_id, number, edit.on)
         await edit.tell("key_changed", f"key:{number}", _facts(row), _facts(after))
@@ -155,6 +163,7 @@ async def _issue(
                 name=replaces["name"],
                 scopes=replaces["scopes"],
                 expires_at_ms=ends_ms,
+                now_ms=now_ms,
             )
             old = await keys.key_row(database, call.account_id, replaces["number"], edit.on)
             await edit.tell("key_rotated", f"key:{replaces['number']}", _facts(replaces), _facts(old))
@@ -182,6 +191,7 @@ def _shown(call: Call, row: Row, as_: Any = Key, **more: Any) -> Any:
         id=call.ids.write("key", row["number"]),
         object="api_key",
         created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
         name=row["name"],
         prefix=f"dw_{row['environment']}_{row['key_id']}",
         environment=row["environment"],

@@ -223,9 +223,11 @@ async def change_key(
     name: str,
     scopes: Collection[str],
     expires_at_ms: Ms | None,
+    now_ms: Ms,
 ) -> None:
     """Raises Refused (`state-conflict`) for a key that was revoked."""
-    values = (account_id, number, name, sorted(set(scopes)), to_datetime_or_none(expires_at_ms))
+    ends_at = to_datetime_or_none(expires_at_ms)
+    values = (account_id, number, name, sorted(set(scopes)), ends_at, to_datetime(now_ms))
     if await database.fetch_row("key_change", *values, on=on) is None:
         raise Refused("state-conflict", "the key was revoked", do="make a new one")
 

@@ -105,6 +105,25 @@ async def test_keys_are_managed_by_admins_and_only_their_own(site: Site):
         assert reply.status == 404, method
 
 
+async def test_a_key_tells_when_it_was_last_changed_and_using_it_is_no_change(site: Site):
+    """API 4."""
+    made = await make(site)
+    await site.rows("UPDATE api_key SET created_at = created_at - interval '1 hour'")
+    assert (await site.get("/v1/account", key=made["secret"])).status == 200
+    used = await (await site.get(f"{KEYS}/{made['id']}")).json()
+    assert used["last_used_at"] is not None
+    assert used["updated_at"] == used["created_at"] < made["created_at"] == made["updated_at"]
+    changed = await (await site.send("PATCH", f"{KEYS}/{made['id']}", json={"name": "y"})).json()
+    assert changed["updated_at"] > changed["created_at"] == used["created_at"]
+
+    await site.send("DELETE", f"{KEYS}/{made['id']}")
+    earlier = "revoked_at = revoked_at - interval '1 minute', changed_at = changed_at - interval '1 minute'"
+    await site.rows(f"UPDATE api_key SET {earlier} WHERE revoked_at IS NOT NULL")
+    await site.send("DELETE", f"{KEYS}/{made['id']}")
+    revoked = await (await site.get(f"{KEYS}/{made['id']}")).json()
+    assert revoked["updated_at"] == revoked["revoked_at"] < changed["updated_at"], "again changes nothing"
+
+
 async def test_when_a_key_was_last_used_is_known_to_the_minute(site: Site):
     [row] = (await (await site.get(KEYS)).json())["data"]
     assert row["last_used_at"] is not None
