@@ -38,6 +38,7 @@ class DncEntry(msgspec.Struct):
     id: str
     object: str
     created_at: str
+    updated_at: str
     phone: str
     reason: str
     source: str

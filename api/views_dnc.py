@@ -13,6 +13,7 @@ def entry(row: Row, ids: PublicIds) -> DncEntry:
         id=ids.write("dnc", row["suppression_id"]),
         object="dnc_entry",
         created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
         phone=row["phone"],
         reason=row["reason"],
         source=row["source"],

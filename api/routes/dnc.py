@@ -108,7 +108,8 @@ async def change_entry(call: Call, body: DncChange) -> Reply[DncEntry]:
     """Correct the reason that is on record."""
     database, entry_id = call.deps.flow.database, call.id("dnc")
     async with editing(call) as edit:
-        was = await dnc.change_entry(database, edit.on, call.account_id, entry_id, body.reason)
+        values = (call.account_id, entry_id, body.reason, edit.now_ms)
+        was = await dnc.change_entry(database, edit.on, *values)
         await edit.tell(
             "dnc_entry_changed", f"dnc_entry:{entry_id}", {"reason": was}, {"reason": body.reason}
         )

@@ -85,7 +85,8 @@ async def remove(call: Call) -> Reply[None]:
         async with editing(call) as edit:
             phones = await dnc.list_piece(database, edit.on, call.account_id, list_id, PIECE)
             async with letting_back(database, edit.on, call.account_id, phones, edit.now_ms):
-                piece, loose = await dnc.empty_list(database, edit.on, call.account_id, list_id, phones)
+                values = (call.account_id, list_id, phones, edit.now_ms)
+                piece, loose = await dnc.empty_list(database, edit.on, *values)
             taken, freed, more = taken + piece, freed + loose, len(phones) == PIECE
             if not more:
                 before = {"name": row["name"], "entries": taken, "may_be_called_again": freed}

@@ -53,7 +53,7 @@ async def erase_lead(flow: Flow, clock: Clock, *, account_id: int, lead_id: int,
         await flow.database.execute("lead_erase_callbacks", account_id, lead_id, on=on)
         await flow.database.execute("lead_erase_rejects", account_id, lead.phone[-_DIGITS:], on=on)
         mark = lead_key(flow.phone_key, None, lead.phone)
-        await flow.database.execute("lead_erase_suppression", account_id, lead.phone, mark, on=on)
+        await flow.database.execute("lead_erase_suppression", account_id, lead.phone, mark, now, on=on)
         await write_audit(
             flow.database,
             on,

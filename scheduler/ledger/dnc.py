@@ -86,10 +86,11 @@ async def count_entries(database: Database, account_id: int, list_id: int | None
 
 
 async def change_entry(
-    database: Database, on: Connection, account_id: int, entry_id: int, reason: str
+    database: Database, on: Connection, account_id: int, entry_id: int, reason: str, now_ms: Ms
 ) -> str:
     """Answers the reason as it was. Raises NotFound."""
-    row = await database.fetch_row("dnc_entry_change", account_id, entry_id, reason, on=on)
+    values = (account_id, entry_id, reason, to_datetime(now_ms))
+    row = await database.fetch_row("dnc_entry_change", *values, on=on)
     return _found(row, "entry")["reason"]
 
 
@@ -151,10 +152,11 @@ async def list_piece(
 
 
 async def empty_list(
-    database: Database, on: Connection, account_id: int, list_id: int, phones: Sequence[str]
+    database: Database, on: Connection, account_id: int, list_id: int, phones: Sequence[str], now_ms: Ms
 ) -> tuple[int, int]:
     """Take phones off a list; answers how many it had, and how many of them may be called again."""
-    row = await database.fetch_row("dnc_list_empty", account_id, list_id, list(phones), on=on)
+    values = (account_id, list_id, list(phones), to_datetime(now_ms))
+    row = await database.fetch_row("dnc_list_empty", *values, on=on)
     assert row is not None
     return row["taken"], row["freed"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.instants import utc_ms
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 
 LISTS, ENTRIES = "/v1/dnc/lists", "/v1/dnc/entries"
@@ -123,6 +124,29 @@ async def test_a_lifted_entry_may_be_called_again_and_the_audit_log_tells_who_di
     reply = await (await site.get("/v1/audit?action=suppression_lifted")).text()
     assert '"reason":"by mail"' in reply
     assert PHONE not in reply
+
+
+async def test_an_entry_tells_when_it_last_changed(site: Site):
+    """API 4: its reason, whose word it is, and the lists that have it are what may change."""
+    made = await (await site.post(ENTRIES, {"phone": PHONE, "list_id": await a_list(site, "a")})).json()
+    assert made["updated_at"] == made["created_at"]
+
+    async def later(method: str, path: str, body: dict[str, Any] | None = None) -> bool:
+        """Whether the entry says that this changed it."""
+        site.clock.move_to(site.clock.now_ms() + 60_000)
+        assert (await site.send(method, path, json=body)).status < 300
+        entry = await (await site.get(f"{ENTRIES}/{made['id']}")).json()
+        assert entry["created_at"] == made["created_at"]
+        return entry["updated_at"] == utc_ms(site.clock.now_ms())
+
+    assert await later("PATCH", f"{ENTRIES}/{made['id']}", {"reason": "by mail"})
+    assert not await later("PATCH", f"{ENTRIES}/{made['id']}", {"reason": "by mail"}), "again"
+    second = await a_list(site, "b")
+    assert await later("POST", ENTRIES, {"phone": PHONE, "list_id": second})
+    assert not await later("POST", ENTRIES, {"phone": PHONE, "list_id": second}), "again"
+    assert await later("POST", ENTRIES, {"phone": PHONE}), "the person's own word"
+    assert not await later("POST", ENTRIES, {"phone": PHONE}), "again"
+    assert await later("DELETE", f"{LISTS}/{second}")
 
 
 async def test_a_check_answers_each_number_in_order_and_takes_a_thousand(site: Site):

@@ -1,7 +1,8 @@
 -- dnc_entry_page: a page of the phones that the account never calls, with the lists that have them.
 -- $1 account_id bigint  $2 suppression_ids bigint[] (null: all)  $3 after bigint (null: from the start)
 -- $4 descending boolean  $5 limit integer  $6 dnc_list_id bigint (null: any)  $7 phones text[] (null: any)
-SELECT s.suppression_id, s.phone, s.reason, s.source, s.created_at, s.listed,
+SELECT s.suppression_id, s.phone, s.reason, s.source, s.created_at,
+       coalesce(s.changed_at, s.created_at) AS updated_at, s.listed,
        array(SELECT m.dnc_list_id FROM dnc_member AS m
              WHERE m.account_id = s.account_id AND m.phone = s.phone ORDER BY m.dnc_list_id) AS lists
 FROM suppression AS s

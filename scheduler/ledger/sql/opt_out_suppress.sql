@@ -5,7 +5,7 @@
 WITH added AS (
     INSERT INTO suppression AS s (account_id, phone, reason, source, created_at)
     VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (account_id, phone) DO UPDATE SET listed = false WHERE s.listed
+    ON CONFLICT (account_id, phone) DO UPDATE SET listed = false, changed_at = $5 WHERE s.listed
     RETURNING xmax = 0 AS added, reason, source, created_at
 )
 SELECT added, reason, source, created_at FROM added

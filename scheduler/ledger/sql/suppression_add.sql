@@ -4,4 +4,4 @@ INSERT INTO suppression AS o (account_id, phone, reason, source, created_at)
 SELECT s.account_id, s.phone, $3, $4, $5
 FROM unnest($1::bigint[], $2::text[]) AS s (account_id, phone)
 WHERE s.phone IS NOT NULL  -- of somebody who was erased since
-ON CONFLICT (account_id, phone) DO UPDATE SET listed = false WHERE o.listed;
+ON CONFLICT (account_id, phone) DO UPDATE SET listed = false, changed_at = $5 WHERE o.listed;
