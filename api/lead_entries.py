@@ -54,9 +54,9 @@ def entry_of_record(record: bytes) -> EntryOrBad:
             decode_body(record, LeadIn)
         return entry_of(body)
     except Problem as problem:
-        [error] = problem.errors or [None]
-        if error is None:
+        if not problem.errors:
             return BadField(problem.code, "", problem.detail)
+        error = problem.errors[0]
         return BadField(error.code, error.pointer, error.detail)
 
 

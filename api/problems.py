@@ -143,13 +143,15 @@ KINDS: dict[str, Kind] = {
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One place in the request: a JSON pointer into the body, a query parameter or a header."""
+    """One place in the request: a JSON pointer into the body, a query parameter or a header. `hint`: what was
+    meant, where that can be told."""
 
     code: str
     detail: str
     pointer: str = ""
     parameter: str = ""
     header: str = ""
+    hint: str = ""
 
 
 class Problem(Exception):

@@ -163,7 +163,7 @@ def _told(problem: Any, raw: bytes) -> UsageError:
         return UsageError("the spec is no JSON", problem.detail, "see docs/preview.md for one that is")
     error = problem.errors[0]
     where = error.pointer or "the spec"
-    do = _nearest(problem.hint, error.pointer, raw) or problem.hint or "see docs/preview.md"
+    do = _nearest(error.hint, error.pointer, raw) or error.hint or "see docs/preview.md"
     return UsageError(f"{where}: {error.detail}", _WHY[error.code], do)
 
 
