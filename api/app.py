@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
 import msgspec
@@ -72,6 +73,7 @@ from dialer.providers.webhook import NAME as WEBHOOK
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
 from scheduler.metrics import CONTENT_TYPE, Depths, Metrics
+from scheduler.wheel.looking import feel_pulse
 
 ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
@@ -175,14 +177,16 @@ def _inbox(deps: Deps) -> ProviderInbox:
 
 
 async def _depths(deps: Deps) -> Depths:
-    now_ms = deps.clock.now_ms()
-    counts = [await deps.flow.wheel.counts(shard, now_ms) for shard in range(deps.settings.shards)]
+    now_ms, wheel, shards = deps.clock.now_ms(), deps.flow.wheel, range(deps.settings.shards)
+    counts = [await wheel.counts(shard, now_ms) for shard in shards]
+    pulses = [await feel_pulse(wheel, shard, deps.clock.wall_ms()) for shard in shards]
     calls = await deps.flow.database.fetch_row("attempt_live_count")
     assert calls is not None
     return Depths(
         depth=sum(shard.waiting for shard in counts),
         overdue=sum(shard.overdue for shard in counts),
         in_flight=calls["live"],
+        ticker_ages_s=[inf if one.claimed_ago_ms is None else one.claimed_ago_ms / 1000 for one in pulses],
     )
 
 

@@ -1,12 +1,13 @@
 """What Prometheus is told, under the names of the API contract.
 
 One registry for each app, never the library's global one: a process may hold several. Labels are of small
-sets (outcome, route template): no id, no phone, no tenant.
+sets (outcome, route template, shard): no id, no phone, no tenant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import nan
 from typing import TypeAlias
 
 import msgspec
@@ -27,6 +28,8 @@ class Depths(msgspec.Struct, frozen=True):
     depth: int
     overdue: int
     in_flight: int
+    ticker_ages_s: list[float]
+    """Of each shard, since a dialer last asked it for work; infinite where none has."""
 
 
 ReadDepths: TypeAlias = Callable[[], Awaitable[Depths]]
@@ -74,6 +77,12 @@ class Metrics:
             registry=on,
         )
         self._gauges: tuple[Gauge, ...] = ()
+        self._ticker_age = Gauge(
+            "dialwheel_ticker_age_seconds",
+            "Since a dialer last asked for work on the shard",
+            ["shard"],
+            registry=on,
+        )
         self._read_depths: ReadDepths | None = None
 
     def due(self, attempts: int) -> None:
@@ -126,14 +135,18 @@ class Metrics:
         )
 
     async def render(self) -> bytes:
-        """Prometheus' text. With the wheel away the gauges are not a number rather than an old one."""
+        """Prometheus' text. With the wheel away the gauges are not a number, and no shard has an age, rather
+        than an old one."""
         if self._read_depths is not None:
             try:
                 depths = await self._read_depths()
             except DialwheelError:
-                values: tuple[float, ...] = (float("nan"),) * 3
+                values: tuple[float, ...] = (nan,) * 3
+                self._ticker_age.clear()
             else:
                 values = (depths.depth, depths.overdue, depths.in_flight)
+                for shard, age_s in enumerate(depths.ticker_ages_s):
+                    self._ticker_age.labels(str(shard)).set(age_s)
             for gauge, value in zip(self._gauges, values, strict=True):
                 gauge.set(value)
         return generate_latest(self.registry)

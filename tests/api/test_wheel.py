@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from math import inf
 from random import Random
 from typing import Any
 
 import pytest
 
+from api.app import make_metrics_app
 from scheduler.domain.time import DAY, HOUR, SECOND, Ms
+from scheduler.errors import ServerUnavailable
 from scheduler.ledger.instants import to_datetime
+from scheduler.metrics import Depths, Metrics
 from tests.api.builders import NOON_ON_A_TUESDAY, OTHER_PHONE, Site, Tenant, a_lead, a_tenant
 
 NOW = NOON_ON_A_TUESDAY
@@ -79,6 +84,41 @@ async def test_a_shard_says_whether_it_is_whole_and_when_a_dialer_was_last_there
     assert before == {"shard": 0, "ready": True, "epoch": "e1", "ticker_age_ms": None}
     assert 0 <= served["ticker_age_ms"] < 60_000
     assert (lost["ready"], lost["epoch"]) == (False, None)
+
+
+async def test_metrics_say_how_long_no_dialer_asked_each_shard_for_work(site: Site, aiohttp_client: Any):
+    """API 8: ticker_age_seconds; infinite, so that an alert sees it, while none ever did."""
+    metrics = await aiohttp_client(make_metrics_app(site.deps.metrics))
+
+    async def age() -> float:
+        text = await (await metrics.get("/metrics")).text()
+        [said] = re.findall(r'^dialwheel_ticker_age_seconds{shard="0"} (\S+)$', text, re.MULTILINE)
+        return float(said)
+
+    before = await age()
+    wall_ms = site.clock.wall_ms() - 90 * SECOND
+    await site.flow.wheel.claim(0, worker="w", claim_id="c", limit=1, now_ms=NOW, wall_ms=wall_ms, epoch="e1")
+
+    assert before == inf
+    assert 90 <= await age() < 90_000, "seconds, not milliseconds"
+
+
+async def test_while_the_wheel_is_away_no_shard_has_an_old_age():
+    metrics = Metrics()
+    answers = [Depths(1, 0, 0, [0.5, inf])]
+
+    async def read() -> Depths:
+        if not answers:
+            raise ServerUnavailable("the wheel", "it does not answer", "start it")
+        return answers.pop()
+
+    metrics.on_scrape(read)
+    there, away = await metrics.render(), await metrics.render()
+
+    assert b'ticker_age_seconds{shard="0"} 0.5' in there
+    assert b'ticker_age_seconds{shard="1"} +Inf' in there
+    assert b"ticker_age_seconds{" not in away
+    assert b"wheel_depth NaN" in away
 
 
 async def test_as_many_lanes_are_shown_as_asked_for_but_all_are_counted(site: Site):
