@@ -19,10 +19,11 @@ from api.routing import Call, Reply
 from scheduler.domain.cadence_form import CadenceForm, RuleForm, StepForm
 from scheduler.ledger import cadences
 from scheduler.ledger.database import Connection, Row
+from scheduler.ledger.step_times import times_after, times_of
 
 
 class Draft:
-    """A draft under way: `form`, `name` and `description` may be set."""
+    """A draft under way: `form`, `name` and `description` may be set, and `times` of steps that come back."""
 
     def __init__(self, edit: Edit, row: Row) -> None:
         self.edit = edit
@@ -30,6 +31,7 @@ class Draft:
         self.name: str = row["name"]
         self.description: str = row["description"]
         self.form = cadences.draft_of(row)
+        self.times = times_of(row)
 
 
 @asynccontextmanager
@@ -94,6 +96,8 @@ async def _write(call: Call, draft: Draft) -> None:
     check_room(draft.form)
     database, edit = call.deps.flow.database, draft.edit
     await cadences.number_steps(database, edit.on, draft.form)
+    before = cadences.draft_of(draft.row)
+    draft.times = times_after(before, draft.form, draft.times, edit.now_ms)
     await cadences.change_cadence(
         database,
         edit.on,
@@ -102,6 +106,7 @@ async def _write(call: Call, draft: Draft) -> None:
         name=draft.name,
         description=draft.description,
         draft=draft.form,
+        times=draft.times,
         now_ms=edit.now_ms,
     )
 

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from api import schemas_cadences as schemas
-from api.instants import EPOCH, utc
+from api.instants import EPOCH, utc, utc_ms
 from api.schemas_windows import Windows
 from scheduler.domain.cadence_form import CadenceForm, StepForm
 from scheduler.domain.templates import Template
 from scheduler.ledger.cadences import draft_of
 from scheduler.ledger.database import Row
+from scheduler.ledger.step_times import StepTimes, times_of, times_of_all
 from scheduler.public_ids import PublicIds
 
 
@@ -28,13 +29,16 @@ def cadence(row: Row, active_loops: int, ids: PublicIds) -> schemas.Cadence:
         version=row["version"],
         draft_dirty=row["draft_dirty"],
         active_loops=active_loops,
-        **sequence(draft_of(row), ids),
+        **sequence(draft_of(row), times_of(row), ids),
     )
 
 
-def version_head(row: Row) -> schemas.CadenceVersionHead:
+def version_head(row: Row, ids: PublicIds) -> schemas.CadenceVersionHead:
     return schemas.CadenceVersionHead(
+        id=ids.write("cvr", row["cadence_version_id"]),
         object="cadence_version",
+        created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
         version=row["version"],
         note=row["note"],
         published_by=row["published_by"],
@@ -46,14 +50,17 @@ def version_head(row: Row) -> schemas.CadenceVersionHead:
 def version(row: Row, ids: PublicIds) -> schemas.CadenceVersion:
     form = content_of(row)
     return schemas.CadenceVersion(
+        id=ids.write("cvr", row["cadence_version_id"]),
         object="cadence_version",
+        created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
         version=row["version"],
         name=form.name,
         description=form.description,
         note=row["note"],
         published_by=row["published_by"],
         published_at=utc(row["published_at"]),
-        **sequence(form, ids),
+        **sequence(form, times_of(row), ids),
     )
 
 
@@ -66,7 +73,7 @@ def template(row: Row, ids: PublicIds) -> schemas.Template:
         name=row["name"],
         description=row["description"],
         built_in=False,
-        **sequence(content_of(row), ids),
+        **sequence(content_of(row), times_of_all(row), ids),
     )
 
 
@@ -79,11 +86,11 @@ def built_in(said: Template, ids: PublicIds) -> schemas.Template:
         name=said.form.name,
         description=said.form.description,
         built_in=True,
-        **sequence(said.form, ids),
+        **sequence(said.form, StepTimes({}, (0, 0)), ids),
     )
 
 
-def sequence(form: CadenceForm, ids: PublicIds) -> dict[str, Any]:
+def sequence(form: CadenceForm, times: StepTimes, ids: PublicIds) -> dict[str, Any]:
     """The fields of a Sequence."""
     done = form.on_complete
     return {
@@ -91,14 +98,21 @@ def sequence(form: CadenceForm, ids: PublicIds) -> dict[str, Any]:
         "initial_delay_s": form.initial_delay_s,
         "runs": form.runs,
         "on_complete": schemas.OnCompletion(done.action, _cadence_id(done.cadence_id, ids), done.delay_s),
-        "steps": [step(one, index + 1, ids) for index, one in enumerate(form.steps)],
+        "steps": steps(form, times, ids),
     }
 
 
-def step(form: StepForm, position: int, ids: PublicIds) -> schemas.Step:
+def steps(form: CadenceForm, times: StepTimes, ids: PublicIds) -> list[schemas.Step]:
+    return [step(one, position, times, ids) for position, one in enumerate(form.steps, 1)]
+
+
+def step(form: StepForm, position: int, times: StepTimes, ids: PublicIds) -> schemas.Step:
+    made_ms, changed_ms = times.of(form.id)
     return schemas.Step(
         id=ids.write("stp", form.id) if form.id else None,
         object="step",
+        created_at=str(utc_ms(made_ms)),
+        updated_at=str(utc_ms(changed_ms)),
         position=position,
         name=form.name,
         channel=form.channel,

@@ -41,10 +41,13 @@ class StepAdvanced(msgspec.Struct):
 
 
 class Step(msgspec.Struct):
-    """Its `id` stays its own when it is moved, and from version to version; null in a template."""
+    """Its `id` stays its own when it is moved, and from version to version; null in a template, whose times
+    its steps have. In a version: as it was when that was published."""
 
     id: str | None
     object: str
+    created_at: str
+    updated_at: str
     position: int
     name: str
     channel: Channel
@@ -114,9 +117,12 @@ class CadenceImported(Cadence, kw_only=True):
 
 
 class CadenceVersionHead(msgspec.Struct):
-    """`published_by`: the key or the command that did."""
+    """`published_by`: the key or the command that did. A version never changes."""
 
+    id: str
     object: str
+    created_at: str
+    updated_at: str
     version: int
     note: str
     published_by: str
@@ -125,7 +131,10 @@ class CadenceVersionHead(msgspec.Struct):
 
 
 class CadenceVersion(Sequence, kw_only=True):
+    id: str
     object: str
+    created_at: str
+    updated_at: str
     version: int
     name: str
     description: str

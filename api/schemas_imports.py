@@ -101,9 +101,11 @@ class Import(msgspec.Struct):
 class ImportPart(msgspec.Struct):
     """A part of a file, as it is kept: its number, its bytes and their SHA-256 in hexadecimal."""
 
-    number: int
+    id: str
     object: str
     created_at: str
+    updated_at: str
+    number: int
     size: int
     sha256: str
 

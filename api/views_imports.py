@@ -46,5 +46,13 @@ def _eta_at(row: Row, took_ms: Ms, now_ms: Ms | None) -> str | None:
     return utc_ms(now_ms + took_ms * max(0, row["size"] - row["bytes"]) // row["bytes"])
 
 
-def part(row: Row) -> ImportPart:
-    return ImportPart(row["part"], "import_part", utc(row["created_at"]), row["size"], row["sha256"].hex())
+def part(row: Row, ids: PublicIds) -> ImportPart:
+    return ImportPart(
+        id=ids.write("prt", row["import_part_id"]),
+        object="import_part",
+        created_at=utc(row["created_at"]),
+        updated_at=utc(row["updated_at"]),
+        number=row["part"],
+        size=row["size"],
+        sha256=row["sha256"].hex(),
+    )

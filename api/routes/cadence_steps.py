@@ -16,6 +16,7 @@ from api.routing import Call, Reply, route
 from api.schemas_cadences import Step
 from scheduler.domain.cadence_form import CadenceForm, StepForm
 from scheduler.ledger import cadences
+from scheduler.ledger.step_times import StepTimes, times_of
 
 _STEP = "/v1/cadences/{id}/steps/{step_id:stp_[^/]+}"
 
@@ -23,8 +24,8 @@ _STEP = "/v1/cadences/{id}/steps/{step_id:stp_[^/]+}"
 @route("GET", "/v1/cadences/{id}/steps", scope="read")
 async def list_steps(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[Step]]:
     """The steps of the draft in their order, or backwards with `order=desc`."""
-    form, after = await _draft(call), read_cursor(call.ids, query.cursor)
-    steps = [cadence_views.step(step, position, call.ids) for position, step in enumerate(form.steps, 1)]
+    (form, times), after = await _draft(call), read_cursor(call.ids, query.cursor)
+    steps = cadence_views.steps(form, times, call.ids)
     if query.order == "desc":
         steps = [step for step in reversed(steps) if after is None or step.position < after]
     else:
@@ -48,7 +49,7 @@ async def add_step(call: Call, body: bodies.StepIn) -> Reply[Step]:
         place = _place(body.position or len(steps) + 1, len(steps) + 1)
         step = await read_step(call, draft.edit.on, given(body))
         draft.form.steps = follow_moves(draft.form.steps, [*steps[:place], step, *steps[place:]])
-    shown = cadence_views.step(step, place + 1, call.ids)
+    shown = cadence_views.step(step, place + 1, draft.times, call.ids)
     headers = {"Location": f"{call.request.path}/{shown.id}", **tagged(shown)}
     return Reply(shown, status=201, headers=headers)
 
@@ -67,15 +68,14 @@ async def reorder_steps(call: Call, body: bodies.StepOrderIn) -> Reply[schemas.P
         if steps:
             raise invalid("/ids", "invalid", f"{len(steps)} steps of the draft are missing")
         draft.form.steps = follow_moves(draft.form.steps, order)
-    found = [cadence_views.step(step, place, call.ids) for place, step in enumerate(draft.form.steps, 1)]
-    return Reply(schemas.Page(found))
+    return Reply(schemas.Page(cadence_views.steps(draft.form, draft.times, call.ids)))
 
 
 @route("GET", _STEP, scope="read")
 async def show_step(call: Call) -> Reply[Step]:
     """One step of the draft."""
-    form = await _draft(call)
-    return Reply(_shown(call, form, _index(call, form)))
+    form, times = await _draft(call)
+    return Reply(_shown(call, form, times, _index(call, form)))
 
 
 @route("PATCH", _STEP, scope="cadences:write", if_match=True)
@@ -85,13 +85,13 @@ async def change_step(call: Call, body: bodies.StepChange) -> Reply[Step]:
     position = said.pop("position", None)
     async with drafting(call, "cadence_step_changed", match="not ours") as draft:
         steps, index = draft.form.steps, _index(call, draft.form)
-        require_match(call.request, _shown(call, draft.form, index))
+        require_match(call.request, _shown(call, draft.form, draft.times, index))
         place = index if position is None else _place(position, len(steps))
         step = await read_step(call, draft.edit.on, said, steps[index])
         others = [*steps[:index], *steps[index + 1 :]]
         after = [*others[:place], step, *others[place:]]
         draft.form.steps = follow_moves(steps, after, but=step.id if "routing" in said else 0)
-    return Reply(_shown(call, draft.form, place))
+    return Reply(_shown(call, draft.form, draft.times, place))
 
 
 @route("DELETE", _STEP, scope="cadences:write", if_match=True)
@@ -100,14 +100,14 @@ async def remove_step(call: Call) -> web.Response:
     until they are changed."""
     async with drafting(call, "cadence_step_removed", match="not ours") as draft:
         steps, index = draft.form.steps, _index(call, draft.form)
-        require_match(call.request, _shown(call, draft.form, index))
+        require_match(call.request, _shown(call, draft.form, draft.times, index))
         draft.form.steps = follow_moves(steps, [*steps[:index], *steps[index + 1 :]])
     return web.Response(status=204)
 
 
-async def _draft(call: Call) -> CadenceForm:
+async def _draft(call: Call) -> tuple[CadenceForm, StepTimes]:
     row = await cadences.cadence(call.deps.flow.database, call.account_id, call.id("cad"))
-    return cadences.draft_of(row)
+    return cadences.draft_of(row), times_of(row)
 
 
 def _index(call: Call, form: CadenceForm) -> int:
@@ -119,8 +119,8 @@ def _index(call: Call, form: CadenceForm) -> int:
     raise Problem("not-found")
 
 
-def _shown(call: Call, form: CadenceForm, index: int) -> Step:
-    return cadence_views.step(form.steps[index], index + 1, call.ids)
+def _shown(call: Call, form: CadenceForm, times: StepTimes, index: int) -> Step:
+    return cadence_views.step(form.steps[index], index + 1, times, call.ids)
 
 
 def _place(position: int, most: int) -> int:

@@ -16,6 +16,7 @@ from api.schemas_impact import ChangeQuery
 from scheduler.domain.cadence_form import CadenceForm
 from scheduler.ledger import cadences
 from scheduler.ledger.database import Row
+from scheduler.ledger.step_times import times_of
 
 MOST_VERSIONS = 2**31 - 1
 """What the ledger can number; nobody gets there."""
@@ -52,7 +53,7 @@ async def list_versions(call: Call, query: requests.ListQuery) -> Reply[schemas.
     async def count() -> int:
         return int(latest)  # they are numbered from 1 without a gap, and none is ever removed
 
-    heads = [cadence_views.version_head(row) for row in rows]
+    heads = [cadence_views.version_head(row, call.ids) for row in rows]
     return await listed(call, query, heads, [row["version"] for row in rows], count)
 
 
@@ -68,6 +69,7 @@ async def restore_version(call: Call) -> Reply[Cadence]:
     row = await _version(call)
     async with drafting(call, "cadence_version_restored") as draft:
         draft.form = cadences.nameless(msgspec.json.decode(row["content"], type=CadenceForm))
+        draft.times = msgspec.structs.replace(draft.times, known=times_of(row).known | draft.times.known)
     return await reply(call, call.id("cad"))
 
 

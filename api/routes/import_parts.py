@@ -63,7 +63,7 @@ async def put(call: Call) -> web.StreamResponse:
         digest = hashlib.sha256(data).digest()
         now_ms = call.deps.clock.now_ms()
         row, made = await put_part(database, call.account_id, import_id, number, data, digest, now_ms)
-    shown = shown_part(row)
+    shown = shown_part(row, call.ids)
     return web.Response(
         body=msgspec.json.encode(shown),
         content_type="application/json",
@@ -87,7 +87,7 @@ async def list_parts(call: Call, query: ListQuery) -> Reply[Page[ImportPart]]:
     )
     numbers = [row["part"] for row in rows]
     count = partial(count_parts, database, call.account_id, import_id)
-    return await listed(call, query, [shown_part(row) for row in rows], numbers, count)
+    return await listed(call, query, [shown_part(row, call.ids) for row in rows], numbers, count)
 
 
 @route("POST", "/v1/imports/{id}/complete", scope="leads:write", answers=(202,))

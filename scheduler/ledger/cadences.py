@@ -16,6 +16,7 @@ from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
 from scheduler.ledger.refusals import refusing
+from scheduler.ledger.step_times import StepTimes, times_after
 
 NAME_TAKEN = "there is a cadence of that name already"
 
@@ -108,7 +109,14 @@ async def create_cadence(
     """A draft. Raises Refused (`state-conflict`) when the name is taken."""
     with refusing(taken=NAME_TAKEN):
         row = await database.fetch_row(
-            "cadence_create", account_id, name, description, _json(draft), to_datetime(now_ms), on=on
+            "cadence_create",
+            account_id,
+            name,
+            description,
+            _json(draft),
+            to_datetime(now_ms),
+            times_after(CadenceForm(steps=[]), draft, StepTimes({}, (now_ms, now_ms)), now_ms).written(),
+            on=on,
         )
     assert row is not None
     return int(row["cadence_id"])
@@ -123,10 +131,11 @@ async def change_cadence(
     name: str,
     description: str,
     draft: CadenceForm,
+    times: StepTimes,
     now_ms: Ms,
 ) -> bool:
-    """Change what `lock_cadence` gave as `row`. False for one that is archived. Raises Refused as
-    `create_cadence`."""
+    """Change what `lock_cadence` gave as `row`; `times`: of the new draft. False for one that is archived.
+    Raises Refused as `create_cadence`."""
     latest = (
         None if row["content"] is None else nameless(msgspec.json.decode(row["content"], type=CadenceForm))
     )
@@ -141,6 +150,7 @@ async def change_cadence(
             _json(draft),
             latest != draft,
             to_datetime(now_ms),
+            times.written(),
             on=on,
         )
     return changed is not None
@@ -167,9 +177,8 @@ async def publish_cadence(
     version = (row["version"] or 0) + 1
     at = to_datetime(now_ms)
     content = msgspec.structs.replace(draft_of(row), name=row["name"], description=row["description"])
-    await database.execute(
-        "cadence_version_add", account_id, row["cadence_id"], version, _json(content), note, by, at, on=on
-    )
+    values = (version, _json(content), note, by, at, row["step_times"])
+    await database.execute("cadence_version_add", account_id, row["cadence_id"], *values, on=on)
     await database.execute("cadence_publish", account_id, row["cadence_id"], version, at, on=on)
     return int(version)
 

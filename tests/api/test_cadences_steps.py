@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.instants import utc_ms
 from tests.api.builders import Site
 from tests.api.cadences import FIVE, a_cadence, problem, read
 
@@ -48,6 +49,44 @@ async def test_steps_come_in_pages_both_ways(site: Site):
             cursor = page["next_cursor"]
 
     assert found == {"asc": [1, 2, 3, 4, 5], "desc": [5, 4, 3, 2, 1]}
+
+
+async def test_a_step_tells_when_it_was_made_and_last_changed(site: Site):
+    """API 4: also that it went to another place; in a version it stays as it was published."""
+    begun = utc_ms(site.clock.now_ms())
+    made = await a_cadence(site, name="Two", steps=[{"name": "a"}, {"name": "b"}])
+    path = f"/v1/cadences/{made['id']}"
+
+    async def times(at: str = "") -> dict[str, tuple[str, str]]:
+        steps = (await (await site.get(path + at)).json())["steps"]
+        return {step["name"]: (step["created_at"], step["updated_at"]) for step in steps}
+
+    def later() -> str | None:
+        site.clock.move_to(site.clock.now_ms() + 60_000)
+        return utc_ms(site.clock.now_ms())
+
+    assert await times() == {"a": (begun, begun), "b": (begun, begun)}
+    edited = later()
+    step = f"{path}/steps/{made['steps'][1]['id']}"
+    changed = await (await edit(site, "PATCH", step, script="Hi")).json()
+    assert (changed["created_at"], changed["updated_at"]) == (begun, edited)
+    assert (await site.post(f"{path}/publish", {})).status == 200
+    later()
+    assert (await edit(site, "PATCH", step, script="Hi")).status == 200, "again"
+    assert await times() == {"a": (begun, begun), "b": (begun, edited)}
+
+    moved = later()
+    added = await (await site.post(f"{path}/steps", {"name": "c", "position": 2})).json()
+    assert added["created_at"] == added["updated_at"] == moved
+    assert await times() == {"a": (begun, begun), "b": (begun, moved), "c": (moved, moved)}
+    listed = (await (await site.get(f"{path}/steps")).json())["data"]
+    assert {one["name"]: (one["created_at"], one["updated_at"]) for one in listed} == await times()
+    later()
+    assert (await edit(site, "DELETE", step)).status == 204
+    restored = later()
+    assert (await site.post(f"{path}/versions/1/restore")).status == 200
+    assert await times() == {"a": (begun, begun), "b": (begun, restored)}
+    assert await times("/versions/1") == {"a": (begun, begun), "b": (begun, edited)}
 
 
 async def test_rules_follow_the_step_that_they_go_to(site: Site):

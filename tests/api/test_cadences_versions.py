@@ -57,10 +57,12 @@ async def test_publishing_makes_a_version_that_never_changes(site: Site):
     assert (second["version"], second["runs"]) == (2, 3)
     path = f"/v1/cadences/{made['id']}/versions"
     heads = (await (await site.get(f"{path}?count=exact")).json())["data"]
+    assert [head["created_at"] for head in heads] == [head["published_at"] for head in heads]
     assert [(head["version"], head["note"], head["step_count"]) for head in heads] == [
         (1, "to begin with", 5), (2, "", 5)
     ]  # fmt: skip
     shown = await (await site.get(f"{path}/1")).json()
+    assert shown["id"] == heads[0]["id"] != heads[1]["id"]
     assert (shown["runs"], shown["steps"], shown["name"]) == (1, made["steps"], "Five-step")
     assert await current(site.database, site.home.account_id, number) == ("active", 2)
     stored = await versions(site.database, [(number, 1), (number, 2)])

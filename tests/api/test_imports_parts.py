@@ -12,6 +12,7 @@ import pytest
 
 from api.app import make_app
 from api.imports import writing
+from api.instants import utc_ms
 from scheduler.domain.time import HOUR
 from scheduler.errors import ServerUnavailable
 from scheduler.settings import Settings
@@ -101,12 +102,18 @@ async def test_a_part_tells_its_digest_and_may_be_sent_again_or_replaced(site: S
     digest = hashlib.sha256(b"Phone\n").hexdigest()
 
     first, again = await put(site, made, 1, b"Phone\n"), await put(site, made, 1, b"Phone\n")
+    began = site.clock.now_ms()
+    site.clock.move_to(began + 60_000)
     other = await put(site, made, 1, b"Mobile\n")
+    now = await other.json()
+    assert (now["created_at"], now["updated_at"]) == (utc_ms(began), utc_ms(began + 60_000))  # API 4
 
     assert (first.status, again.status, other.status) == (201, 200, 200)
     assert first.headers["ETag"] == again.headers["ETag"] == f'"{digest}"'
     said = await first.json()
     assert (said["number"], said["size"], said["sha256"]) == (1, 6, digest)
+    assert said["id"] == now["id"]
+    assert said["updated_at"] == said["created_at"]
     await put(site, made, 3, b"x")
     page = await (await site.get(f"/v1/imports/{made['id']}/parts?limit=1&count=exact")).json()
     rest = await (await site.get(f"/v1/imports/{made['id']}/parts?cursor={page['next_cursor']}")).json()

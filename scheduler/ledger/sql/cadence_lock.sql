@@ -1,6 +1,6 @@
 -- cadence_lock: one cadence, which nobody else changes until the transaction ends, and its latest version.
 -- $1 account_id bigint  $2 cadence_id bigint
-SELECT c.cadence_id, c.name, c.description, c.status, c.version, c.draft, c.draft_version, c.draft_dirty,
+SELECT c.cadence_id, c.name, c.description, c.status, c.version, c.draft, c.draft_version, c.draft_dirty, c.step_times,
        c.created_at, c.updated_at, v.content
 FROM cadence AS c
 LEFT JOIN cadence_version AS v USING (account_id, cadence_id, version)

@@ -1,7 +1,8 @@
 -- cadence_page: a page of the account's cadences; by id when cadence_ids are given.
 -- $1 account_id bigint  $2 cadence_ids bigint[] (null: all)  $3 statuses text[] (null: any)
 -- $4 after bigint (null: from the start)  $5 descending boolean  $6 limit integer
-SELECT cadence_id, name, description, status, version, draft, draft_version, draft_dirty, created_at, updated_at
+SELECT cadence_id, name, description, status, version, draft, draft_version, draft_dirty, step_times,
+       created_at, updated_at
 FROM cadence
 WHERE account_id = $1
   AND ($2::bigint[] IS NULL OR cadence_id = ANY($2::bigint[]))

@@ -1,7 +1,8 @@
 -- cadence_version_page: a cadence's versions; one when it is given.
 -- $1 account_id bigint  $2 cadence_id bigint  $3 version integer (null: all)  $4 after integer (null: from the start)
 -- $5 descending boolean  $6 limit integer
-SELECT version, content, note, published_by, published_at
+SELECT cadence_version_id, version, content, note, published_by, published_at, step_times, published_at AS created_at,
+       published_at AS updated_at
 FROM cadence_version
 WHERE account_id = $1 AND cadence_id = $2
   AND ($3::integer IS NULL OR version = $3)

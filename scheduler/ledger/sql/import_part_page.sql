@@ -1,7 +1,7 @@
 -- import_part_page: parts that are in, without their bytes.
 -- $1 account_id bigint  $2 import_id bigint  $3 after integer (null: from the start)  $4 descending boolean
 -- $5 limit integer
-SELECT part, size, sha256, created_at
+SELECT import_part_id, part, size, sha256, created_at, coalesce(changed_at, created_at) AS updated_at
 FROM import_part
 WHERE account_id = $1
   AND import_id = $2
