@@ -173,6 +173,7 @@ def _inbox(deps: Deps) -> ProviderInbox:
         group_commit_s=deps.settings.group_commit_ms / 1000,
         mean=words.mean,
         stop=words.stop,
+        aside=deps.aside,
     )
 
 

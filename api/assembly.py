@@ -13,6 +13,7 @@ from aiohttp import web
 from api.app import make_app, make_metrics_app, make_runner
 from api.deps import Deps
 from api.parts import (
+    REPORTS,
     Stores,
     clock_tasks,
     delivering_task,
@@ -34,6 +35,7 @@ from api.provider_of import described, provider_name, provider_of, provider_secr
 from api.sim_server import make_sim_app
 from api.simulation import Simulation
 from api.starter import ensure_starter
+from dialer.aside import Aside
 from dialer.providers.base import Provider
 from dialer.providers.simulated import SimulatedProvider
 from scheduler.clock import RealClock
@@ -60,6 +62,7 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
         open_stores(settings, clock, apply_migrations=True) as stores,
         provider_of(stores, inside=True) as provider,
         open_aside(stores) as aside,
+        open_aside(stores, REPORTS) as told_aside,
         open_witness(stores) as witnessing,
     ):
         assert provider is not None
@@ -76,7 +79,7 @@ async def run_up(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event) 
         simulation = None
         if isinstance(provider, SimulatedProvider):
             simulation = Simulation(provider, stores.clock, partial(services.keep_pace, settings))
-        app = api_app(stores, provider, dialing.probe, simulation)
+        app = api_app(stores, provider, dialing.probe, simulation, told_aside)
         async with (
             serving(app, settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
@@ -96,6 +99,7 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
     async with (
         open_stores(settings, RealClock(), apply_migrations=True) as stores,
         provider_of(stores) as provider,
+        open_aside(stores, REPORTS) as aside,
         open_witness(stores) as witnessing,
     ):
         key = await ensure_starter(stores.database, stores.installation, stores.clock.now_ms())
@@ -108,8 +112,9 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
             *probe_tasks(stores, probe, stop),
             *witness_tasks(stores, witnessing, stop),
         ]
+        app = api_app(stores, provider, probe, aside=aside)
         async with (
-            serving(api_app(stores, provider, probe), settings.http_host, settings.http_port) as url,
+            serving(app, settings.http_host, settings.http_port) as url,
             serving(make_metrics_app(stores.metrics), "127.0.0.1", settings.metrics_port) as metrics_url,
         ):
             on_ready(Ready(url, metrics_url, [("api", "ready", url)], key))
@@ -176,8 +181,10 @@ def api_app(
     provider: Provider | None,
     probe: ClockProbe | None = None,
     simulation: Simulation | None = None,
+    aside: Aside | None = None,
 ) -> web.Application:
-    """The HTTP API over these stores; `provider` ends calls for opt-outs, `probe` says how the clocks are."""
+    """The HTTP API over these stores; `provider` ends calls for opt-outs, `probe` says how the clocks are;
+    what providers report waits in `aside` while the ledger is away."""
 
     async def hang_up(refs: list[str]) -> None:
         if provider is not None and refs:
@@ -192,6 +199,7 @@ def api_app(
             hang_up=hang_up,
             installation_id=stores.installation.installation_id,
             ledger=stores.ledger,
+            aside=aside,
             provider_secrets=provider_secrets(stores.settings),
             metrics=stores.metrics,
             probe=probe,

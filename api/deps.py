@@ -15,6 +15,7 @@ from api.intake import Intake
 from api.live.feed import Feed
 from api.rate_limits import RateLimits
 from api.simulation import Simulation
+from dialer.aside import Aside
 from dialer.webhooks.names import SystemNames
 from dialer.webhooks.sealing import Sealer, make_sealer
 from scheduler.clock import Clock
@@ -42,9 +43,9 @@ class Deps:
 
     `id_key`: the installation's. `hang_up`: ends calls at the provider, for opt-outs. `started`: whether the
     parts of this process are up, `probe`: how the clocks are, for `/readyz`. `resolver`: who looks up names
-    of webhooks, if not the system. Reports of providers go into `ledger` (None: as the rest),
-    `provider_secrets` sign them: the newest first, none where none are taken. `simulation`: of the simulator
-    in this process, where it carries all calls.
+    of webhooks, if not the system. Reports of providers go into `ledger` (None: as the rest), and wait in
+    `aside` while it is away (None: with the provider); `provider_secrets` sign them: the newest first, none
+    where none are taken. `simulation`: of the simulator in this process, where it carries all calls.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Deps:
     started: Callable[[], bool] = _always
     installation_id: UUID = NOBODY
     ledger: Database | None = None
+    aside: Aside | None = None
     provider_secrets: Sequence[bytes] = ()
     probe: ClockProbe | None = None
     resolver: AbstractResolver | None = None

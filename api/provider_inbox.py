@@ -1,25 +1,28 @@
 """Reports that providers post: committed in groups with whatever else comes, answered once on disk.
 
-The recorder is the dialer's own: what is told twice counts once, and a state never goes back.
+The recorder is the dialer's own: what is told twice counts once, and a state never goes back. While the
+ledger is away they wait in a spool like a dialer's, and are answered from there; but not what forbids calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID, uuid5
 
 import msgspec
 import structlog
 
-from dialer.providers.base import Action, MayLeave, PlaceResult, ProviderEvent, Unknown, always
-from dialer.providers.webhook_wire import FINAL, Report, event_of
+from api.grouped import Grouped
+from api.posted import Posted
+from dialer.aside import Aside
+from dialer.news import Group
+from dialer.providers.base import ProviderEvent
+from dialer.providers.webhook_wire import FINAL, Report, event_of, report_of
 from dialer.recorder import Recorder
 from scheduler.clock import Clock
-from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError, Overloaded, ServerUnavailable
 from scheduler.flow.context import Flow
-from scheduler.flow.lookup import CannotSay, Found, Lookup
 from scheduler.flow.settle import STOPPED
 from scheduler.ledger import reports
 from scheduler.ledger.database import Database
@@ -31,7 +34,7 @@ MOST_WAITING = 10_000
 """Reports under way in a process: two seconds of what a ledger takes in."""
 
 MOST_TOGETHER = 500
-"""Reports that the ledger is asked about at once."""
+"""Reports that the ledger is asked about, or that are put on disk, at once."""
 
 ANSWER_WITHIN_S = 8.0
 """A provider that hears nothing for so long asks again; most give up after 15 s."""
@@ -48,51 +51,27 @@ Stop = Callable[[int, str], Awaitable[None]]
 """Nobody calls that phone of the account any more; done when it is in force."""
 
 
-class Posted:
-    """The face that a recorder wants, of providers that post. Sends nothing."""
+class _Told(msgspec.Struct, frozen=True):
+    """A report, as an event too, and what the ledger knows of its attempt."""
 
-    live = True
+    event: ProviderEvent
+    report: Report
+    known: reports.Known
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+    @property
+    def says(self) -> bool:
+        """What the conversation meant."""
+        said = self.report.disposition is not None or self.report.callback_at is not None
+        return said and self.report.status in FINAL
 
-    def waits_for(self, event_id: str) -> asyncio.Future[None]:
-        """Done when this event is committed."""
-        known = self._waiting.get(event_id)
-        if known is None:
-            known = self._waiting[event_id] = asyncio.get_running_loop().create_future()
-        return known
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    async def acknowledge(self, event_ids: list[str]) -> None:
-        for event_id in event_ids:
-            future = self._waiting.pop(event_id, None)
-            if future is not None and not future.done():
-                future.set_result(None)
-
-    async def place(
-        self, actions: list[Action], now_ms: Ms, may_leave: MayLeave = always
-    ) -> list[PlaceResult]:
-        return [Unknown("nothing is sent from here")] * len(actions)
-
-    async def hang_up(self, refs: list[str], now_ms: Ms) -> None: ...
-
-    async def find(self, attempts: list[Lookup], now_ms: Ms) -> list[Found]:
-        return [CannotSay()] * len(attempts)
-
-    def next_event_at(self) -> Ms | None:
-        return None
-
-    async def events(self, now_ms: Ms, limit: int) -> list[ProviderEvent]:
-        return []
+Commit = Callable[[list[ProviderEvent]], Awaitable[None]]
 
 
 class ProviderInbox:
     """Of one app and one provider. What the provider says of a conversation goes the ways that a person's
-    word goes: `mean` and `stop`."""
+    word goes: `mean` and `stop`. `aside`: where reports wait while the ledger is away; without it, with the
+    provider."""
 
     def __init__(
         self,
@@ -106,6 +85,7 @@ class ProviderInbox:
         group_commit_s: float,
         mean: Mean,
         stop: Stop,
+        aside: Aside | None = None,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
@@ -114,38 +94,45 @@ class ProviderInbox:
         self._installation_id = installation_id
         self._mean = mean
         self._stop = stop
+        self._aside = aside
         self._recorder = Recorder(flow, ledger, self._posted, clock, metrics, group_commit_s=group_commit_s)
-        self._asked: list[tuple[int, str, asyncio.Future[reports.Known]]] = []
-        self._asking: asyncio.Task[None] | None = None
+        self._known = Grouped(self._look_up, MOST_TOGETHER)
+        self._put = Grouped(self._put_aside, MOST_TOGETHER)
 
     async def take(self, attempt_id: int, report: Report) -> None:
-        """Return when it is committed, and in force where it forbids calls.
+        """Return when it is committed, and in force where it forbids calls; or when it waits on disk, which
+        what forbids calls never does. Behind one that waits there all others go as well: in order.
 
-        Raises Overloaded; ServerUnavailable when the ledger is away, or took too long: it may be committed
-        still, and the same once more changes nothing.
+        Raises Overloaded; ServerUnavailable when the ledger is away, or took too long, and the spool is full
+        or the wheel away too: it may be committed still, and the same once more changes nothing.
         """
-        if len(self._posted) + len(self._asked) >= MOST_WAITING:
-            raise Overloaded(
-                "too many reports come in at once",
-                f"{MOST_WAITING} wait for the ledger",
-                "send it again later",
-            )
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._take(attempt_id, report)
-        except TimeoutError:
-            raise ServerUnavailable(
-                "the report is not on disk yet", "the ledger is busy or away", "send it again"
-            ) from None
+        aside = None if report.disposition in STOPPED else self._aside
+        if aside is None or aside.empty:
+            try:
+                await self._take_now(attempt_id, report)
+                return
+            except Overloaded:
+                raise
+            except ServerUnavailable:
+                if aside is None:
+                    raise
+        if len(self._put) >= MOST_WAITING:
+            raise _too_many("the disk")
+        if not await self._put.ask(self._event(attempt_id, report)):
+            raise ServerUnavailable("the report cannot be kept", "ledger and wheel are away", "send it again")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Commit what comes until `stop` is set; then what is left."""
-        early = asyncio.create_task(self._take_early())
+        helpers = [asyncio.create_task(self._take_early())]
+        if self._aside is not None:
+            helpers.append(asyncio.create_task(self._aside.keep_draining(self._drain, stop)))
         try:
             await self._recorder.run(stop)
         finally:
-            early.cancel()
-            await asyncio.gather(early, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._put.at_rest()
 
     async def take_early(self) -> int:
         """Take over reports whose calls are known by now; answers how many. Raises ServerUnavailable."""
@@ -154,46 +141,74 @@ class ProviderInbox:
         done = []
         for each in await reports.early_due(self._ledger, MOST_EARLY):
             try:
-                await self.take(each.attempt_id, msgspec.json.decode(each.report, type=Report))
+                await self._take_now(each.attempt_id, msgspec.json.decode(each.report, type=Report))
                 done.append(each)
-            except DialwheelError as error:  # the others need not wait for it
-                log.warning("early_report_not_taken", attempt_id=each.attempt_id, why=error.what)
+            except Exception as error:  # the others need not wait for it
+                why = error.what if isinstance(error, DialwheelError) else type(error).__name__
+                log.warning("early_report_not_taken", attempt_id=each.attempt_id, why=why)
         lost = await reports.forget_early(self._ledger, done, self._clock.now_ms())
         if lost:
             log.error("reports_of_unknown_calls_given_up", reports=lost)
         return len(done)
 
+    async def _take_now(self, attempt_id: int, report: Report) -> None:
+        if len(self._posted) + len(self._known) >= MOST_WAITING:
+            raise _too_many("the ledger")
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._take(attempt_id, report)
+        except TimeoutError:
+            raise ServerUnavailable(
+                "the report is not on disk yet", "the ledger is busy or away", "send it again"
+            ) from None
+
     async def _take(self, attempt_id: int, report: Report) -> None:
-        stops = report.disposition in STOPPED
-        known = await self._known(attempt_id, report.event_id)
-        if known.account_id is None or self._flow.standing.quarantined:
-            await self._keep(attempt_id, report)
-            if stops and known.phone is None:
-                raise ServerUnavailable(
-                    "the call is not known yet",
-                    "the ledger was put back to an earlier state",
-                    "send it again",
-                )
-        elif not known.seen:
-            says = report.disposition is not None or report.callback_at is not None
-            says = says and report.status in FINAL
-            if says and known.state == "done":
-                await self._mean(known.account_id, attempt_id, report)
-            await self._commit(attempt_id, report)
-            if says and known.state != "done":  # unless somebody else has closed it meanwhile, that is in
-                await self._mean(known.account_id, attempt_id, report)
-        if stops and known.account_id is not None and known.phone is not None:
+        event = self._event(attempt_id, report)
+        known = await self._known.ask((attempt_id, event.event_id))
+        told = _Told(event, report, known)
+        await self._let_in([told], self._commit)
+        if report.disposition not in STOPPED:
+            return
+        if known.phone is None and not self._has_place(told):
+            raise ServerUnavailable(
+                "the call is not known yet", "the ledger was put back to an earlier state", "send it again"
+            )
+        if known.account_id is not None and known.phone is not None:
             await self._stop(known.account_id, known.phone)
 
-    async def _commit(self, attempt_id: int, report: Report) -> None:
-        key = uuid5(self._installation_id, str(attempt_id))
-        event = event_of(report, attempt_id, key, self._clock.now_ms())
-        done = self._posted.waits_for(event.event_id)
-        self._recorder.events([event])
-        await asyncio.shield(done)
+    async def _let_in(self, told: Sequence[_Told], commit: Commit) -> None:
+        """Of these reports those that are new; where the call is not known yet, they are kept."""
+        for each in told:
+            if not self._has_place(each):
+                await self._keep(each)
+        fresh = [each for each in told if self._has_place(each) and not each.known.seen]
+        await self._note([each for each in fresh if each.known.state == "done"])
+        if fresh:
+            await commit([each.event for each in fresh])
+        # unless somebody else has closed it meanwhile, that is in
+        await self._note([each for each in fresh if each.known.state != "done"])
 
-    async def _keep(self, attempt_id: int, report: Report) -> None:
-        kept = reports.Early(attempt_id, report.event_id, msgspec.json.encode(report).decode())
+    def _has_place(self, told: _Told) -> bool:
+        return told.known.account_id is not None and not self._flow.standing.quarantined
+
+    async def _note(self, told: Sequence[_Told]) -> None:
+        for each in told:
+            if each.says and each.known.account_id is not None:
+                await self._mean(each.known.account_id, each.event.attempt_id, each.report)
+
+    async def _commit(self, events: list[ProviderEvent]) -> None:
+        done = [self._posted.waits_for(event.event_id) for event in events]
+        self._recorder.events(events)
+        for each in done:
+            await asyncio.shield(each)
+
+    def _event(self, attempt_id: int, report: Report) -> ProviderEvent:
+        key = uuid5(self._installation_id, str(attempt_id))
+        return event_of(report, attempt_id, key, self._clock.now_ms())
+
+    async def _keep(self, told: _Told) -> None:
+        said = msgspec.json.encode(told.report).decode()
+        kept = reports.Early(told.event.attempt_id, told.report.event_id, said)
         await reports.keep_early(self._ledger, kept, self._clock.now_ms())
 
     async def _take_early(self) -> None:
@@ -204,25 +219,46 @@ class ProviderInbox:
             except DialwheelError as error:
                 log.warning("early_reports_not_taken", why=error.what)
 
-    async def _known(self, attempt_id: int, event_id: str) -> reports.Known:
-        """Asked together with all that came while the ledger answered the last time."""
-        answer: asyncio.Future[reports.Known] = asyncio.get_running_loop().create_future()
-        self._asked.append((attempt_id, f"{attempt_id}:{event_id}", answer))
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        return await answer
+    async def _look_up(self, asked: Sequence[tuple[int, str]]) -> list[reports.Known]:
+        return await reports.known(self._ledger, self._posted.name, asked)
 
-    async def _ask(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked[:MOST_TOGETHER], self._asked[MOST_TOGETHER:]
-            try:
-                pairs = [(attempt_id, event_id) for attempt_id, event_id, _ in asked]
-                answers = await reports.known(self._ledger, self._posted.name, pairs)
-            except Exception as error:
-                for _, _, answer in asked:
-                    if not answer.done():
-                        answer.set_exception(error)
-                continue
-            for (_, _, answer), found in zip(asked, answers, strict=True):
-                if not answer.done():
-                    answer.set_result(found)
+    async def _put_aside(self, events: list[ProviderEvent]) -> list[bool]:
+        """Whether the provider may be told so. Raises ServerUnavailable when there is no room."""
+        assert self._aside is not None
+        may_tell = await self._aside.put(Group([], events), self._clock.now_ms())
+        return [may_tell] * len(events)
+
+    async def _drain(self) -> None:
+        assert self._aside is not None
+        await self._aside.drain(self._bring_in, MOST_TOGETHER, self._clock.now_ms())
+
+    async def _bring_in(self, group: Group) -> None:
+        """What waited on disk, in its order. Raises ServerUnavailable."""
+        events: dict[str, ProviderEvent] = {}
+        for event in group.events:
+            events.setdefault(event.event_id, event)
+        known = await self._look_up([(event.attempt_id, event.event_id) for event in events.values()])
+        told = [
+            _Told(event, report_of(event), each) for event, each in zip(events.values(), known, strict=True)
+        ]
+        try:
+            await self._let_in(told, self._commit_now)
+        except ServerUnavailable:
+            raise
+        except Exception as error:  # one that cannot be digested: it stands in nobody else's way
+            if len(told) > 1:
+                for event in events.values():
+                    await self._bring_in(Group([], [event]))
+                return
+            attempt_id = told[0].event.attempt_id
+            log.error("spooled_report_not_taken", attempt_id=attempt_id, error=type(error).__name__)
+            await self._keep(told[0])
+
+    async def _commit_now(self, events: list[ProviderEvent]) -> None:
+        await self._recorder.commit(Group([], events))
+
+
+def _too_many(what: str) -> Overloaded:
+    return Overloaded(
+        "too many reports come in at once", f"{MOST_WAITING} wait for {what}", "send it again later"
+    )

@@ -1,5 +1,4 @@
-"""What the recorder does with news while the ledger is away: on disk, told on the wheel, and in as soon as it
-is back.
+"""What is done with news while the ledger is away: on disk, told on the wheel, and in as soon as it is back.
 
 The provider is told that we have an event only when it is on disk and the wheel says so: whoever writes
 attempts off looks there first. What forbids a call is never put aside: it is in force when the ledger has it.
@@ -23,12 +22,15 @@ from scheduler.wheel.spools import mark_spool, unmark_spools
 log = structlog.get_logger()
 
 
+TRY_S = 0.5
+"""Between two tries to bring something in while the ledger is away."""
+
 SAY_AGAIN_S = 60.0
-"""A dialer that holds nothing says so this often: with a wheel that lost its last writes its mark is back."""
+"""Who holds nothing says so this often: with a wheel that lost its last writes its mark is back."""
 
 
 class Aside:
-    """The spool of one dialer."""
+    """The spool of one dialer, or of what an API is told by a provider."""
 
     def __init__(self, spool: Spool, wheel: TimingWheel) -> None:
         self._spool = spool
@@ -39,6 +41,10 @@ class Aside:
         self.ledger_away = False
         """The oldest news could not be committed a moment ago: newer need not be tried."""
         self._work.set()  # also of an empty one: a crash may have come between its last record and its mark
+
+    @property
+    def empty(self) -> bool:
+        return self._spool.empty
 
     def what_may(self, group: Group) -> Group:
         """Of this news what may be put aside."""
@@ -69,6 +75,15 @@ class Aside:
         with suppress(TimeoutError):
             async with asyncio.timeout(SAY_AGAIN_S):
                 await self._work.wait()
+
+    async def keep_draining(self, drain: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+        """As soon as the ledger is back, and at the start: what is aside goes in, by `drain`."""
+        while not stop.is_set():
+            await self.wait()
+            with suppress(DialwheelError):
+                await drain()
+                continue
+            await asyncio.sleep(TRY_S)
 
     async def drain(self, commit: Callable[[Group], Awaitable[None]], most: int, now_ms: Ms) -> int:
         """Commit all of it, oldest first, at most so much at a time; answers how much it was.

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from dialer.aside import Aside
+from dialer.aside import TRY_S, Aside
 from dialer.news import Group, Sent
 from dialer.providers.base import Provider, ProviderEvent
 from dialer.refused import Refused
@@ -33,8 +33,6 @@ __all__ = ["Recorder", "Sent"]
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-TRY_S = 0.5
 
 
 class Recorder:
@@ -103,13 +101,15 @@ class Recorder:
         """Commit groups until `stop` is set and nothing is left; what is aside by then waits for the next
         start."""
         tasks = [asyncio.create_task(self._line(stop)) for _ in range(self._lines)]
-        drain = asyncio.create_task(self._drain(stop))
+        helpers = []
+        if self._aside is not None:
+            helpers.append(asyncio.create_task(self._aside.keep_draining(self.drain, stop)))
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in (*tasks, drain):
+            for task in (*tasks, *helpers):
                 task.cancel()
-            await asyncio.gather(drain, return_exceptions=True)
+            await asyncio.gather(*helpers, return_exceptions=True)
             self._refused.leave()
 
     async def _line(self, stop: asyncio.Event) -> None:
@@ -132,20 +132,11 @@ class Recorder:
                 return
             await asyncio.sleep(TRY_S)
 
-    async def _drain(self, stop: asyncio.Event) -> None:
-        """As soon as the ledger is back, and at the start: what is aside goes in."""
-        while self._aside is not None and not stop.is_set():
-            await self._aside.wait()
-            with suppress(DialwheelError):
-                await self.drain()
-                continue
-            await asyncio.sleep(TRY_S)
-
     async def drain(self) -> int:
         """Commit what is aside, in order; answers how much it was. Raises ServerUnavailable."""
         if self._aside is None:
             return 0
-        return await self._aside.drain(self._commit, self._group_most, self._clock.now_ms())
+        return await self._aside.drain(self.commit, self._group_most, self._clock.now_ms())
 
     async def _wait_for_news(self, stop: asyncio.Event) -> None:
         self._news.clear()
@@ -173,7 +164,7 @@ class Recorder:
         if not self._events:
             self._events_taken.set()
         if group:
-            await self._keeping(group, self._commit(group))
+            await self._keeping(group, self.commit(group))
         return len(group)
 
     async def _put_aside(self) -> None:
@@ -204,8 +195,9 @@ class Recorder:
         finally:
             self._committing -= len(group)
 
-    async def _commit(self, group: Group) -> None:
-        """Raises ServerUnavailable. News that the ledger refuses is left out, and tried again later."""
+    async def commit(self, group: Group) -> None:
+        """Now, whatever else waits. News that the ledger refuses is left out, and tried again later. Raises
+        ServerUnavailable."""
         now_ms = self._clock.now_ms()
         try:
             settled = await settle(
@@ -235,7 +227,7 @@ class Recorder:
             return
         middle = len(attempt_ids) // 2
         for part in (attempt_ids[:middle], attempt_ids[middle:]):
-            await self._commit(group.of(set(part)))
+            await self.commit(group.of(set(part)))
 
     async def _acknowledge(self, group: Group) -> None:
         """What the provider does not hear it hands out once more: the ledger knows it by then."""

@@ -2,7 +2,7 @@
 
 from api.parts.clocks import clock_tasks, last_instant, last_moved
 from api.parts.delivering import delivering_task, make_deliverer
-from api.parts.dialing import Dialing, dialing_tasks, make_dialing, open_aside
+from api.parts.dialing import REPORTS, Dialing, dialing_tasks, make_dialing, open_aside
 from api.parts.probing import make_probe, probe_tasks
 from api.parts.services import Services, make_services, memory_task, service_tasks
 from api.parts.stores import Stores, make_flow, open_stores
@@ -10,6 +10,7 @@ from api.parts.tasks import run_until
 from api.parts.witnessing import Witnessing, open_witness, witness_tasks
 
 __all__ = [
+    "REPORTS",
     "Dialing",
     "Services",
     "Stores",

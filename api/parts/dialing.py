@@ -26,6 +26,8 @@ from scheduler.services.clock_probe import ClockProbe
 from scheduler.settings import Settings
 
 SPOOL_FOLDER = "spool"
+REPORTS = "reports"
+"""Beneath it: what an API was told by providers. No dialer takes that over."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ class Dialing:
 
 
 @asynccontextmanager
-async def open_aside(stores: Stores) -> AsyncIterator[Aside]:
-    """Where this process's dialer keeps news while the ledger is away: under the data directory, with what
-    dialers left there that are gone. Another ledger's is left alone: its attempts are others."""
+async def open_aside(stores: Stores, part: str = "") -> AsyncIterator[Aside]:
+    """Where this process's dialer keeps news while the ledger is away, or its API with `part` REPORTS: under
+    the data directory, with what others of the kind left there that are gone. Another ledger's is left alone:
+    its attempts are others."""
     settings = stores.settings
-    folder = settings.data_path / SPOOL_FOLDER / stores.installation.installation_id.hex
+    folder = settings.data_path / SPOOL_FOLDER / stores.installation.installation_id.hex / part
     try:
         spool = await asyncio.to_thread(
             open_spool, folder, max_bytes=settings.spool_max_mb * 1_000_000, new_id=stores.new_id

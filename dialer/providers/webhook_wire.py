@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeGuard
+from typing import Annotated, Literal, TypeGuard, cast
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from dialer.providers.base import ProviderEvent
 from scheduler.domain.model import Outcome
 from scheduler.domain.time import DAY, Ms
 from scheduler.flow.lookup import CannotSay, Found, FoundCall, Lookup
-from scheduler.ledger.instants import to_ms, to_ms_or_none
+from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms, to_ms_or_none
 from scheduler.logs import mask_phones
 
 Status = Literal[
@@ -49,6 +49,8 @@ FINAL = {
     "canceled": Outcome.CANCELED,
 }
 """Statuses that end a call, and how."""
+
+STATUS_OF = {outcome.value: status for status, outcome in FINAL.items()}
 
 STATES = {"queued": "accepted", "initiated": "accepted", "ringing": "ringing", "answered": "in_call"}
 """Of a kind, as a look-up says it."""
@@ -127,6 +129,20 @@ def event_of(report: Report, attempt_id: int, key: UUID, now_ms: Ms) -> Provider
         rang_until_ms=at_ms if over or report.status == "ringing" else None,
         talk_s=report.duration_s,
         error=tidy(report.error),
+    )
+
+
+def report_of(event: ProviderEvent) -> Report:
+    """What the event was made of, as far as it says: the same event can be made of it again."""
+    return Report(
+        provider_call_id=event.ref,
+        event_id=event.event_id.removeprefix(f"{event.attempt_id}:"),
+        status=cast(Status, event.kind if event.outcome is None else STATUS_OF[event.outcome]),
+        at=to_datetime(event.at_ms),
+        duration_s=event.talk_s,
+        error=event.error,
+        disposition=event.disposition,
+        callback_at=to_datetime_or_none(event.callback_at_ms),
     )
 
 

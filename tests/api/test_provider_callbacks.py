@@ -4,91 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse
-from aiohttp.test_utils import TestClient
 
 from api import provider_inbox
-from api.assembly import api_app
-from api.callback_tokens import CallbackTokens
-from api.provider_inbox import ProviderInbox
-from api.routes.providers import INBOX
+from dialer.providers.base import ProviderEvent
 from dialer.providers.webhook_wire import KIND, Report
-from dialer.signing import sign
 from scheduler.domain.model import Priority
 from scheduler.errors import ServerUnavailable
 from scheduler.flow.lookup import NoCall
 from scheduler.ledger.instants import to_ms
-from tests.api.builders import ApiServer
-from tests.builders import DAY, PHONE, SECOND, ScriptedProvider, World, phones
+from tests.api.reporting import SECRET, SECRET_TEXT, Desk, LiveProvider, a_desk, a_report
+from tests.builders import DAY, PHONE, SECOND, ScriptedProvider, phones
 from tests.worlds import OpenWorld
-
-SECRET_TEXT = "whsec_" + "c2Vj" * 8
-SECRET = b"sec" * 8
-
-
-class LiveProvider(ScriptedProvider):
-    """Reaches real phones, as far as anybody knows."""
-
-    name = "webhook"
-    live = True
-
-
-@dataclass
-class Desk:
-    """A world with a live account, its API, and the integrator's pen."""
-
-    world: World
-    client: TestClient
-    tokens: CallbackTokens
-
-    @property
-    def inbox(self) -> ProviderInbox:
-        return self.client.server.app[INBOX]  # type: ignore[attr-defined, no-any-return]
-
-    def path(self, attempt_id: int) -> str:
-        return f"/v1/providers/webhook/callbacks/{self.tokens.write(attempt_id)}"
-
-    async def post(
-        self,
-        path: str,
-        body: bytes,
-        *,
-        secrets: list[bytes] | None = None,
-        late_s: int = 0,
-        **headers: str | None,
-    ) -> ClientResponse:
-        at_s = self.world.clock.wall_ms() // SECOND - late_s
-        signed: dict[str, str | None] = {**sign(secrets or [SECRET], "m", at_s, body)}
-        signed |= {"Content-Type": "application/json"}
-        signed |= {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {name: value for name, value in signed.items() if value is not None}
-        return await self.client.post(path, data=body, headers=sent)
-
-    async def report(self, attempt_id: int, status: str, event_id: str | None = None, **said: Any) -> int:
-        """How a report on this attempt is answered."""
-        named = {"provider_call_id": f"ref-{attempt_id}", "event_id": event_id or f"{status}-1"}
-        body = a_report(status=status, **named, **said)
-        return (await self.post(self.path(attempt_id), body)).status
-
-
-def a_report(**said: Any) -> bytes:
-    usual = {"provider_call_id": "r", "event_id": "e", "status": "busy", "at": "2026-06-16T18:00:00Z"}
-    return msgspec.json.encode({**usual, **said})
-
-
-@asynccontextmanager
-async def a_desk(open_world: OpenWorld, aiohttp_client: Any, **settings: Any) -> AsyncIterator[Desk]:
-    settings = {"permit_s": 0.2, "provider_secret": SECRET_TEXT, **settings}
-    world: World = await open_world(provider=LiveProvider(), account={"simulated": False}, **settings)
-    client = await aiohttp_client(ApiServer(api_app(world.stores, world.provider)))
-    yield Desk(world, client, CallbackTokens(world.stores.installation.id_key))
 
 
 @pytest.fixture
@@ -391,10 +322,10 @@ async def test_a_kept_report_that_cannot_be_taken_in_holds_up_no_other(
     world.flow.standing.quarantined = False
     commit = desk.inbox._commit
 
-    async def refused_once(attempt_id: int, report: Report) -> None:
-        if attempt_id == one.attempt_id:
+    async def refused_once(events: list[ProviderEvent]) -> None:
+        if events[0].attempt_id == one.attempt_id:
             raise ServerUnavailable("not this one")
-        await commit(attempt_id, report)
+        await commit(events)
 
     with monkeypatch.context() as patch:
         patch.setattr(desk.inbox, "_commit", refused_once)

@@ -26,12 +26,11 @@ from dialer.spool import Spool, open_spool
 from scheduler.domain.time import HOUR, MINUTE, SECOND
 from scheduler.errors import ServerUnavailable, StartError
 from scheduler.flow.arm import Armed
-from scheduler.ledger.database import Database
 from scheduler.metrics import Metrics
 from scheduler.wheel.spools import mark_spool, marked_spools
 from tests.builders import TUESDAY_2PM, ScriptedProvider, World, an_event, phones
 from tests.dialer.builders import until
-from tests.faults.proxy import Line, Proxy, a_proxy
+from tests.outage import Remote, a_remote
 from tests.worlds import OpenWorld
 
 
@@ -42,12 +41,10 @@ class Outpost:
     world: World
     recorder: Recorder
     spool: Spool
-    proxy: Proxy
-    folder: Path
+    remote: Remote
 
     def cut_off(self) -> None:
-        self.proxy.line = Line(refuse=True)
-        self.proxy.cut(reset=True)
+        self.remote.cut_off()
 
     async def marked(self) -> bool:
         return bool(await marked_spools(self.world.flow.wheel, 0))
@@ -71,24 +68,16 @@ def a_spool(folder: Path, max_bytes: int = 1_000_000) -> Spool:
 async def an_outpost(
     world: World, ledger_url: str, folder: Path, *, max_bytes: int = 1_000_000
 ) -> AsyncIterator[Outpost]:
-    socket = ledger_url.partition("host=")[2] + "/.s.PGSQL.5432"
-    name = ledger_url.partition("@/")[2].partition("?")[0]
-    async with a_proxy(socket) as proxy:
-        ledger = await Database.connect(
-            f"postgresql://dialwheel@127.0.0.1:{proxy.port}/{name}",
-            max_connections=3, connect_s=0.3, wait_s=0.5, statement_s=0.5,
-        )  # fmt: skip
+    async with a_remote(ledger_url) as remote:
         spool = a_spool(folder, max_bytes)
         recorder = Recorder(
-            world.flow, ledger, world.provider, world.clock, Metrics(), group_commit_s=0,
+            world.flow, remote.database, world.provider, world.clock, Metrics(), group_commit_s=0,
             aside=Aside(spool, world.flow.wheel),
         )  # fmt: skip
         try:
-            yield Outpost(world, recorder, spool, proxy, folder)
+            yield Outpost(world, recorder, spool, remote)
         finally:
             spool.close()
-            proxy.heal()
-            await ledger.close()
 
 
 @pytest.fixture
@@ -127,7 +116,7 @@ async def test_an_outage_loses_no_news_and_keeps_none_from_being_acknowledged(ou
         assert outpost.recorder.waiting == 0
         assert await world.value("SELECT count(*) FROM attempt WHERE state = 'armed'") == 3
 
-        outpost.proxy.heal()
+        outpost.remote.heal()
         await until(lambda: outpost.spool.empty, "drained")
 
         async def unmarked() -> bool:
@@ -153,7 +142,7 @@ async def test_who_said_stop_is_told_to_nobody_but_the_ledger(outpost: Outpost) 
         assert world.provider.acknowledged == [f"{goes.attempt_id}-ended"]
         assert outpost.recorder.waiting == 1
 
-        outpost.proxy.heal()
+        outpost.remote.heal()
         await until(lambda: len(world.provider.acknowledged) > 1, "acknowledged")
 
     assert await world.value("SELECT count(*) FROM suppression") == 1
@@ -196,7 +185,7 @@ async def test_a_full_spool_acknowledges_nothing_and_forgets_nothing(
         assert world.provider.acknowledged == []
         assert outpost.recorder.waiting == 3
 
-        outpost.proxy.heal()
+        outpost.remote.heal()
         await until(lambda: len(world.provider.acknowledged) == 3, "acknowledged")
 
     assert await world.value("SELECT count(*) FROM attempt WHERE state = 'done'") == 3
@@ -224,7 +213,7 @@ async def test_without_the_wheel_to_say_so_nothing_is_acknowledged_from_disk(
             await until(lambda: len(tried) > 1, "tried again")  # long after the first group was answered
             assert world.provider.acknowledged == []
 
-            outpost.proxy.heal()
+            outpost.remote.heal()
             await until(lambda: world.provider.acknowledged != [], "acknowledged")
 
     assert await world.value("SELECT count(*) FROM provider_event") == 1
@@ -244,7 +233,7 @@ async def test_nothing_is_written_off_while_a_spool_holds_news(outpost: Outpost)
         await reconciler.step(world.now_ms)
         assert await world.value("SELECT state FROM attempt") == "unknown"
 
-        outpost.proxy.heal()
+        outpost.remote.heal()
         await until(lambda: outpost.spool.empty, "drained")
 
     assert await world.value("SELECT outcome FROM attempt") == "completed"

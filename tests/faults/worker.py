@@ -18,6 +18,7 @@ import msgspec
 
 from api.assembly import api_app, serving
 from api.parts import (
+    REPORTS,
     dialing_tasks,
     make_dialing,
     make_services,
@@ -80,7 +81,8 @@ async def _main(config: WorkerConfig, pipe: Connection) -> None:
         witnessing = await stack.enter_async_context(open_witness(stores, journal=serves, beats=serves))
         if config.role == "api":
             watch = asyncio.gather(*witness_tasks(stores, witnessing, stop))
-            async with serving(api_app(stores, provider), "127.0.0.1", 0) as url:
+            told_aside = await stack.enter_async_context(open_aside(stores, REPORTS))
+            async with serving(api_app(stores, provider, aside=told_aside), "127.0.0.1", 0) as url:
                 pipe.send(f"READY {url}")
                 await stop.wait()
             await watch

@@ -20,6 +20,7 @@ import msgspec
 
 from api.assembly import api_app, serving
 from api.parts import (
+    REPORTS,
     Stores,
     dialing_tasks,
     make_dialing,
@@ -241,10 +242,11 @@ async def a_house(
                 ours, clock, apply_migrations=False, installation_id=UUID(int=1), keys=KEYS
             ) as stores,
             open_aside(stores) as aside,
+            open_aside(stores, REPORTS) as told_aside,
         ):
             rings = RingLedger()
             provider = SimulatedProvider(1, EVERY_PHONE_RINGS, rings)
-            app = api_app(stores, provider)
+            app = api_app(stores, provider, aside=told_aside)
             account_id = await create_account(
                 stores.database, name="Acme", now_ms=clock.now_ms(), max_dials_per_s=rate
             )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dialer.providers.base import HELD, Accepted, NotDialled, Unknown
-from dialer.providers.webhook_wire import Known, Report, event_of, found_of
+from dialer.providers.webhook_wire import FINAL, KIND, Known, Report, event_of, found_of, report_of
 from dialer.signing import verify
 from scheduler.domain.time import DAY, SECOND
 from scheduler.errors import ServerUnavailable
@@ -214,6 +214,26 @@ def a_report(**fields: Any) -> Report:
 def test_a_status_becomes(status: str, answered_by: str | None, kind: str, outcome: str | None):
     event = event_of(a_report(status=status, answered_by=answered_by), 1, an_action().key, TUESDAY_2PM + DAY)
     assert (event.kind, event.outcome) == (kind, outcome)
+
+
+@pytest.mark.parametrize("status", [*KIND, *FINAL])
+@pytest.mark.parametrize("answered_by", [None, "machine"])
+def test_a_report_that_waited_as_an_event_says_the_same_when_it_is_taken_in(
+    status: str, answered_by: str | None
+):
+    """DESIGN 5.5: from the spool, and from there to those on calls that are not known yet."""
+    said: dict[str, Any] = {"error": "no luck", "duration_s": 4, "event_id": "1:e"}
+    if status in FINAL:
+        said |= {"disposition": "callback", "callback_at": "2026-06-03T18:00:05Z"}
+    report = a_report(status=status, answered_by=answered_by, **said)
+    event = event_of(report, 1, an_action().key, TUESDAY_2PM + DAY)
+
+    again = report_of(event)
+
+    assert event_of(again, 1, an_action().key, TUESDAY_2PM + DAY) == event
+    assert (again.event_id, again.provider_call_id) == (report.event_id, report.provider_call_id)
+    assert (again.disposition, again.callback_at) == (report.disposition, report.callback_at)
+    assert msgspec.json.decode(msgspec.json.encode(again), type=Report) == again
 
 
 @pytest.mark.parametrize(

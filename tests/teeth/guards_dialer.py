@@ -186,8 +186,8 @@ GUARDS: dict[str, Guard] = {
         "a provider's event is acknowledged when it is committed, not before",
         cut(
             "dialer/recorder.py",
-            "await self._keeping(group, self._commit(group))",
-            "await self._acknowledge(group), await self._keeping(group, self._commit(group))",
+            "await self._keeping(group, self.commit(group))",
+            "await self._acknowledge(group), await self._keeping(group, self.commit(group))",
         ),
         ("tests/dialer/test_recorder.py::test_nothing_is_acknowledged_before_it_is_committed",),
     ),

@@ -1,0 +1,70 @@
+"""Questions asked together: each gets its own answer, none is asked that nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from api.grouped import Grouped
+
+
+class Oracle:
+    """Doubles numbers, group by group, when it is let."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.lets = asyncio.Event()
+        self.doubled: Grouped[int, int] = Grouped(self._double, 3)
+
+    async def _double(self, asked: list[int]) -> list[int]:
+        self.groups.append(asked)
+        await self.lets.wait()
+        if 0 in asked:
+            raise ValueError("no zero")
+        return [2 * each for each in asked]
+
+    def ask(self, *numbers: int) -> list[asyncio.Task[int]]:
+        return [asyncio.create_task(self.doubled.ask(each)) for each in numbers]
+
+
+async def test_who_comes_while_a_group_is_answered_is_in_the_next_and_groups_are_bounded():
+    oracle = Oracle()
+    first = oracle.ask(1)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    others = oracle.ask(2, 3, 4, 5)
+    await asyncio.sleep(0)
+    assert len(oracle.doubled) == 4
+    oracle.lets.set()
+
+    assert await asyncio.gather(*first, *others) == [2, 4, 6, 8, 10]
+    assert oracle.groups == [[1], [2, 3, 4], [5]]
+    await oracle.doubled.at_rest()
+    assert len(oracle.doubled) == 0
+
+
+async def test_what_goes_wrong_is_told_to_all_of_the_group_and_to_nobody_else():
+    oracle = Oracle()
+    oracle.lets.set()
+    asked = oracle.ask(1, 0, 3, 4)
+
+    said = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(each) for each in said] == [ValueError, ValueError, ValueError, int]
+
+
+async def test_nobody_is_asked_for_who_has_given_up():
+    oracle = Oracle()
+    first = oracle.ask(1)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gone, stays = oracle.ask(2, 3)
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    oracle.lets.set()
+
+    assert (await first[0], await stays) == (2, 6)
+    assert oracle.groups == [[1], [3]]
