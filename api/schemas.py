@@ -38,11 +38,15 @@ class WhyLine(msgspec.Struct):
 
 
 class Attempt(msgspec.Struct):
-    """`id` is null while the attempt is only planned; instants it has not reached are null. `step`: its
-    position from 1, in the cadence where it is of one, else in its agent's schedule."""
+    """`id`, `created_at` and `updated_at` are null while the attempt is only planned; instants it has not
+    reached are null. `created_at`: when it was begun; `updated_at`: the latest instant of its call, or when
+    its result was put right. `step`: its position from 1, in the cadence where it is of one, else in its
+    agent's schedule."""
 
     id: str | None
     object: str
+    created_at: str | None
+    updated_at: str | None
     loop_id: str
     lead_id: str
     agent_id: str

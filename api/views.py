@@ -25,6 +25,7 @@ _STATUS_OF_STATE = {
     "canceled": "canceled",
     "skipped": "skipped",
 }
+_INSTANTS_OF_ATTEMPT = ("armed_at", "dispatched_at", "answered_at", "ended_at", "amended_at")
 _CHANNEL_WORDS = {"call": "Call", "sms": "Text", "email": "Mail", "voicemail_drop": "Voicemail"}
 
 _why_lines = msgspec.json.Decoder(list[Why])
@@ -99,6 +100,8 @@ def attempt(row: Row, zone: str, ids: PublicIds) -> schemas.Attempt:
     return schemas.Attempt(
         id=ids.write("att", row["attempt_id"]),
         object="attempt",
+        created_at=utc(row["armed_at"]),
+        updated_at=utc(max(row[name] for name in _INSTANTS_OF_ATTEMPT if row[name] is not None)),
         loop_id=ids.write("loop", row["loop_id"]),
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["agent_id"]),
@@ -137,6 +140,8 @@ def planned_attempt(row: Row, ids: PublicIds, now: datetime) -> schemas.Attempt 
     return schemas.Attempt(
         id=None,
         object="attempt",
+        created_at=None,
+        updated_at=None,
         loop_id=ids.write("loop", row["loop_id"]),
         lead_id=ids.write("lead", row["lead_id"]),
         agent_id=ids.write("agt", row["loop_agent_id"]),

@@ -48,7 +48,7 @@ async def erase_lead(flow: Flow, clock: Clock, *, account_id: int, lead_id: int,
         await flow.database.fetch("lead_end_loops", [lead_id], "removed", "closed", now, on=on)
         await tell_ended(flow.database, [row["loop_id"] for row in loops], now_ms, on)
         await flow.database.execute("lead_erase", account_id, lead_id, now, on=on)
-        await flow.database.execute("lead_erase_attempts", account_id, lead_id, on=on)
+        await flow.database.execute("lead_erase_attempts", account_id, lead_id, now, on=on)
         await flow.database.execute("lead_erase_signals", account_id, lead_id, on=on)
         await flow.database.execute("lead_erase_callbacks", account_id, lead_id, on=on)
         await flow.database.execute("lead_erase_rejects", account_id, lead.phone[-_DIGITS:], on=on)

@@ -122,9 +122,8 @@ async def _amend(
 
     async def work(on: Connection) -> LeadMoves | None:
         await locked_lead(flow, account_id, attempt["lead_id"], on)
-        was = await flow.database.fetch_row(
-            "attempt_result", attempt["attempt_id"], outcome, disposition, callback_at, talk_s, on=on
-        )
+        values = (attempt["attempt_id"], outcome, disposition, callback_at, talk_s, to_datetime(now_ms))
+        was = await flow.database.fetch_row("attempt_result", *values, on=on)
         if was is None:
             raise Refused("state-conflict", "the attempt is not over", do="try again")
         if outcome is not None and was["outcome"] not in (outcome, Outcome.UNKNOWN.value):

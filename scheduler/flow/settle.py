@@ -145,7 +145,7 @@ async def _settle(
     closings, handed = await _plan_next(flow, ended, rows, now_ms, on)
     placings += await _close(flow, ledger, closings, provider, now_ms, on)
     await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
-    amended = await _amend(ledger, [r for r in over if r.outcome is not None], on)
+    amended = await _amend(ledger, [r for r in over if r.outcome is not None], now_ms, on)
     await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
     left = [r for r in live if not _never_left(r)]
     told = of_settled(rows, left, [(c.row, c.report, c.next) for c in closings], amended)
@@ -397,7 +397,7 @@ async def _stop_late(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: C
         await tell_ended(ledger, loop_ids, now_ms, on)
 
 
-async def _amend(ledger: Database, late: Sequence[Report], on: Connection) -> list[int]:
+async def _amend(ledger: Database, late: Sequence[Report], now_ms: Ms, on: Connection) -> list[int]:
     """Answers the attempts whose result was put right."""
     if not late:
         return []
@@ -407,6 +407,7 @@ async def _amend(ledger: Database, late: Sequence[Report], on: Connection) -> li
         [r.outcome for r in late],
         [r.disposition for r in late],
         [to_datetime_or_none(r.ended_at_ms) for r in late],
+        to_datetime(now_ms),
         on=on,
     )
     return [row["attempt_id"] for row in rows]

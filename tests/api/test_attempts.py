@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from api.instants import utc_ms
 from scheduler.flow.arm import arm
 from tests.api.builders import PHONE, Site, a_lead, a_tenant
 from tests.api.test_pause import claim
@@ -45,6 +46,29 @@ async def test_a_result_by_hand_ends_a_call_under_way_and_plans_what_comes_next(
     again = await result(site, attempt, outcome="not_reached", talk_s=0)
     assert again == done
     assert (await loop_of(site, lead))["attempts_count"] == 1
+
+
+async def test_an_attempt_tells_when_it_was_begun_and_last_changed(site: Site):
+    """API 4."""
+    begun = site.clock.now_ms()
+    lead, attempt = await a_call(site)
+    first = await (await site.get(f"/v1/attempts/{attempt}")).json()
+    assert first["created_at"] == first["updated_at"] == utc_ms(begun)
+    site.clock.move_to(begun + 60_000)
+    ended = await result(site, attempt, outcome="not_reached")
+    assert (ended["created_at"], ended["updated_at"]) == (utc_ms(begun), utc_ms(begun + 60_000))
+    site.clock.move_to(begun + 120_000)
+    said = await result(site, attempt, talk_s=3)
+    assert (said["updated_at"], said["ended_at"]) == (utc_ms(begun + 120_000), ended["ended_at"])
+    site.clock.move_to(begun + 180_000)
+    assert await result(site, attempt, talk_s=3) == said, "again"
+    past, planned = (
+        entry["attempt"]
+        for entry in (await (await site.get(f"/v1/leads/{lead}/timeline")).json())["data"]
+        if "attempt" in entry
+    )
+    assert (past["id"], past["updated_at"]) == (attempt, said["updated_at"])
+    assert [planned[name] for name in ("id", "created_at", "updated_at")] == [None, None, None]
 
 
 async def test_what_a_conversation_meant_ends_the_loop_of_a_call_that_is_over(site: Site):

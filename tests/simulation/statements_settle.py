@@ -199,6 +199,7 @@ def attempt_amend(
     outcomes: Sequence[str],
     dispositions: Sequence[str | None],
     ended_ats: Sequence[datetime | None],
+    now: datetime,
 ) -> list[Row]:
     amended = []
     for attempt_id, outcome, disposition, ended_at in zip(
@@ -206,7 +207,14 @@ def attempt_amend(
     ):
         attempt = s.lock("attempt", attempt_id)
         if attempt is not None and attempt["state"] == "done" and attempt["outcome"] == "unknown":
-            s.update("attempt", attempt, outcome=outcome, disposition=disposition, ended_at=ended_at)
+            s.update(
+                "attempt",
+                attempt,
+                outcome=outcome,
+                disposition=disposition,
+                ended_at=ended_at,
+                amended_at=now,
+            )
             amended.append({"attempt_id": attempt_id})
     return amended
 

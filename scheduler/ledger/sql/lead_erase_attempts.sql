@@ -1,7 +1,7 @@
 -- lead_erase_attempts: what attempts say in free text about somebody who is erased.
--- $1 account_id bigint  $2 lead_id bigint
+-- $1 account_id bigint  $2 lead_id bigint  $3 now timestamptz
 UPDATE attempt AS a
-SET error = NULL
+SET error = NULL, amended_at = $3
 FROM loop AS lo
 WHERE lo.account_id = $1
   AND lo.lead_id = $2
