@@ -93,8 +93,8 @@ async def a_desk(open_world: OpenWorld, aiohttp_client: Any, **settings: Any) ->
 @asynccontextmanager
 async def a_desk_apart(world: World, remote: Remote, folder: Path, **settings: Any) -> AsyncIterator[Desk]:
     """Of an API that sees the ledger as `remote` shows it, with its spool under `folder`."""
-    settings = msgspec.structs.replace(world.stores.settings, data_dir=str(folder), **settings)
-    stores = replace(world.stores, ledger=remote.database, settings=settings)
+    own = msgspec.structs.replace(world.stores.settings, data_dir=str(folder), **settings)
+    stores = replace(world.stores, ledger=remote.database, settings=own)
     async with open_aside(stores, REPORTS) as aside:
         app = api_app(stores, world.provider, aside=aside)
         async with TestClient(ApiServer(app)) as client:
