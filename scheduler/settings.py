@@ -105,8 +105,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     breaker_probe_s: Seconds = 30  # one call in so long tries whether it is mended
     caller_id_daily_cap: Count = 100  # calls under one number a day; more of them make it look like spam
     throttle_burst_s: Annotated[float, Meta(ge=0)] = 0.05  # caught up at once; above 0.1 seconds get uneven
-    spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = 64  # 250,000 events: 10 min at 400 a second
-    spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead dialer's spool: as call slots do
+    spool_max_mb: Annotated[int, Meta(ge=1, le=100_000)] = (
+        64  # a dialer's, or an API's of what is posted: 250,000 events, 10 min at 400 a second
+    )
+    spool_wait_s: Seconds = 3600  # write-offs wait so long for a dead process's spool: as call slots do
     journal_max_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = (
         1000  # 20 million calls; 0: none, where Postgres never forgets, as with a synchronous standby
     )

@@ -243,7 +243,7 @@ async def test_a_report_on_a_canceled_attempt_is_taken_and_changes_nothing(desk:
     assert await desk.world.value("SELECT state FROM attempt") == "canceled"
 
 
-async def test_with_the_ledger_away_a_report_is_503_and_taken_the_next_time(
+async def test_without_a_spool_a_report_is_503_while_the_ledger_is_away_and_taken_the_next_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ):
     """I23: 204 means that it is on disk."""

@@ -13,9 +13,11 @@ IN_CLAIMER = "tests/dialer/test_claimer.py::"
 IN_HTTP = "tests/providers/test_http.py::"
 IN_WEBHOOK = "tests/providers/test_webhook.py::"
 IN_CALLBACKS = "tests/api/test_provider_callbacks.py::"
+IN_AWAY = "tests/api/test_provider_callbacks_away.py::"
 IN_SPOOL = "tests/dialer/test_spool.py::"
 IN_RECONCILER = "tests/services/test_reconciler.py::"
 ASIDE = "dialer/aside.py"
+INBOX = "api/provider_inbox.py"
 BREAKER = "scheduler/flow/breaker.py"
 PROBE = "scheduler/ledger/sql/breaker_probe.sql"
 IN_BREAKER = "tests/flow/test_breaker.py::"
@@ -139,8 +141,18 @@ GUARDS: dict[str, Guard] = {
     ),
     "report-once": Guard(
         "an event that comes again says nothing more, whatever it says",
-        cut("api/provider_inbox.py", "elif not known.seen:", "else:"),
+        cut(INBOX, " and not each.known.seen]", "]"),
         (f"{IN_CALLBACKS}test_an_event_id_that_comes_again_with_another_body_is_ignored",),
+    ),
+    "report-stop-not-from-disk": Guard(
+        "a posted report that forbids a call is answered when the ledger has it, never from disk",
+        cut(INBOX, "None if report.disposition in STOPPED else self._aside", "self._aside"),
+        (f"{IN_AWAY}test_who_says_stop_is_heard_by_the_ledger_or_not_at_all",),
+    ),
+    "report-behind": Guard(
+        "posted reports go behind those that wait on disk: in order",
+        cut(INBOX, "if aside is None or aside.empty:", "if True:"),
+        (f"{IN_AWAY}test_reports_go_behind_those_that_wait_on_disk",),
     ),
     "late-no": Guard(
         "a dialer's no to a look-up proves nothing while the request may still be on its way",
