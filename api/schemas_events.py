@@ -30,6 +30,13 @@ class Event(msgspec.Struct):
     sampled_rate: float | UnsetType = UNSET
 
 
+class PulledEvent(Event, kw_only=True):
+    """An event in the list, which has what every object has beside what is sent; it never changes."""
+
+    created_at: str
+    updated_at: str
+
+
 class DialingScope(msgspec.Struct):
     """Whose dialing was paused or resumed: of the account, an agent or a batch."""
 

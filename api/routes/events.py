@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from msgspec.structs import asdict
+
 from api.live.envelopes import envelopes
 from api.live.event_ids import PREFIX, read_event_id
 from api.paging import link_to_next, read_cursor
@@ -11,13 +13,13 @@ from api.problems import FieldError, Problem
 from api.requests_events import EventsQuery
 from api.routing import Call, Reply, route
 from api.schemas import Page
-from api.schemas_events import Event
+from api.schemas_events import PulledEvent
 from scheduler.insight.events import Narrow, count_events, read_back, read_on
 from scheduler.ledger.news import TYPES
 
 
 @route("GET", "/v1/events", scope="read")
-async def list_events(call: Call, query: EventsQuery) -> Reply[Page[Event]]:
+async def list_events(call: Call, query: EventsQuery) -> Reply[Page[PulledEvent]]:
     """What happened, oldest first unless `order=desc`; by `type`, which may be repeated, lead and batch.
 
     Events are kept for seven days. `next_cursor` is there after the last page as well: keep it, and ask again
@@ -39,7 +41,10 @@ async def list_events(call: Call, query: EventsQuery) -> Reply[Page[Event]]:
     read = read_on if query.order == "asc" else read_back
     stretch = await read(database, account_id, at, query.limit, narrow)
     found = Page(
-        await envelopes(database, call.ids, account_id, stretch.events),
+        [
+            PulledEvent(**asdict(sent), created_at=sent.timestamp, updated_at=sent.timestamp)
+            for sent in await envelopes(database, call.ids, account_id, stretch.events)
+        ],
         stretch.more,
         call.ids.write("cur", stretch.looked_to)
         if stretch.looked_to and (stretch.more or query.order == "asc")

@@ -52,6 +52,7 @@ async def test_an_event_shows_what_it_happened_to(site: Site) -> None:
     assert event["id"].startswith("evt_")
     assert event["object"] == "event"
     assert event["timestamp"] == "2026-06-16T18:00:00.000Z"
+    assert event["created_at"] == event["updated_at"] == event["timestamp"]  # API 4
     assert event["account_id"] == site.deps.ids.write("acc", site.home.account_id)
     assert event["previous"] == {"status": "active"}
     shown = event["data"]["object"]

@@ -42,6 +42,20 @@ def test_references_lead_somewhere_and_nothing_is_described_that_is_not_used(doc
     assert wanted == set(document["components"]["schemas"])
 
 
+ANSWERS = {"CadencePreview", "Effective", "Rule", "Sim", "StreamTicket", "Wheel", "WheelSlots"}
+"""Worked out when they are asked for, or gone when they are used: nothing with an id is stored of them."""
+
+
+def test_every_stored_object_has_an_id_and_tells_when_it_was_made_and_last_changed(document: dict[str, Any]):
+    """API 4: all carry `id object created_at updated_at`."""
+    schemas = document["components"]["schemas"]
+    tagged = {name for name, of in schemas.items() if of.get("properties", {}).get("object", {}).get("type")}
+    whole = {"id", "object", "created_at", "updated_at"}
+    short = {name for name in tagged if not whole <= set(schemas[name]["required"])}
+    assert short == ANSWERS
+    assert len(tagged - short) > 40
+
+
 def test_every_operation_with_a_scope_asks_for_a_key_and_the_others_do_not(document: dict[str, Any]):
     for one in ROUTES:
         operation = document["paths"][re.sub(r":[^}]*}", "}", one.path)][one.method.lower()]
