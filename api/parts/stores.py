@@ -28,6 +28,10 @@ from scheduler.wheel import TimingWheel
 DIALER_CONNECTIONS = 6
 """One a line that arms, one for the recorder, some for what waits meanwhile."""
 
+BOOK_CONNECTIONS = 2
+"""For places and lanes, which are made and looked up while a transaction of another pool stands: whoever has
+one of these waits for nothing else, so it comes free however many transactions wait for it."""
+
 DIALER_STATEMENT_S = 5.0
 """The dialer's statements take milliseconds: with one that hangs its news goes to the spool so soon."""
 
@@ -84,6 +88,8 @@ async def open_stores(
             point_reads=True,
         )
         stack.push_async_callback(ledger.close)
+        books = await connect(max_connections=BOOK_CONNECTIONS, statement_s=settings.postgres_statement_s)
+        stack.push_async_callback(books.close)
         for each in (database, ledger):
             await refuse_forgetful(each)
         installation = await ensure_installation(
@@ -106,14 +112,21 @@ async def open_stores(
             answer_timeout_s=settings.redis_answer_s,
         )
         stack.push_async_callback(wheel.close)
-        flow = make_flow(settings, clock, database, wheel, installation)
+        flow = make_flow(settings, clock, database, books, wheel, installation)
         yield Stores(settings, clock, database, ledger, wheel, flow, installation, Metrics(), new_id)
 
 
 def make_flow(
-    settings: Settings, clock: Clock, database: Database, wheel: TimingWheel, installation: Installation
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    books: Database,
+    wheel: TimingWheel,
+    installation: Installation,
 ) -> Flow:
-    """Throttles may let out at once what comes due in one breath of the clock: a second of a real one, a
+    """`books`: of connections that no transaction holds, for places and lanes.
+
+    Throttles may let out at once what comes due in one breath of the clock: a second of a real one, a
     quantum of a stepped one, twenty real milliseconds of a fast one."""
     burst_s = settings.throttle_burst_s
     burst_s = max(burst_s, clock.speed * 0.02) if clock.speed else max(burst_s, settings.quantum_s)
@@ -121,8 +134,8 @@ def make_flow(
         database=database,
         wheel=wheel,
         policies=Policies(database, seed=settings.seed),
-        lanes=Lanes(database, wheel, burst_s=burst_s, shards=settings.shards),
-        places=PlaceBook(database),
+        lanes=Lanes(books, wheel, burst_s=burst_s, shards=settings.shards),
+        places=PlaceBook(books),
         horizon_ms=settings.horizon_s * SECOND,
         close_margin_ms=int(settings.close_margin_s * SECOND),
         phone_key=installation.phone_key,

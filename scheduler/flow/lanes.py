@@ -58,7 +58,8 @@ class KnownLane(msgspec.Struct):
 
 
 class Lanes:
-    """Every lane this process has met. `burst_s`: seconds of a throttle's rate that may go out at once."""
+    """Every lane this process has met. `database`: of connections that no transaction holds, as lanes are
+    made beside one. `burst_s`: seconds of a throttle's rate that may go out at once."""
 
     def __init__(self, database: Database, wheel: TimingWheel, *, burst_s: float, shards: int = 1) -> None:
         self._database = database
@@ -75,8 +76,8 @@ class Lanes:
         return list(self._by_key.values())
 
     async def ensure(self, keys: Iterable[LaneKey], now_ms: Ms) -> dict[LaneKey, LaneRef]:
-        """The lanes of `keys`, made and shaped where they are new. Runs outside any transaction: a lane that
-        nobody uses in the end does no harm."""
+        """The lanes of `keys`, made and shaped where they are new, outside the transaction that asks: a lane
+        that nobody uses in the end does no harm."""
         wanted = set(keys)
         missing = [key for key in wanted if key not in self._by_key]
         if missing:

@@ -10,7 +10,8 @@ from scheduler.ledger.database import Database
 
 
 class PlaceBook:
-    """Kept whole in memory; rows of `place` are never changed or removed."""
+    """Kept whole in memory; rows of `place` are never changed or removed. `database`: of connections that no
+    transaction holds, as places are made beside one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -170,7 +170,7 @@ class Process:
         self._pools = [Pool(ground.network, ground.ledger, ground.loop, machine, size) for size in (4, 6)]
         database, ledger = (Database(pool, pool) for pool in self._pools)
         self._wheel = SimulatedWheel(ground.network, ground.wheel, machine)
-        self.flow = make_flow(ground.settings, self.clock, database, self._wheel, INSTALLATION)  # type: ignore[arg-type]
+        self.flow = make_flow(ground.settings, self.clock, database, database, self._wheel, INSTALLATION)  # type: ignore[arg-type]
         stores = Stores(
             ground.settings, self.clock, database, ledger, self._wheel, self.flow,  # type: ignore[arg-type]
             INSTALLATION, Silent(), self._new_id,
