@@ -23,6 +23,11 @@ class Heard:
     id: str | None
 
 
+def as_sent(pulled: dict[str, Any]) -> dict[str, Any]:
+    """An event of /v1/events without what only the list has: API 7 says what is sent."""
+    return {name: value for name, value in pulled.items() if name not in ("created_at", "updated_at")}
+
+
 class Reader:
     """One open stream."""
 
