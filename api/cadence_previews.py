@@ -25,6 +25,7 @@ from scheduler.domain.zones import find_zone
 from scheduler.errors import NotFound, UnknownZone, UsageError
 from scheduler.ledger import reads
 from scheduler.ledger.instants import to_ms, to_ms_or_none, to_ms_tuple
+from scheduler.ledger.pages import ONE
 
 NOWHERE = Place((), (), (), "stated")
 
@@ -124,7 +125,7 @@ async def _policy(call: Call, said: CadencePreviewIn, agent_id: int | None) -> P
         except NotFound:
             raise invalid("/agent_id", "not-found", "no such agent in this account") from None
     elif agent_id is None:
-        first = await reads.agents(database, call.account_id, after=None, descending=False, limit=1)
+        first = await reads.agents(database, call.account_id, ONE)
         if not first:
             raise invalid("/agent_id", "required", "the account has no agent whose hours could be taken")
         agent_id = first[0]["agent_id"]

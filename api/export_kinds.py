@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -22,6 +23,7 @@ from api.routes.audit import line_view
 from api.views_loops import loop
 from scheduler.ledger import audit, callbacks, contacts, dnc, leads, reads
 from scheduler.ledger.database import Database
+from scheduler.ledger.pages import Created, Slice, created
 from scheduler.public_ids import PublicIds
 
 PAGE = 2000
@@ -36,6 +38,10 @@ class Ask(NamedTuple):
     account_id: int
     narrow: Any
     after: Any
+
+    @property
+    def part(self) -> Slice:
+        return Slice(PAGE, self.after)
 
 
 Found: TypeAlias = tuple[list[msgspec.Struct], Any]
@@ -64,9 +70,7 @@ async def _leads(ask: Ask) -> Found:
 
 
 async def _attempts(ask: Ask) -> Found:
-    numbers = await contacts.attempts_page(
-        ask.database, ask.account_id, ask.narrow, after=ask.after, descending=False, limit=PAGE
-    )
+    numbers = await contacts.attempts_page(ask.database, ask.account_id, ask.part, ask.narrow)
     rows = {row["attempt_id"]: row for row in await reads.attempts(ask.database, ask.account_id, numbers)}
     found = [
         views.attempt(rows[number], views.zone_of(rows[number]), ask.ids)
@@ -77,37 +81,41 @@ async def _attempts(ask: Ask) -> Found:
 
 
 async def _loops(ask: Ask) -> Found:
-    numbers = await contacts.loops_page(
-        ask.database, ask.account_id, ask.narrow, after=ask.after, descending=False, limit=PAGE
-    )
+    numbers = await contacts.loops_page(ask.database, ask.account_id, ask.part, ask.narrow)
     rows = {row["loop_id"]: row for row in await reads.loops(ask.database, ask.account_id, numbers)}
     return [loop(rows[number], ask.ids) for number in numbers if number in rows], _last(numbers)
 
 
 async def _callbacks(ask: Ask) -> Found:
-    rows = await callbacks.callbacks(
-        ask.database, ask.account_id, ask.narrow, after=ask.after, descending=False, limit=PAGE
-    )
+    rows = await callbacks.callbacks(ask.database, ask.account_id, ask.part, ask.narrow)
     found = [views_callbacks.callback(row, ask.ids) for row in rows]
     return list(found), _last([row["callback_id"] for row in rows])
 
 
 async def _dnc_entries(ask: Ask) -> Found:
-    rows = await dnc.entries(
-        ask.database, ask.account_id, list_id=None, after=ask.after, descending=False, limit=PAGE
-    )
+    rows = await dnc.entries(ask.database, ask.account_id, ask.part, list_id=None)
     return [views_dnc.entry(row, ask.ids) for row in rows], _last([row["suppression_id"] for row in rows])
 
 
 async def _audit(ask: Ask) -> Found:
-    rows = await audit.audit_page(
-        ask.database, ask.account_id, ask.narrow, after=ask.after, descending=False, limit=PAGE
-    )
+    part = Slice(PAGE, ask.after, created=ask.narrow.created)
+    rows = await audit.audit_page(ask.database, ask.account_id, part, audit.AuditFilter())
     return [line_view(ask.ids, row) for row in rows], _last([row["audit_id"] for row in rows])
 
 
 def _last(numbers: list[int]) -> int | None:
     return numbers[-1] if len(numbers) == PAGE else None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """When lines of the audit log were written."""
+
+    from_: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def created(self) -> Created:
+        return created(self.from_, self.until)
 
 
 class NoFilter(msgspec.Struct, frozen=True):
@@ -151,10 +159,10 @@ KINDS: dict[str, Kind] = {
         lambda ask: dnc.count_entries(ask.database, ask.account_id, None),
     ),
     "audit": Kind(
-        audit.AuditFilter,
+        Written,
         schemas_keys.AuditLine,
         "admin",
         _audit,
-        lambda ask: audit.audit_count(ask.database, ask.account_id, ask.narrow),
+        lambda ask: audit.audit_count(ask.database, ask.account_id, audit.AuditFilter(), ask.narrow.created),
     ),
 }

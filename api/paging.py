@@ -11,6 +11,7 @@ from api.problems import Problem
 from api.requests import ListQuery
 from api.routing import Call, Reply
 from api.schemas import Page
+from scheduler.ledger.pages import Created, Slice, created
 from scheduler.public_ids import PublicIds
 
 T = TypeVar("T")
@@ -26,21 +27,31 @@ def read_cursor(ids: PublicIds, cursor: str | None) -> int | None:
     return number
 
 
+def created_in(query: ListQuery) -> Created:
+    return created(query.created_from, query.created_until)
+
+
+def slice_of(call: Call, query: ListQuery) -> Slice:
+    """What the query asks for, and one more: whether there is another page. Raises Problem 400."""
+    after = read_cursor(call.ids, query.cursor)
+    return Slice(query.limit + 1, after, query.order == "desc", created_in(query))
+
+
 async def listed(
     call: Call,
     query: ListQuery,
     objects: Sequence[T],
     numbers: Sequence[int],
-    count: Callable[[], Awaitable[int]],
+    count: Callable[[Created], Awaitable[int]],
 ) -> Reply[Page[T]]:
-    """The reply of a list whose rows were read with `limit=query.limit + 1`, `after=read_cursor(...)`.
+    """The reply of a list whose rows were read with `slice_of(call, query)`.
 
-    `numbers`: those of the objects, in the same order. `count`: counts all of them exactly, asked only where
-    the query wants it; `partial(count_owned, …)` for a whole table of the account.
+    `numbers`: those of the objects, in the same order. `count`: counts exactly what was created in that time,
+    asked only where the query wants it; `partial(count_owned, …)` for a whole table of the account.
     """
     found = page(call.ids, objects, numbers, query.limit)
     if query.count is not None:
-        found.count, found.count_exact = await count(), True
+        found.count, found.count_exact = await count(created_in(query)), True
     return Reply(found, headers=link_to_next(call.request, found.next_cursor))
 
 

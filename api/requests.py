@@ -11,15 +11,19 @@ from msgspec import UNSET, Meta, UnsetType
 Line = Annotated[str, Meta(max_length=500)]
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Id = Annotated[str, Meta(max_length=32)]
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """What every list takes. `count`: how many there are in all, exactly or about."""
+    """What every list takes. `count`: how many there are in all, exactly or about. `created_at`: when what it
+    shows was created, `gte` inclusive, `lt` exclusive."""
 
     limit: Limit = 50
     cursor: Id | None = None
     order: Literal["asc", "desc"] = "asc"
     count: Literal["estimate", "exact"] | None = None
+    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
+    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
 class NewestFirstQuery(ListQuery, forbid_unknown_fields=True):
@@ -53,7 +57,7 @@ class ThrottleIn(msgspec.Struct, forbid_unknown_fields=True):
 
     max_per_min: PerMin | UnsetType | None = UNSET
     max_concurrent: Calls | UnsetType | None = UNSET
-    start_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
+    start_at: Instant | UnsetType | None = UNSET
     spread_over_s: OpenTime | UnsetType | None = UNSET
 
 
@@ -81,6 +85,6 @@ class WheelQuery(msgspec.Struct, forbid_unknown_fields=True):
 class SlotsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """From now for a day by quarters of an hour, unless told otherwise."""
 
-    from_: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="from")
-    to: Annotated[datetime, Meta(tz=True)] | None = None
+    from_: Instant | None = msgspec.field(default=None, name="from")
+    to: Instant | None = None
     bucket_s: Annotated[int, Meta(ge=1, le=31_622_400)] = 900

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from api.requests import Id, Limit, Line
+from api.requests import Id, Limit, Line, NewestFirstQuery
 
 LeadStatus = Literal[
     "new", "active", "reached", "converted", "exhausted", "unreachable", "opted_out", "closed"
@@ -68,14 +68,11 @@ class LeadChange(msgspec.Struct, forbid_unknown_fields=True):
     variables: dict[str, Any] | UnsetType = UNSET
 
 
-class LeadsQuery(msgspec.Struct, forbid_unknown_fields=True):
+class LeadsQuery(NewestFirstQuery, forbid_unknown_fields=True):
     """Newest first unless `order=asc`. A parameter given several times finds each of them; a lead has all of
     its `tag`s."""
 
-    limit: Limit = 50
     cursor: Cursor | None = None
-    order: Literal["asc", "desc"] = "desc"
-    count: Literal["estimate", "exact"] | None = None
     status: Annotated[list[LeadStatus], Few] | None = None
     agent_id: Annotated[list[Id], Few] | None = None
     batch_id: Annotated[list[Id], Few] | None = None
@@ -83,8 +80,6 @@ class LeadsQuery(msgspec.Struct, forbid_unknown_fields=True):
     external_id: Annotated[list[ExternalId], Few] | None = None
     priority: Priority | None = None
     tag: Annotated[list[Tag], Few] | None = None
-    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
-    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
 class Span(msgspec.Struct, forbid_unknown_fields=True):

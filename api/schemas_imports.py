@@ -56,8 +56,6 @@ class ImportsQuery(ListQuery, forbid_unknown_fields=True):
     order: Literal["asc", "desc"] = "desc"
     status: Annotated[list[ImportStatus], Few] | None = None
     batch_id: Annotated[list[Id], Few] | None = None
-    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
-    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
 class ErrorsQuery(msgspec.Struct, forbid_unknown_fields=True):

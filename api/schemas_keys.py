@@ -95,8 +95,6 @@ class AuditQuery(ListQuery, forbid_unknown_fields=True):
     actor: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=20)] | None = None
     action: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=20)] | None = None
     target: Annotated[str, Meta(max_length=64)] | None = None
-    created_from: Instant | None = msgspec.field(default=None, name="created_at.gte")
-    created_until: Instant | None = msgspec.field(default=None, name="created_at.lt")
 
 
 class AuditLine(msgspec.Struct):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET, structs
 
 from api import views_settings
 from api.editing import Edit, editing
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import Problem
 from api.requests import ListQuery
@@ -31,16 +32,14 @@ async def list_accounts(call: Call, query: ListQuery) -> Reply[Page[ManagedAccou
     with serving(None):
         rows = await accounts.accounts_page(
             database,
-            after=read_cursor(call.ids, query.cursor),
-            descending=query.order == "desc",
-            limit=query.limit + 1,
+            slice_of(call, query),
         )
         return await listed(
             call,
             query,
             [_shown(call, row) for row in rows],
             [row["account_id"] for row in rows],
-            lambda: accounts.count_accounts(database),
+            partial(accounts.count_accounts, database),
         )
 
 

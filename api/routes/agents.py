@@ -13,7 +13,7 @@ from api import requests, schemas
 from api import views_settings as views
 from api.auto_dialers import merged
 from api.editing import Edit, editing, given
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import require_match, tagged
 from api.problems import invalid
 from api.reaching import Changed, Reached, extended, reach
@@ -40,9 +40,7 @@ async def list_agents(call: Call, query: requests.ListQuery) -> Reply[schemas.Pa
     rows = await reads.agents(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = [views.agent(row, call.ids) for row in rows]
     numbers = [row["agent_id"] for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api import schemas, views
 from api.contact_filters import ids_of
 from api.instants import sensible
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from api.schemas import Page
@@ -14,6 +14,7 @@ from scheduler.flow.hand_result import note_result
 from scheduler.ledger import reads
 from scheduler.ledger.contacts import AttemptFilter, attempts_page, count_attempts
 from scheduler.ledger.instants import to_ms
+from scheduler.ledger.pages import Created
 
 STATES = {
     "initiated": ("armed", "accepted", "unknown"),
@@ -36,14 +37,12 @@ async def list_attempts(call: Call, query: AttemptsQuery) -> Reply[Page[schemas.
         found = await attempts_page(
             database,
             call.account_id,
+            slice_of(call, query),
             narrow,
-            after=read_cursor(call.ids, query.cursor),
-            descending=query.order == "desc",
-            limit=query.limit + 1,
         )
 
-    async def count() -> int:
-        return 0 if narrow is None else await count_attempts(database, call.account_id, narrow)
+    async def count(created: Created) -> int:
+        return 0 if narrow is None else await count_attempts(database, call.account_id, narrow, created)
 
     rows = {row["attempt_id"]: row for row in await reads.attempts(database, call.account_id, found)}
     numbers = [number for number in found if number in rows]

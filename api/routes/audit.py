@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from api.instants import utc
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.routing import Call, Reply, route
 from api.schemas import Page
 from api.schemas_keys import AuditLine, AuditQuery
@@ -49,14 +49,12 @@ _NUMBERED = re.compile(r"([a-z_]+):(\d+)")
 async def list_audit(call: Call, query: AuditQuery) -> Reply[Page[AuditLine]]:
     """The account's audit log, newest first unless `order=asc`."""
     target = None if query.target is None else _written(call.ids, query.target)
-    narrow = AuditFilter(query.actor, query.action, target, query.created_from, query.created_until)
+    narrow = AuditFilter(query.actor, query.action, target)
     rows = await audit_page(
         call.deps.flow.database,
         call.account_id,
+        slice_of(call, query),
         narrow,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     count = partial(audit_count, call.deps.flow.database, call.account_id, narrow)
     lines = [line_view(call.ids, row) for row in rows]

@@ -12,7 +12,7 @@ from aiohttp import web
 from api import requests, schemas, views
 from api.instants import utc, utc_ms
 from api.lead_targets import cadence_named
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
@@ -71,9 +71,7 @@ async def list_batches(call: Call, query: requests.ListQuery) -> Reply[schemas.P
     rows = await reads.batches(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     heads = [views.batch_head(row, call.ids) for row in rows]
     numbers = [row["batch_id"] for row in rows]

@@ -42,7 +42,7 @@ async def _form(call: Call, version: int | None) -> CadenceForm:
     row = await cadences.cadence(database, call.account_id, cadence_id)
     if version is None:
         return cadences.draft_of(row)
-    rows = await cadences.versions_of(database, call.account_id, cadence_id, version=version, limit=1)
+    rows = await cadences.versions_of(database, call.account_id, cadence_id, version=version)
     if not rows:
         raise invalid("/version", "not-found", "no such version")
     return msgspec.json.decode(rows[0]["content"], type=CadenceForm)

@@ -9,13 +9,15 @@ from api import requests_cadences as bodies
 from api.cadence_edits import drafting, follow_moves
 from api.cadence_forms import read_step
 from api.editing import given
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import require_match, tagged
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas_cadences import Step
 from scheduler.domain.cadence_form import CadenceForm, StepForm
 from scheduler.ledger import cadences
+from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import Created, within
 from scheduler.ledger.step_times import StepTimes, times_of
 
 _STEP = "/v1/cadences/{id}/steps/{step_id:stp_[^/]+}"
@@ -24,16 +26,14 @@ _STEP = "/v1/cadences/{id}/steps/{step_id:stp_[^/]+}"
 @route("GET", "/v1/cadences/{id}/steps", scope="read")
 async def list_steps(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[Step]]:
     """The steps of the draft in their order, or backwards with `order=desc`."""
-    (form, times), after = await _draft(call), read_cursor(call.ids, query.cursor)
+    (form, times), page = await _draft(call), slice_of(call, query)
+    made = {place: to_datetime(times.of(step.id)[0]) for place, step in enumerate(form.steps, 1)}
     steps = cadence_views.steps(form, times, call.ids)
-    if query.order == "desc":
-        steps = [step for step in reversed(steps) if after is None or step.position < after]
-    else:
-        steps = [step for step in steps if after is None or step.position > after]
-    steps = steps[: query.limit + 1]
+    steps = [step for step in steps if page.takes(step.position, made[step.position])]
+    steps = (steps[::-1] if page.descending else steps)[: page.limit]
 
-    async def count() -> int:
-        return len(form.steps)
+    async def count(created: Created) -> int:
+        return sum(within(created, at) for at in made.values())
 
     return await listed(call, query, steps, [step.position for step in steps], count)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from api import cadence_views, requests, schemas
 from api import requests_cadences as bodies
 from api.cadence_edits import drafting, reply
 from api.cadence_publishing import publish
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import Problem
 from api.routing import Call, Reply, route
 from api.schemas_cadences import Cadence, CadencePublished, CadenceVersion, CadenceVersionHead
@@ -40,19 +42,14 @@ async def publish_draft(
 async def list_versions(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[CadenceVersionHead]]:
     """The published versions, oldest first unless `order=desc`."""
     database, cadence_id = call.deps.flow.database, call.id("cad")
-    latest = (await cadences.cadence(database, call.account_id, cadence_id))["version"] or 0
+    await cadences.cadence(database, call.account_id, cadence_id)
     rows = await cadences.versions_of(
         database,
         call.account_id,
         cadence_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
-
-    async def count() -> int:
-        return int(latest)  # they are numbered from 1 without a gap, and none is ever removed
-
+    count = partial(cadences.count_versions, database, call.account_id, cadence_id)
     heads = [cadence_views.version_head(row, call.ids) for row in rows]
     return await listed(call, query, heads, [row["version"] for row in rows], count)
 
@@ -77,7 +74,7 @@ async def _version(call: Call) -> Row:
     """Raises Problem 404."""
     version = min(int(call.request.match_info["version"][:10]), MOST_VERSIONS)
     rows = await cadences.versions_of(
-        call.deps.flow.database, call.account_id, call.id("cad"), version=version, limit=1
+        call.deps.flow.database, call.account_id, call.id("cad"), version=version
     )
     if not rows:
         raise Problem("not-found", "no such version")

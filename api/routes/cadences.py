@@ -21,7 +21,7 @@ from api.cadence_edits import (
 )
 from api.cadence_forms import read_sequence
 from api.editing import editing, given
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import Problem
 from api.routes.jobs import shown_job
 from api.routing import Call, Reply, route
@@ -39,10 +39,8 @@ async def list_cadences(call: Call, query: requests.CadencesQuery) -> Reply[sche
     rows = await cadences.cadences(
         database,
         call.account_id,
+        slice_of(call, query),
         statuses=statuses,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     numbers = [row["cadence_id"] for row in rows]
     active = await cadences.active_loops(database, numbers)

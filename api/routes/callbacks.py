@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from api.coming import coming
 from api.contact_filters import ids_of
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from api.schemas import Page
@@ -37,10 +37,8 @@ async def list_callbacks(call: Call, query: CallbacksQuery) -> Reply[Page[Callba
     rows = await callbacks.callbacks(
         database,
         call.account_id,
+        slice_of(call, query),
         narrow,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     shown = [shown_callback(row, call.ids) for row in rows]
     count = partial(callbacks.count_callbacks, database, call.account_id, narrow)

@@ -10,7 +10,7 @@ from aiohttp import web
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, off_the_wheel
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from scheduler.domain.caller_ids import budget
@@ -24,9 +24,7 @@ async def list_pools(call: Call, query: requests.ListQuery) -> Reply[schemas.Pag
     rows = await caller_ids.pools(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = await _shown(call, rows)
     numbers = [row["caller_id_pool_id"] for row in rows]

@@ -9,7 +9,7 @@ from aiohttp import web
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, parts
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import invalid
 from api.routing import Call, Reply, route
 from scheduler.domain.localtime import day_of
@@ -26,9 +26,7 @@ async def list_caller_ids(call: Call, query: requests.ListQuery) -> Reply[schema
         call.deps.flow.database,
         call.account_id,
         await _today(call),
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = [views_outgoing.caller_id(row, call.ids) for row in rows]
     numbers = [row["caller_id_id"] for row in rows]

@@ -10,7 +10,7 @@ import msgspec
 from api import requests, schemas
 from api.editing import Edit, given
 from api.instants import sensible, utc
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
 from api.reaching import Changed, extended, reach
@@ -18,7 +18,7 @@ from api.regions import read_regions
 from api.routing import Call, Reply, route
 from api.schemas_impact import ChangeQuery
 from api.schemas_windows import Closure, ClosureChange, ClosureChanged, ClosureIn, Removed
-from scheduler.ledger import closed_times
+from scheduler.ledger import closed_times, reads
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_datetime
 from scheduler.public_ids import PublicIds
@@ -33,13 +33,11 @@ async def list_closures(call: Call, query: requests.ListQuery) -> Reply[schemas.
     rows = await closed_times.closures(
         database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = [_view(row, call.ids) for row in rows]
     numbers = [row["closure_id"] for row in rows]
-    count = partial(closed_times.count_closed, database, call.account_id, "closures")
+    count = partial(reads.count_owned, database, call.account_id, "closure")
     return await listed(call, query, shown, numbers, count)
 
 

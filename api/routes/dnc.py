@@ -11,7 +11,7 @@ from api.decoding import decode_query
 from api.dnc_file import TYPES, numbers_of
 from api.editing import editing
 from api.instants import utc_ms
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
 from api.routes.dnc_lists import list_named
@@ -53,10 +53,8 @@ async def list_entries(call: Call, query: EntriesQuery) -> Reply[Page[DncEntry]]
     rows = await dnc.entries(
         database,
         call.account_id,
+        slice_of(call, query),
         list_id=list_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     count = partial(dnc.count_entries, database, call.account_id, list_id)
     shown = [entry(row, call.ids) for row in rows]

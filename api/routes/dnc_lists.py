@@ -6,7 +6,7 @@ from functools import partial
 
 from api.editing import editing, given
 from api.instants import utc
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import FieldError, Problem
 from api.requests import ListQuery
 from api.routing import Call, Reply, route
@@ -28,9 +28,7 @@ async def list_lists(call: Call, query: ListQuery) -> Reply[Page[DncList]]:
     rows = await dnc.lists(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "dnc_list")
     shown = [_shown(row, call.ids) for row in rows]

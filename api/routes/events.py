@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from api.live.envelopes import envelopes
 from api.live.event_ids import PREFIX, read_event_id
-from api.paging import link_to_next, read_cursor
+from api.paging import created_in, link_to_next, read_cursor
 from api.problems import FieldError, Problem
 from api.requests_events import EventsQuery
 from api.routing import Call, Reply, route
@@ -36,6 +36,7 @@ async def list_events(call: Call, query: EventsQuery) -> Reply[Page[PulledEvent]
         types=query.type or None,
         lead_id=_number(call, "lead", "lead_id", query.lead_id),
         batch_id=_number(call, "bat", "batch_id", query.batch_id),
+        created=created_in(query),
     )
     at = _place(call, query.cursor)
     read = read_on if query.order == "asc" else read_back

@@ -11,11 +11,11 @@ from aiohttp import web
 from api import requests
 from api.contact_filters import ids_of
 from api.editing import editing
-from api.export_kinds import KINDS
+from api.export_kinds import KINDS, Written
 from api.exporting import JOB, Order
 from api.instants import utc
 from api.lead_filters import filter_of_query
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import Problem, invalid
 from api.requests_leads import LeadsQuery, Span
 from api.routes import attempts, loops
@@ -25,7 +25,6 @@ from api.schemas_contacts import AttemptsQuery, LoopsQuery
 from api.schemas_exports import Export, ExportFilter, ExportIn
 from scheduler.domain.time import HOUR
 from scheduler.ledger import exports
-from scheduler.ledger.audit import AuditFilter
 from scheduler.ledger.callbacks import CallbackFilter
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_datetime
@@ -60,13 +59,11 @@ async def list_exports(call: Call, query: requests.NewestFirstQuery) -> Reply[Pa
     rows = await exports.exports(
         database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
         now_ms=now_ms,
     )
     shown = [_view(row, call.ids) for row in rows]
-    count = partial(exports.count_exports, database, call.account_id, now_ms)
+    count = partial(exports.count_exports, database, call.account_id, now_ms=now_ms)
     return await listed(call, query, shown, [row["export_id"] for row in rows], count)
 
 
@@ -184,7 +181,7 @@ async def _narrow(call: Call, body: ExportIn) -> msgspec.Struct:
             at.lt,
         )
     else:
-        found = AuditFilter(from_=at.gte, until=at.lt)
+        found = Written(at.gte, at.lt)
     assert found is not None  # every id is the account's
     return found
 

@@ -14,7 +14,7 @@ from api.editing import editing
 from api.import_orders import bad
 from api.imports.parts import KIND
 from api.intake import refuse_full_disk
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import Problem
 from api.requests import ListQuery
 from api.routes.imports import shown_import
@@ -81,9 +81,7 @@ async def list_parts(call: Call, query: ListQuery) -> Reply[Page[ImportPart]]:
         database,
         call.account_id,
         import_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     numbers = [row["part"] for row in rows]
     count = partial(count_parts, database, call.account_id, import_id)

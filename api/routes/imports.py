@@ -22,7 +22,7 @@ from api.imports.pipeline import ImportTotals, run_import
 from api.imports.rehearsing import Consequences, rehearse_import
 from api.imports.workers import ImportWorkers
 from api.instants import utc_ms
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import Problem
 from api.routing import Call, Reply, route
@@ -140,19 +140,12 @@ async def list_imports(call: Call, query: ImportsQuery) -> Reply[Page[Import]]:
     """Imports, newest first unless `order=asc`; by status, batch and when they were begun."""
     database, now_ms = call.deps.flow.database, call.deps.clock.now_ms()
     batches = ids_of(call.ids, "bat", query.batch_id)
-    narrow = ImportFilter(
-        None if query.status is None else [str(one) for one in query.status],
-        batches,
-        query.created_from,
-        query.created_until,
-    )
+    narrow = ImportFilter(None if query.status is None else [str(one) for one in query.status], batches)
     rows = await page_of_imports(
         database,
         call.account_id,
+        slice_of(call, query),
         narrow,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     shown = [import_(row, call.ids, now_ms) for row in rows]
     count = partial(count_imports, database, call.account_id, narrow)

@@ -7,7 +7,7 @@ from functools import partial
 from api import schemas
 from api.editing import editing
 from api.instants import utc, utc_ms, utc_or_none
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.requests_jobs import JobsQuery
 from api.routing import Call, Reply, route
 from api.schemas_jobs import Job
@@ -25,11 +25,9 @@ async def list_jobs(call: Call, query: JobsQuery) -> Reply[schemas.Page[Job]]:
     rows = await jobs.jobs(
         call.deps.flow.database,
         call.account_id,
+        slice_of(call, query),
         kinds=kinds,
         statuses=statuses,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     now_ms = call.deps.clock.now_ms()
     shown = [job_view(row, call.ids, now_ms) for row in rows]

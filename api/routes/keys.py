@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from api.editing import editing
 from api.instants import sensible, utc, utc_or_none
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import Problem, invalid
 from api.requests import ListQuery
@@ -28,9 +28,7 @@ async def list_keys(call: Call, query: ListQuery) -> Reply[Page[Key]]:
     rows = await keys.keys_page(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "api_key")
     return await listed(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from api import views
 from api.instants import sensible, utc, utc_ms, utc_or_none
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import invalid
 from api.requests import ListQuery
 from api.requests_leads import SignalIn
@@ -17,6 +17,7 @@ from scheduler.domain.time import MINUTE, SECOND
 from scheduler.flow.signals import note_signal
 from scheduler.ledger.instants import EPOCH, to_ms
 from scheduler.ledger.leads import leads_by_id, waiting_leads
+from scheduler.ledger.pages import Created, Slice
 
 AHEAD_MS = 5 * MINUTE
 """Clocks of others may be so far ahead of ours."""
@@ -70,10 +71,8 @@ async def list_waiting(call: Call, query: ListQuery) -> Reply[Page[WaitingLead]]
     rows = await waiting_leads(
         database,
         call.account_id,
+        slice_of(call, query),
         now_ms=now_ms,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     leads = await leads_by_id(database, call.account_id, [row["lead_id"] for row in rows])
     shown = {row["lead_id"]: views.lead(row, call.ids) for row in leads}
@@ -85,8 +84,10 @@ async def list_waiting(call: Call, query: ListQuery) -> Reply[Page[WaitingLead]]
         for row in rows
     ]
 
-    async def count() -> int:
-        return len(await waiting_leads(database, call.account_id, now_ms=now_ms))
+    async def count(created: Created) -> int:
+        return len(
+            await waiting_leads(database, call.account_id, Slice(None, created=created), now_ms=now_ms)
+        )
 
     return await listed(call, query, waiting, [row["lead_id"] for row in rows], count)
 

@@ -7,7 +7,7 @@ from typing import Literal
 from api.coming import coming
 from api.contact_filters import ids_of
 from api.lead_targets import agent_named, cadence_named
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas import Page
@@ -18,6 +18,7 @@ from scheduler.flow.loop_change import begin_loop, change_loop
 from scheduler.flow.loop_next import reschedule_next, skip_next
 from scheduler.ledger import reads
 from scheduler.ledger.contacts import LoopFilter, count_loops, loops_page
+from scheduler.ledger.pages import Created
 
 
 @route("GET", "/v1/loops", scope="read")
@@ -30,14 +31,12 @@ async def list_loops(call: Call, query: LoopsQuery) -> Reply[Page[Loop]]:
         found = await loops_page(
             database,
             call.account_id,
+            slice_of(call, query),
             narrow,
-            after=read_cursor(call.ids, query.cursor),
-            descending=query.order == "desc",
-            limit=query.limit + 1,
         )
 
-    async def count() -> int:
-        return 0 if narrow is None else await count_loops(database, call.account_id, narrow)
+    async def count(created: Created) -> int:
+        return 0 if narrow is None else await count_loops(database, call.account_id, narrow, created)
 
     rows = {row["loop_id"]: row for row in await reads.loops(database, call.account_id, found)}
     numbers = [number for number in found if number in rows]

@@ -11,7 +11,7 @@ import msgspec
 from api import requests, schemas
 from api.editing import Edit, given
 from api.instants import utc
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
 from api.reaching import Changed, extended, reach
@@ -19,7 +19,7 @@ from api.regions import read_regions
 from api.routing import Call, Reply, route
 from api.schemas_impact import ChangeQuery
 from api.schemas_windows import NoCallDay, NoCallDayChange, NoCallDayChanged, NoCallDayIn, Removed
-from scheduler.ledger import closed_times
+from scheduler.ledger import closed_times, reads
 from scheduler.ledger.database import Row
 from scheduler.public_ids import PublicIds
 
@@ -33,13 +33,11 @@ async def list_days(call: Call, query: requests.ListQuery) -> Reply[schemas.Page
     rows = await closed_times.no_call_days(
         database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = [_view(row, call.ids) for row in rows]
     numbers = [row["no_call_day_id"] for row in rows]
-    count = partial(closed_times.count_closed, database, call.account_id, "no_call_days")
+    count = partial(reads.count_owned, database, call.account_id, "no_call_day")
     return await listed(call, query, shown, numbers, count)
 
 

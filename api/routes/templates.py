@@ -10,7 +10,7 @@ from api import requests_cadences as bodies
 from api.cadence_edits import create_draft, made, unnumbered
 from api.cadence_forms import SEQUENCE, check_room, read_sequence
 from api.editing import editing, given
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import require_match
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
@@ -18,8 +18,10 @@ from api.schemas_cadences import Cadence, Template
 from scheduler.domain.cadence_form import CadenceForm
 from scheduler.domain.templates import BUILT_IN
 from scheduler.errors import NotFound
-from scheduler.ledger import cadences, templates
+from scheduler.ledger import cadences, reads, templates
 from scheduler.ledger.database import Connection
+from scheduler.ledger.instants import EPOCH
+from scheduler.ledger.pages import Created, within
 
 _BUILT_IN = {said.number: said for said in BUILT_IN}
 
@@ -27,22 +29,17 @@ _BUILT_IN = {said.number: said for said in BUILT_IN}
 @route("GET", "/v1/templates", scope="read")
 async def list_templates(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[Template]]:
     """The built-in templates, then the account's own, oldest first unless `order=desc`."""
-    database, after, backwards = (
-        call.deps.flow.database,
-        read_cursor(call.ids, query.cursor),
-        query.order == "desc",
-    )
-    rows = await templates.templates(
-        database, call.account_id, after=after, descending=backwards, limit=query.limit + 1
-    )
+    database, page = call.deps.flow.database, slice_of(call, query)
+    rows = await templates.templates(database, call.account_id, page)
     found = {row["template_id"]: cadence_views.template(row, call.ids) for row in rows}
     for number, said in _BUILT_IN.items():
-        if after is None or (number < after if backwards else number > after):
+        if page.takes(number, EPOCH):
             found[number] = cadence_views.built_in(said, call.ids)
-    numbers = sorted(found, reverse=backwards)[: query.limit + 1]
+    numbers = sorted(found, reverse=page.descending)[: query.limit + 1]
 
-    async def count() -> int:
-        return len(BUILT_IN) + await templates.count_templates(database, call.account_id)
+    async def count(created: Created) -> int:
+        own = await reads.count_owned(database, call.account_id, "template", created)
+        return own + (len(BUILT_IN) if within(created, EPOCH) else 0)
 
     return await listed(call, query, [found[number] for number in numbers], numbers, count)
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from api import requests, schemas, views_outgoing
 from api import schemas_outgoing as outgoing
 from api.editing import editing, given, in_force, off_the_wheel, parts
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.routing import Call, Reply, route
 from scheduler.ledger import reads, trunks
 
@@ -20,9 +20,7 @@ async def list_trunks(call: Call, query: requests.ListQuery) -> Reply[schemas.Pa
     rows = await trunks.trunks(
         call.deps.flow.database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     shown = [views_outgoing.trunk(row, call.ids) for row in rows]
     numbers = [row["trunk_id"] for row in rows]

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.editing import Edit, editing, given, parts
 from api.instants import sensible, utc, utc_or_none
-from api.paging import listed, read_cursor
+from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
 from api.requests import ListQuery
@@ -30,7 +30,7 @@ from dialer.signing import PREFIX as SECRET_PREFIX
 from dialer.webhooks.egress import refusal
 from dialer.webhooks.sealing import NONCE_BYTES
 from scheduler.domain.time import SECOND, Ms
-from scheduler.ledger import webhooks
+from scheduler.ledger import reads, webhooks
 from scheduler.ledger.database import Row
 from scheduler.ledger.instants import to_datetime, to_ms
 from scheduler.ledger.news import TYPES
@@ -46,12 +46,10 @@ async def list_webhooks(call: Call, query: ListQuery) -> Reply[Page[Webhook]]:
     rows = await webhooks.webhooks(
         database,
         call.account_id,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
+        slice_of(call, query),
     )
     numbers = [row["webhook_id"] for row in rows]
-    count = partial(webhooks.count_webhooks, database, call.account_id)
+    count = partial(reads.count_owned, database, call.account_id, "webhook")
     return await listed(call, query, [_shown(call, row) for row in rows], numbers, count)
 
 
@@ -171,10 +169,8 @@ async def list_deliveries(call: Call, query: DeliveriesQuery) -> Reply[Page[Deli
         database,
         call.account_id,
         number,
+        slice_of(call, query),
         states=query.status,
-        after=read_cursor(call.ids, query.cursor),
-        descending=query.order == "desc",
-        limit=query.limit + 1,
     )
     numbers = [row["delivery_id"] for row in rows]
     count = partial(webhooks.count_deliveries, database, call.account_id, number, states=query.status)

@@ -11,6 +11,7 @@ from scheduler.errors import Refused
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.instants import to_ms
 from scheduler.ledger.news import Head, heads
+from scheduler.ledger.pages import EVER, Created
 
 LOOKED_AT = 2000
 """Groups that one page looks at: where a filter finds little, pages come back short instead of late."""
@@ -65,11 +66,12 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Narrow(msgspec.Struct, frozen=True):
-    """What is not None narrows the events."""
+    """What is not None narrows the events; `created`: when they happened."""
 
     types: list[str] | None = None
     lead_id: int | None = None
     batch_id: int | None = None
+    created: Created = EVER
 
 
 EVERYTHING = Narrow()
@@ -102,12 +104,18 @@ async def read_on(
         raise _expired()
     if after >= head.seq:
         return Stretch([], after, False)
-    window = await database.fetch_row("news_window", account_id, after, LOOKED_AT)
-    upto = after if window is None else window["upto"]
-    if upto is None:  # it was forgotten meanwhile
+    window = await database.fetch_row("news_window", account_id, after, LOOKED_AT, narrow.created)
+    assert window is not None
+    upto = window["upto"]
+    if upto is None and narrow.created == EVER:  # it was forgotten meanwhile
         raise _expired()
+    if upto is None:
+        return Stretch([], head.seq, False)
     events = await _read(database, "news_read", account_id, after, upto, narrow, limit)
-    looked_to = events[-1].number if len(events) == limit else upto
+    if len(events) == limit:
+        looked_to = events[-1].number
+    else:  # beyond what was looked at nothing is of that time
+        looked_to = upto if window["groups"] == LOOKED_AT else max(upto, head.seq)
     return Stretch(events, looked_to, looked_to < head.seq)
 
 
@@ -120,9 +128,12 @@ async def read_back(
     upto = head.seq if before is None else min(before - 1, head.seq)
     if upto <= head.purged_seq:
         return Stretch([], upto + 1, False)
-    window = await database.fetch_row("news_window_back", account_id, upto, LOOKED_AT)
-    after = upto if window is None or window["after"] is None else window["after"]
+    window = await database.fetch_row("news_window_back", account_id, upto, LOOKED_AT, narrow.created)
+    assert window is not None
+    after = upto if window["after"] is None else window["after"]
     events = await _read(database, "news_read_back", account_id, after, upto, narrow, limit)
+    if len(events) < limit and window["groups"] < LOOKED_AT:  # nothing before is of that time
+        return Stretch(events, after + 1, False)
     looked_to = events[-1].number if len(events) == limit else after + 1
     return Stretch(events, looked_to, looked_to - 1 > head.purged_seq)
 
@@ -149,7 +160,7 @@ async def count_events(database: Database, account_id: int, narrow: Narrow = EVE
     if narrow == EVERYTHING:
         head = await head_of(database, account_id)
         return head.seq - head.purged_seq
-    row = await database.fetch_row("news_count", account_id, narrow.types, narrow.lead_id, narrow.batch_id)
+    row = await database.fetch_row("news_count", account_id, *msgspec.structs.astuple(narrow))
     assert row is not None
     return int(row["events"])
 
@@ -166,6 +177,7 @@ async def _read(
         narrow.lead_id,
         narrow.batch_id,
         limit,
+        narrow.created,
     )
     return [_event(row) for row in rows]
 

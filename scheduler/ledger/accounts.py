@@ -13,6 +13,7 @@ from scheduler.domain.windows import BUSINESS_WEEK, week_to_api
 from scheduler.errors import NotFound, Refused, SettingsError
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_ms_or_none
+from scheduler.ledger.pages import ONE, Created, Slice
 from scheduler.ledger.refusals import refusing
 
 DEFAULT_CAPS = ({"max": 3, "window_s": 86_400, "channels": ["call", "voicemail_drop"], "scope": "person"},)
@@ -114,21 +115,21 @@ async def create_account(
     return int(row["account_id"])
 
 
-async def accounts_page(database: Database, *, after: int | None, descending: bool, limit: int) -> list[Row]:
+async def accounts_page(database: Database, asked: Slice) -> list[Row]:
     """Accounts of all the installation."""
-    return await database.fetch("account_page", None, after, descending, limit)
+    return await database.fetch("account_page", None, *asked.values)
 
 
 async def account_row(database: Database, account_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("account_page", [account_id], None, False, 1, on=on)
+    row = await database.fetch_row("account_page", [account_id], *ONE.values, on=on)
     if row is None:
         raise NotFound("no such account")
     return row
 
 
-async def count_accounts(database: Database) -> int:
-    row = await database.fetch_row("account_count")
+async def count_accounts(database: Database, created: Created) -> int:
+    row = await database.fetch_row("account_count", created)
     assert row is not None
     return row["count"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from scheduler.domain.time import Ms
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import Created, Slice
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -56,25 +56,20 @@ class AuditFilter(msgspec.Struct, frozen=True):
     actors: list[str] | None = None
     actions: list[str] | None = None
     object: str | None = None
-    from_: datetime | None = None
-    until: datetime | None = None
 
 
 async def audit_page(
     database: Database,
     account_id: int,
+    asked: Slice,
     narrow: AuditFilter,
-    *,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[Row]:
     values = msgspec.structs.astuple(narrow)
-    return await database.fetch("audit_page", account_id, after, descending, limit, *values)
+    return await database.fetch("audit_page", account_id, *asked.values, *values)
 
 
-async def audit_count(database: Database, account_id: int, narrow: AuditFilter) -> int:
-    row = await database.fetch_row("audit_count", account_id, *msgspec.structs.astuple(narrow))
+async def audit_count(database: Database, account_id: int, narrow: AuditFilter, created: Created) -> int:
+    row = await database.fetch_row("audit_count", account_id, *msgspec.structs.astuple(narrow), created)
     assert row is not None
     return row["count"]
 

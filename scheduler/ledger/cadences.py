@@ -15,6 +15,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import ONE, Created, Slice
 from scheduler.ledger.refusals import refusing
 from scheduler.ledger.step_times import StepTimes, times_after
 
@@ -52,23 +53,23 @@ async def current(
 async def cadences(
     database: Database,
     account_id: int,
+    asked: Slice,
     *,
     statuses: Sequence[str] | None,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[Row]:
-    return await database.fetch("cadence_page", account_id, None, statuses, after, descending, limit)
+    return await database.fetch("cadence_page", account_id, None, statuses, *asked.values)
 
 
-async def count_cadences(database: Database, account_id: int, *, statuses: Sequence[str] | None) -> int:
-    row = await database.fetch_row("cadence_count", account_id, statuses)
+async def count_cadences(
+    database: Database, account_id: int, created: Created, *, statuses: Sequence[str] | None
+) -> int:
+    row = await database.fetch_row("cadence_count", account_id, statuses, created)
     return 0 if row is None else int(row["count"])
 
 
 async def cadence(database: Database, account_id: int, cadence_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("cadence_page", account_id, [cadence_id], None, None, False, 1, on=on)
+    row = await database.fetch_row("cadence_page", account_id, [cadence_id], None, *ONE.values, on=on)
     if row is None:
         raise NotFound("no such cadence")
     return row
@@ -208,21 +209,22 @@ async def delete_cadence(database: Database, on: Connection, account_id: int, ca
         return await database.fetch_row("cadence_delete", account_id, cadence_id, on=on) is not None
 
 
+async def count_versions(database: Database, account_id: int, cadence_id: int, created: Created) -> int:
+    row = await database.fetch_row("cadence_version_count", account_id, cadence_id, created)
+    return 0 if row is None else int(row["count"])
+
+
 async def versions_of(
     database: Database,
     account_id: int,
     cadence_id: int,
+    asked: Slice = ONE,
     *,
     version: int | None = None,
-    after: int | None = None,
-    descending: bool = False,
-    limit: int,
     on: Connection | None = None,
 ) -> list[Row]:
     """A page of a cadence's versions, or the one that is given."""
-    return await database.fetch(
-        "cadence_version_page", account_id, cadence_id, version, after, descending, limit, on=on
-    )
+    return await database.fetch("cadence_version_page", account_id, cadence_id, version, *asked.values, on=on)
 
 
 async def references(

@@ -12,6 +12,7 @@ from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
 from scheduler.ledger.news import News, tell_all
+from scheduler.ledger.pages import EVER, ONE, Created, Slice
 
 OPEN = frozenset({"scheduled", "due"})
 
@@ -53,30 +54,30 @@ EVERY = CallbackFilter()
 async def callbacks(
     database: Database,
     account_id: int,
+    asked: Slice,
     narrow: CallbackFilter = EVERY,
     *,
     numbers: Sequence[int] | None = None,
-    after: int | None = None,
-    descending: bool = True,
-    limit: int,
     on: Connection | None = None,
 ) -> list[Row]:
     """A page of them, or those of these numbers."""
     values = msgspec.structs.astuple(narrow)
-    asked = (account_id, None if numbers is None else list(numbers), after, descending, limit, *values)
-    return await database.fetch("callback_page", *asked, on=on)
+    numbered = None if numbers is None else list(numbers)
+    return await database.fetch("callback_page", account_id, numbered, *asked.values, *values, on=on)
 
 
 async def callback(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    rows = await callbacks(database, account_id, numbers=[number], limit=1, on=on)
+    rows = await callbacks(database, account_id, ONE, numbers=[number], on=on)
     if not rows:
         raise NotFound("no such callback")
     return rows[0]
 
 
-async def count_callbacks(database: Database, account_id: int, narrow: CallbackFilter) -> int:
-    row = await database.fetch_row("callback_count", account_id, *msgspec.structs.astuple(narrow))
+async def count_callbacks(
+    database: Database, account_id: int, narrow: CallbackFilter, created: Created = EVER
+) -> int:
+    row = await database.fetch_row("callback_count", account_id, *msgspec.structs.astuple(narrow), created)
     assert row is not None
     return int(row["count"])
 
@@ -84,7 +85,7 @@ async def count_callbacks(database: Database, account_id: int, narrow: CallbackF
 async def open_callback(database: Database, on: Connection, account_id: int, lead_id: int) -> Row | None:
     """The one that a lead, which is locked, waits for."""
     narrow = CallbackFilter(lead_ids=[lead_id], statuses=sorted(OPEN))
-    rows = await callbacks(database, account_id, narrow, limit=1, on=on)
+    rows = await callbacks(database, account_id, Slice(1, descending=True), narrow, on=on)
     return rows[0] if rows else None
 
 

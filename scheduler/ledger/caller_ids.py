@@ -14,6 +14,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import LedgerRefused, NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_date, to_datetime, to_ms_or_none
+from scheduler.ledger.pages import ONE, Slice
 from scheduler.ledger.refusals import refusing
 from scheduler.ledger.trunks import encode_changes
 
@@ -90,16 +91,14 @@ async def count_calls(
     return {row["caller_id_id"] for row in rows}
 
 
-async def caller_ids(
-    database: Database, account_id: int, day: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
+async def caller_ids(database: Database, account_id: int, day: int, asked: Slice) -> list[Row]:
     """`day`: the account's, for what each was used on it."""
-    return await database.fetch("caller_id_page", account_id, None, after, descending, limit, to_date(day))
+    return await database.fetch("caller_id_page", account_id, None, *asked.values, to_date(day))
 
 
 async def caller_id(database: Database, account_id: int, caller_id_id: int, day: int) -> Row:
     """Raises NotFound."""
-    rows = await database.fetch("caller_id_page", account_id, [caller_id_id], None, False, 1, to_date(day))
+    rows = await database.fetch("caller_id_page", account_id, [caller_id_id], *ONE.values, to_date(day))
     return _found(rows, "caller id")
 
 
@@ -141,15 +140,13 @@ async def delete_caller_id(database: Database, on: Connection, account_id: int, 
         _found(await database.fetch("caller_id_delete", account_id, caller_id_id, on=on), "caller id")
 
 
-async def pools(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("caller_id_pool_page", account_id, None, after, descending, limit)
+async def pools(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("caller_id_pool_page", account_id, None, *asked.values)
 
 
 async def pool(database: Database, account_id: int, pool_id: int) -> Row:
     """Raises NotFound."""
-    rows = await database.fetch("caller_id_pool_page", account_id, [pool_id], None, False, 1)
+    rows = await database.fetch("caller_id_pool_page", account_id, [pool_id], *ONE.values)
     return _found(rows, "caller id pool")
 
 

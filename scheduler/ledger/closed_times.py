@@ -11,6 +11,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import ONE, Slice
 from scheduler.ledger.refusals import refusing
 
 TAKEN = "that day is a no-call day there already"
@@ -34,15 +35,13 @@ class Closure(msgspec.Struct, frozen=True):
     reason: str
 
 
-async def no_call_days(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("no_call_day_page", account_id, None, after, descending, limit)
+async def no_call_days(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("no_call_day_page", account_id, None, *asked.values)
 
 
 async def no_call_day(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("no_call_day_page", account_id, [number], None, False, 1, on=on)
+    row = await database.fetch_row("no_call_day_page", account_id, [number], *ONE.values, on=on)
     return _found(row, "no-call day")
 
 
@@ -94,15 +93,13 @@ async def delete_no_call_day(database: Database, on: Connection, account_id: int
     await database.execute("no_call_day_delete", account_id, number, on=on)
 
 
-async def closures(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("closure_page", account_id, None, after, descending, limit)
+async def closures(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("closure_page", account_id, None, *asked.values)
 
 
 async def closure(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("closure_page", account_id, [number], None, False, 1, on=on)
+    row = await database.fetch_row("closure_page", account_id, [number], *ONE.values, on=on)
     return _found(row, "closure")
 
 
@@ -149,13 +146,6 @@ async def change_closure(
 
 async def delete_closure(database: Database, on: Connection, account_id: int, number: int) -> None:
     await database.execute("closure_delete", account_id, number, on=on)
-
-
-async def count_closed(database: Database, account_id: int, kind: str) -> int:
-    """`kind`: no_call_days or closures."""
-    row = await database.fetch_row("count_closed", account_id)
-    assert row is not None
-    return int(row[kind])
 
 
 def _found(row: Row | None, what: str) -> Row:

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from scheduler.ledger.database import Database
+from scheduler.ledger.pages import EVER, Created, Slice
 
 
 class AttemptFilter(msgspec.Struct, frozen=True):
@@ -42,43 +43,43 @@ class LoopFilter(msgspec.Struct, frozen=True):
 async def attempts_page(
     database: Database,
     account_id: int,
+    asked: Slice,
     narrow: AttemptFilter,
-    *,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[int]:
     """Ids, in order."""
-    return await _page(database, "attempt", account_id, narrow, after, descending, limit)
+    return await _page(database, "attempt", account_id, asked, narrow)
 
 
 async def loops_page(
     database: Database,
     account_id: int,
+    asked: Slice,
     narrow: LoopFilter,
-    *,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[int]:
     """Ids, in order."""
-    return await _page(database, "loop", account_id, narrow, after, descending, limit)
+    return await _page(database, "loop", account_id, asked, narrow)
 
 
-async def count_attempts(database: Database, account_id: int, narrow: AttemptFilter) -> int:
-    return await _count(database, "attempt_count", account_id, narrow)
+async def count_attempts(
+    database: Database, account_id: int, narrow: AttemptFilter, created: Created = EVER
+) -> int:
+    return await _count(database, "attempt_count", account_id, narrow, created)
 
 
-async def count_loops(database: Database, account_id: int, narrow: LoopFilter) -> int:
-    return await _count(database, "loop_count", account_id, narrow)
+async def count_loops(
+    database: Database, account_id: int, narrow: LoopFilter, created: Created = EVER
+) -> int:
+    return await _count(database, "loop_count", account_id, narrow, created)
 
 
 async def _count(
-    database: Database, statement: str, account_id: int, narrow: AttemptFilter | LoopFilter
+    database: Database, statement: str, account_id: int, narrow: AttemptFilter | LoopFilter, created: Created
 ) -> int:
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
-        row = await database.fetch_row(statement, account_id, *msgspec.structs.astuple(narrow), on=on)
+        row = await database.fetch_row(
+            statement, account_id, *msgspec.structs.astuple(narrow), created, on=on
+        )
     assert row is not None
     return row["count"]
 
@@ -87,14 +88,12 @@ async def _page(
     database: Database,
     what: str,
     account_id: int,
+    asked: Slice,
     narrow: AttemptFilter | LoopFilter,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[int]:
     """Each page is planned for its own filters: the plan for one is wrong for the other."""
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
         columns = msgspec.structs.astuple(narrow)
-        rows = await database.fetch(f"{what}_page", account_id, after, descending, limit, *columns, on=on)
+        rows = await database.fetch(f"{what}_page", account_id, *asked.values, *columns, on=on)
     return [row[f"{what}_id"] for row in rows]

@@ -9,6 +9,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import EVER, ONE, Created, Slice
 from scheduler.ledger.refusals import refusing
 
 TAKEN = "there is a list of that name already"
@@ -42,18 +43,16 @@ async def suppress(
 async def entries(
     database: Database,
     account_id: int,
+    asked: Slice,
     *,
     list_id: int | None,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[Row]:
-    return await database.fetch("dnc_entry_page", account_id, None, after, descending, limit, list_id, None)
+    return await database.fetch("dnc_entry_page", account_id, None, *asked.values, list_id, None)
 
 
 async def entry(database: Database, account_id: int, entry_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    values = (account_id, [entry_id], None, False, 1, None, None)
+    values = (account_id, [entry_id], *ONE.values, None, None)
     return _found(await database.fetch_row("dnc_entry_page", *values, on=on), "entry")
 
 
@@ -61,14 +60,14 @@ async def entries_numbered(database: Database, account_id: int, entry_ids: Seque
     """In any order."""
     if not entry_ids:
         return []
-    values = (account_id, list(entry_ids), None, False, len(entry_ids), None, None)
+    values = (account_id, list(entry_ids), *Slice(len(entry_ids)).values, None, None)
     return await database.fetch("dnc_entry_page", *values)
 
 
 async def entries_of(database: Database, account_id: int, phones: Sequence[str]) -> dict[str, Row]:
     """Those of the phones that are never called, by phone."""
     rows = await database.fetch(
-        "dnc_entry_page", account_id, None, None, False, len(phones), None, list(phones)
+        "dnc_entry_page", account_id, None, *Slice(len(phones)).values, None, list(phones)
     )
     return {row["phone"]: row for row in rows}
 
@@ -79,8 +78,10 @@ async def marked(database: Database, account_id: int, marks: Mapping[str, str]) 
     return {row["phone"] for row in rows}
 
 
-async def count_entries(database: Database, account_id: int, list_id: int | None) -> int:
-    row = await database.fetch_row("dnc_entry_count", account_id, list_id)
+async def count_entries(
+    database: Database, account_id: int, list_id: int | None, created: Created = EVER
+) -> int:
+    row = await database.fetch_row("dnc_entry_count", account_id, list_id, created)
     assert row is not None
     return row["count"]
 
@@ -100,15 +101,13 @@ async def remove_entry(database: Database, on: Connection, account_id: int, entr
     return _found(await database.fetch_row("dnc_entry_remove", *values, on=on), "entry")
 
 
-async def lists(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("dnc_list_page", account_id, None, after, descending, limit)
+async def lists(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("dnc_list_page", account_id, None, *asked.values)
 
 
 async def one_list(database: Database, account_id: int, list_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    values = (account_id, [list_id], None, False, 1)
+    values = (account_id, [list_id], *ONE.values)
     return _found(await database.fetch_row("dnc_list_page", *values, on=on), "list")
 
 

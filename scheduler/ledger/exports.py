@@ -9,6 +9,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import ONE, Created, Slice
 
 LEVEL = 1
 """Of zlib: text like this gets six times smaller at the speed of writing it."""
@@ -55,25 +56,23 @@ async def next_number(database: Database, on: Connection, account_id: int) -> tu
     return int(row["number"]), bool(row["simulated"])
 
 
-async def exports(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int, now_ms: Ms
-) -> list[Row]:
+async def exports(database: Database, account_id: int, asked: Slice, *, now_ms: Ms) -> list[Row]:
     """A page of those that are kept."""
-    values = (account_id, None, after, descending, limit, to_datetime(now_ms))
+    values = (account_id, None, *asked.values, to_datetime(now_ms))
     return await database.fetch("export_page", *values)
 
 
 async def export(database: Database, account_id: int, number: int, now_ms: Ms) -> Row:
     """Raises NotFound; for one that has expired as well."""
-    values = (account_id, [number], None, False, 1, to_datetime(now_ms))
+    values = (account_id, [number], *ONE.values, to_datetime(now_ms))
     row = await database.fetch_row("export_page", *values)
     if row is None:
         raise NotFound("no such export")
     return row
 
 
-async def count_exports(database: Database, account_id: int, now_ms: Ms) -> int:
-    row = await database.fetch_row("export_count", account_id, to_datetime(now_ms))
+async def count_exports(database: Database, account_id: int, created: Created, *, now_ms: Ms) -> int:
+    row = await database.fetch_row("export_count", account_id, to_datetime(now_ms), created)
     assert row is not None
     return int(row["count"])
 

@@ -15,6 +15,7 @@ from scheduler.errors import Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.imports import end_import
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import Created, Slice
 
 MOST_MISSING = 20
 """Parts that are missing, named in a refusal."""
@@ -53,17 +54,15 @@ async def put_part(
     return kept, known is None
 
 
-async def parts_page(
-    database: Database, account_id: int, import_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
+async def parts_page(database: Database, account_id: int, import_id: int, asked: Slice) -> list[Row]:
     """Their numbers, sizes and digests."""
-    return await database.fetch("import_part_page", account_id, import_id, after, descending, limit)
+    return await database.fetch("import_part_page", account_id, import_id, *asked.values)
 
 
-async def count_parts(database: Database, account_id: int, import_id: int) -> int:
-    row = await database.fetch_row("import_part_sum", account_id, import_id, 0)
+async def count_parts(database: Database, account_id: int, import_id: int, created: Created) -> int:
+    row = await database.fetch_row("import_part_count", account_id, import_id, created)
     assert row is not None
-    return int(row["parts"])
+    return int(row["count"])
 
 
 async def complete_parts(

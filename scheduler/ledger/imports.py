@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -12,6 +11,7 @@ from scheduler.errors import Refused
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import Created, Slice
 
 OURSELVES = Actor("dialwheel")
 """Who brings files in that nobody sent: the demo's."""
@@ -221,28 +221,23 @@ async def import_status(database: Database, import_id: int) -> str:
 
 
 class ImportFilter(msgspec.Struct, frozen=True):
-    """None: any. Instants are those of the beginning."""
+    """None: any."""
 
     statuses: list[str] | None = None
     batch_ids: list[int] | None = None
-    from_: datetime | None = None
-    until: datetime | None = None
 
 
 async def page_of_imports(
     database: Database,
     account_id: int,
+    asked: Slice,
     narrow: ImportFilter,
-    *,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[Row]:
     values = msgspec.structs.astuple(narrow)
-    return await database.fetch("read_import", account_id, None, after, descending, limit, *values)
+    return await database.fetch("read_import", account_id, None, *asked.values, *values)
 
 
-async def count_imports(database: Database, account_id: int, narrow: ImportFilter) -> int:
-    row = await database.fetch_row("import_count", account_id, *msgspec.structs.astuple(narrow))
+async def count_imports(database: Database, account_id: int, narrow: ImportFilter, created: Created) -> int:
+    row = await database.fetch_row("import_count", account_id, *msgspec.structs.astuple(narrow), created)
     assert row is not None
     return int(row["count"])

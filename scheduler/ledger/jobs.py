@@ -16,6 +16,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
+from scheduler.ledger.pages import ONE, Created, Slice
 
 TAKES = 5
 """So many others may be faster, one after the other; then the next step looks again."""
@@ -167,7 +168,7 @@ async def cancel_job(
 
 async def job(ledger: Database, account_id: int, job_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await ledger.fetch_row("job_page", account_id, [job_id], None, None, None, False, 1, on=on)
+    row = await ledger.fetch_row("job_page", account_id, [job_id], None, None, *ONE.values, on=on)
     if row is None:
         raise NotFound("no such job")
     return row
@@ -176,21 +177,24 @@ async def job(ledger: Database, account_id: int, job_id: int, on: Connection | N
 async def jobs(
     ledger: Database,
     account_id: int,
+    asked: Slice,
     *,
     kinds: Sequence[str] | None = None,
     statuses: Sequence[str] | None = None,
-    after: int | None = None,
-    descending: bool = False,
-    limit: int,
 ) -> list[Row]:
-    """A page of the account's jobs, oldest first unless `descending`."""
-    return await ledger.fetch("job_page", account_id, None, kinds, statuses, after, descending, limit)
+    """A page of the account's jobs."""
+    return await ledger.fetch("job_page", account_id, None, kinds, statuses, *asked.values)
 
 
 async def count_jobs(
-    ledger: Database, account_id: int, *, kinds: Sequence[str] | None, statuses: Sequence[str] | None
+    ledger: Database,
+    account_id: int,
+    created: Created,
+    *,
+    kinds: Sequence[str] | None,
+    statuses: Sequence[str] | None,
 ) -> int:
-    row = await ledger.fetch_row("job_count", account_id, kinds, statuses)
+    row = await ledger.fetch_row("job_count", account_id, kinds, statuses, created)
     assert row is not None
     return int(row["count"])
 

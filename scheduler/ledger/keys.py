@@ -19,6 +19,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none, to_ms_or_none
+from scheduler.ledger.pages import ONE, Slice
 from scheduler.public_ids import ALPHABET
 
 SCOPES = ("read", "leads:write", "cadences:write", "calls:write", "compliance:write", "admin")
@@ -200,15 +201,13 @@ async def lock_keys(database: Database, account_id: int, number: int, now_ms: Ms
     return row["admins"]
 
 
-async def keys_page(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("key_page", account_id, None, after, descending, limit)
+async def keys_page(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("key_page", account_id, None, *asked.values)
 
 
 async def key_row(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("key_page", account_id, [number], None, False, 1, on=on)
+    row = await database.fetch_row("key_page", account_id, [number], *ONE.values, on=on)
     if row is None:
         raise NotFound("no such key")
     return row

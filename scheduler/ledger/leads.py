@@ -11,6 +11,7 @@ import msgspec
 from scheduler.domain.time import Ms
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import Slice
 from scheduler.ledger.tenancy import serving
 
 Sort: TypeAlias = Literal["created_at", "updated_at", "contacted_at", "name", "attempts_count"]
@@ -117,15 +118,13 @@ async def lead_signals(database: Database, account_id: int, lead_id: int) -> lis
 async def waiting_leads(
     database: Database,
     account_id: int,
+    asked: Slice,
     *,
     now_ms: Ms,
-    after: int | None = None,
-    descending: bool = False,
-    limit: int | None = None,
 ) -> list[Row]:
-    """Leads that wait for a person of ours, and why, in order of their ids; all of them without a `limit`."""
+    """Leads that wait for a person of ours, and why, in order of their ids."""
     now = to_datetime(now_ms)
-    return await database.fetch("lead_waiting", account_id, now, after, descending, limit)
+    return await database.fetch("lead_waiting", account_id, now, *asked.values)
 
 
 async def refresh_statistics(database: Database) -> None:

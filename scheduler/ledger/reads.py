@@ -10,6 +10,7 @@ import msgspec
 from scheduler.errors import NotFound
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.migrate import pending
+from scheduler.ledger.pages import ONE, Created, Slice
 
 MOST_ATTEMPTS = 1000
 """Attempts of a lead that are shown."""
@@ -29,21 +30,19 @@ async def account(database: Database, account_id: int) -> Row:
     return _found(await database.fetch_row("read_account", account_id), "account")
 
 
-async def count_owned(database: Database, account_id: int, kind: str) -> int:
-    """How many the account has of a `kind`: agent, trunk, caller_id, caller_id_pool, batch."""
-    row = await database.fetch_row("count_owned", account_id, kind)
+async def count_owned(database: Database, account_id: int, kind: str, created: Created) -> int:
+    """How many the account has of a `kind`: the name of its table."""
+    row = await database.fetch_row("count_owned", account_id, kind, created)
     assert row is not None
     return row["count"]
 
 
-async def agents(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("read_agents", account_id, None, after, descending, limit)
+async def agents(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("read_agents", account_id, None, *asked.values)
 
 
 async def agent(database: Database, account_id: int, agent_id: int) -> Row:
-    return _found(await database.fetch_row("read_agents", account_id, [agent_id], None, False, 1), "agent")
+    return _found(await database.fetch_row("read_agents", account_id, [agent_id], *ONE.values), "agent")
 
 
 async def lead(database: Database, account_id: int, lead_id: int) -> Row:
@@ -85,11 +84,9 @@ async def batch(database: Database, account_id: int, batch_id: int) -> Row:
     return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
 
 
-async def batches(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
+async def batches(database: Database, account_id: int, asked: Slice) -> list[Row]:
     """Without their counts, which are a walk over their leads."""
-    return await database.fetch("read_batches", account_id, after, descending, limit)
+    return await database.fetch("read_batches", account_id, *asked.values)
 
 
 async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:
@@ -98,8 +95,9 @@ async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:
 
 
 async def import_(database: Database, account_id: int, import_id: int) -> Row:
-    rest = (None, False, 1, None, None, None, None)
-    return _found(await database.fetch_row("read_import", account_id, [import_id], *rest), "import")
+    return _found(
+        await database.fetch_row("read_import", account_id, [import_id], *ONE.values, None, None), "import"
+    )
 
 
 async def import_rejects(database: Database, account_id: int, import_id: int) -> AsyncIterator[Row]:

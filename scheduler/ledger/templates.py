@@ -9,27 +9,21 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import ONE, Slice
 from scheduler.ledger.refusals import refusing
 
 NAME_TAKEN = "there is a template of that name already"
 
 
-async def templates(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("template_page", account_id, None, after, descending, limit)
-
-
-async def count_templates(database: Database, account_id: int) -> int:
-    row = await database.fetch_row("template_count", account_id)
-    return 0 if row is None else int(row["count"])
+async def templates(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("template_page", account_id, None, *asked.values)
 
 
 async def template(
     database: Database, account_id: int, template_id: int, on: Connection | None = None
 ) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("template_page", account_id, [template_id], None, False, 1, on=on)
+    row = await database.fetch_row("template_page", account_id, [template_id], *ONE.values, on=on)
     if row is None:
         raise NotFound("no such template")
     return row

@@ -10,21 +10,20 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import ONE, Slice
 from scheduler.ledger.refusals import refusing
 
 TAKEN = "there is a trunk of that name already"
 IN_USE = "an agent's calls go out by this trunk"
 
 
-async def trunks(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("trunk_page", account_id, None, after, descending, limit)
+async def trunks(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("trunk_page", account_id, None, *asked.values)
 
 
 async def trunk(database: Database, account_id: int, trunk_id: int) -> Row:
     """Raises NotFound."""
-    row = await database.fetch_row("trunk_page", account_id, [trunk_id], None, False, 1)
+    row = await database.fetch_row("trunk_page", account_id, [trunk_id], *ONE.values)
     if row is None:
         raise NotFound("no such trunk")
     return row

@@ -12,6 +12,7 @@ from scheduler.domain.time import Ms
 from scheduler.errors import NotFound, Refused
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
+from scheduler.ledger.pages import ONE, Created, Slice
 
 
 async def create_webhook(
@@ -70,26 +71,20 @@ async def set_secret(
     )
 
 
-async def webhooks(
-    database: Database, account_id: int, *, after: int | None, descending: bool, limit: int
-) -> list[Row]:
-    return await database.fetch("webhook_page", account_id, None, after, descending, limit)
+async def webhooks(database: Database, account_id: int, asked: Slice) -> list[Row]:
+    return await database.fetch("webhook_page", account_id, None, *asked.values)
 
 
 async def webhook(database: Database, account_id: int, webhook_id: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
     return _found(
-        await database.fetch_row("webhook_page", account_id, [webhook_id], None, False, 1, on=on), "webhook"
+        await database.fetch_row("webhook_page", account_id, [webhook_id], *ONE.values, on=on), "webhook"
     )
 
 
 async def lock_webhook(database: Database, on: Connection, account_id: int, webhook_id: int) -> Row:
     """Held until the transaction ends. Raises NotFound."""
     return _found(await database.fetch_row("webhook_lock", account_id, webhook_id, on=on), "webhook")
-
-
-async def count_webhooks(database: Database, account_id: int) -> int:
-    return await _count(database, "webhook_count", account_id)
 
 
 async def change_webhook(
@@ -138,13 +133,11 @@ async def deliveries(
     database: Database,
     account_id: int,
     webhook_id: int,
+    asked: Slice,
     *,
     states: Sequence[str] | None,
-    after: int | None,
-    descending: bool,
-    limit: int,
 ) -> list[Row]:
-    return await database.fetch("delivery_page", account_id, webhook_id, states, after, descending, limit)
+    return await database.fetch("delivery_page", account_id, webhook_id, states, *asked.values)
 
 
 async def delivery(
@@ -155,9 +148,11 @@ async def delivery(
 
 
 async def count_deliveries(
-    database: Database, account_id: int, webhook_id: int, *, states: Sequence[str] | None
+    database: Database, account_id: int, webhook_id: int, created: Created, *, states: Sequence[str] | None
 ) -> int:
-    return await _count(database, "delivery_count", account_id, webhook_id, states)
+    row = await database.fetch_row("delivery_count", account_id, webhook_id, states, created)
+    assert row is not None
+    return int(row["count"])
 
 
 async def retry_delivery(
@@ -168,12 +163,6 @@ async def retry_delivery(
     row = await database.fetch_row("delivery_retry", account_id, delivery_id, to_datetime(now_ms), on=on)
     if row is None:
         raise _not_now("it is not active", "make it active")
-
-
-async def _count(database: Database, name: str, *arguments: Any) -> int:
-    row = await database.fetch_row(name, *arguments)
-    assert row is not None
-    return int(row["count"])
 
 
 def _not_now(why: str, do: str) -> Refused:

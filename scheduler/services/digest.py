@@ -10,6 +10,7 @@ from scheduler.ledger.database import Connection, Database
 from scheduler.ledger.instants import to_date
 from scheduler.ledger.leads import waiting_leads
 from scheduler.ledger.news import tell
+from scheduler.ledger.pages import Slice
 
 MOST = 100_000
 """Leads that are counted: nobody has more people to see to them."""
@@ -34,9 +35,7 @@ class WaitingDigest:
                 await self._tell(row["account_id"], day_of(zone, now_ms), now_ms)
 
     async def _tell(self, account_id: int, day: int, now_ms: Ms) -> None:
-        waiting = await waiting_leads(
-            self._database, account_id, now_ms=now_ms, after=None, descending=False, limit=MOST
-        )
+        waiting = await waiting_leads(self._database, account_id, Slice(MOST), now_ms=now_ms)
         reasons = Counter(row["reason"] for row in waiting)
         async with self._database.transaction() as on:
             if await self._is_ours(account_id, day, on) and waiting:

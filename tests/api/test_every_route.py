@@ -191,7 +191,8 @@ async def test_a_body_above_the_limit_is_413_whether_it_says_its_length_or_not(s
 
 
 PAGES = {
-    422: ("limit=0", "limit=-1", "limit=1000000000", "limit=x", "limit=1&limit=2", "order=up", "cursor=%00"),
+    422: ("limit=0", "limit=-1", "limit=1000000000", "limit=x", "limit=1&limit=2", "order=up", "cursor=%00",
+          "created_at.gte=x", "created_at.lt=2026-06-16", "created_at.gte=2026-06-16T18:00:00"),
     400: ("cursor=" + "9" * 33, "cursor=" + "9" * 4500, "cursor=x",
           "cursor=cur_0000000000000", "cursor=%27%3B--"),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scheduler.ledger.database import Database
+from scheduler.ledger.pages import EVER
 from scheduler.ledger.statements import statement
 
 FILL = """
@@ -23,7 +24,7 @@ FROM generate_series(0, 9999) AS g
     [
         ("read_lead_loops", (1, 77)),
         ("read_lead_attempts", (1, 77, 100)),
-        ("attempt_page", (1, None, True, 50, 77, *[None] * 11)),
+        ("attempt_page", (1, None, True, 50, EVER, 77, *[None] * 11)),
     ],
 )
 async def test_no_loop_but_those_of_the_lead_is_looked_at(

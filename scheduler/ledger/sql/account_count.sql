@@ -1,2 +1,3 @@
 -- account_count: how many accounts the installation has.
-SELECT count(*) AS count FROM account;
+-- $1 created tstzrange
+SELECT count(*) AS count FROM account WHERE created_at <@ $1::tstzrange;

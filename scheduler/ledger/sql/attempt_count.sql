@@ -1,7 +1,7 @@
 -- attempt_count: how many of the account's attempts match.
 -- $1 account_id bigint  Each of the rest narrows, null: any. $2 lead_id bigint  $3 loop_ids bigint[]  $4 agent_ids bigint[]
 -- $5 batch_ids bigint[]  $6 cadence_ids bigint[]  $7 states text[]  $8 outcomes text[]  $9 channels text[]
--- $10 due from timestamptz  $11 due until  $12 dispatched from  $13 dispatched until
+-- $10 due from timestamptz  $11 due until  $12 dispatched from  $13 dispatched until  $14 created tstzrange
 SELECT count(*) AS count
 FROM attempt AS a
 WHERE a.account_id = $1
@@ -17,4 +17,5 @@ WHERE a.account_id = $1
   AND ($10::timestamptz IS NULL OR a.due_at >= $10)
   AND ($11::timestamptz IS NULL OR a.due_at < $11)
   AND ($12::timestamptz IS NULL OR a.dispatched_at >= $12)
-  AND ($13::timestamptz IS NULL OR a.dispatched_at < $13);
+  AND ($13::timestamptz IS NULL OR a.dispatched_at < $13)
+  AND a.armed_at <@ $14::tstzrange;

@@ -1,11 +1,10 @@
 -- audit_count: how many lines of the account's audit log match.
--- $1 account_id bigint  $2 actors text[]  $3 actions text[]  $4 object text  $5 from timestamptz
--- $6 until timestamptz (null: any)
+-- $1 account_id bigint  $2 actors text[]  $3 actions text[]  $4 object text (null: any)
+-- $5 created tstzrange
 SELECT count(*) AS count
 FROM audit
 WHERE account_id = $1
   AND ($2::text[] IS NULL OR actor = ANY($2::text[]))
   AND ($3::text[] IS NULL OR action = ANY($3::text[]))
   AND ($4::text IS NULL OR object = $4)
-  AND ($5::timestamptz IS NULL OR at >= $5)
-  AND ($6::timestamptz IS NULL OR at < $6);
+  AND at <@ $5::tstzrange;

@@ -1,11 +1,12 @@
 -- delivery_page: a page of a webhook's deliveries, read by its index in either direction.
 -- $1 account_id bigint  $2 webhook_id bigint  $3 states text[] (null: all)  $4 after bigint (null: from the start)
--- $5 descending boolean  $6 limit integer
+-- $5 descending boolean  $6 limit integer  $7 created tstzrange
 WITH page AS (
     (SELECT delivery_id
      FROM delivery
      WHERE NOT $5::boolean AND account_id = $1 AND webhook_id = $2 AND delivery_id > coalesce($4, 0)
        AND ($3::text[] IS NULL OR state = ANY($3::text[]))
+       AND created_at <@ $7::tstzrange
      ORDER BY delivery_id
      LIMIT $6)
     UNION ALL
@@ -13,6 +14,7 @@ WITH page AS (
      FROM delivery
      WHERE $5::boolean AND account_id = $1 AND webhook_id = $2 AND delivery_id < coalesce($4, 9223372036854775807)
        AND ($3::text[] IS NULL OR state = ANY($3::text[]))
+       AND created_at <@ $7::tstzrange
      ORDER BY delivery_id DESC
      LIMIT $6)
 )

@@ -1,6 +1,7 @@
 -- dnc_entry_page: a page of the phones that the account never calls, with the lists that have them.
 -- $1 account_id bigint  $2 suppression_ids bigint[] (null: all)  $3 after bigint (null: from the start)
--- $4 descending boolean  $5 limit integer  $6 dnc_list_id bigint (null: any)  $7 phones text[] (null: any)
+-- $4 descending boolean  $5 limit integer  $6 created tstzrange
+-- $7 dnc_list_id bigint (null: any)  $8 phones text[] (null: any)
 SELECT s.suppression_id, s.phone, s.reason, s.source, s.created_at,
        coalesce(s.changed_at, s.created_at) AS updated_at, s.listed,
        array(SELECT m.dnc_list_id FROM dnc_member AS m
@@ -9,8 +10,9 @@ FROM suppression AS s
 WHERE s.account_id = $1
   AND ($2::bigint[] IS NULL OR s.suppression_id = ANY($2::bigint[]))
   AND ($3::bigint IS NULL OR CASE WHEN $4::boolean THEN s.suppression_id < $3 ELSE s.suppression_id > $3 END)
-  AND ($6::bigint IS NULL OR EXISTS (SELECT FROM dnc_member AS m
-                                     WHERE m.account_id = s.account_id AND m.phone = s.phone AND m.dnc_list_id = $6))
-  AND ($7::text[] IS NULL OR s.phone = ANY($7::text[]))
+  AND ($7::bigint IS NULL OR EXISTS (SELECT FROM dnc_member AS m
+                                     WHERE m.account_id = s.account_id AND m.phone = s.phone AND m.dnc_list_id = $7))
+  AND ($8::text[] IS NULL OR s.phone = ANY($8::text[]))
+  AND s.created_at <@ $6::tstzrange
 ORDER BY CASE WHEN $4::boolean THEN -s.suppression_id ELSE s.suppression_id END
 LIMIT $5;

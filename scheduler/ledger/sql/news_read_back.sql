@@ -1,6 +1,6 @@
 -- news_read_back: as news_read, the latest first.
 -- $1 account_id bigint  $2 after bigint  $3 upto bigint (one there is)  $4 types text[] or null
--- $5 lead_id bigint or null  $6 batch_id bigint or null  $7 limit integer
+-- $5 lead_id bigint or null  $6 batch_id bigint or null  $7 limit integer  $8 created tstzrange
 -- Rows: number, type, at, id, lead_id, batch_id, extra
 SELECT n.seq - cardinality(n.ids) + e.place AS number, n.type, n.at, e.id,
        CASE WHEN n.type LIKE 'lead.%' THEN e.id ELSE e.lead_id END AS lead_id,
@@ -12,6 +12,7 @@ WHERE n.account_id = $1
   AND n.seq > $2
   AND n.seq <= (SELECT min(seq) FROM news WHERE account_id = $1 AND seq >= $3)
   AND ($4::text[] IS NULL OR n.type = ANY($4))
+  AND n.at <@ $8::tstzrange
   AND ($5::bigint IS NULL OR $5 = ANY(CASE WHEN n.type LIKE 'lead.%' THEN n.ids ELSE n.lead_ids END))
   AND ($6::bigint IS NULL OR $6 = ANY(n.batch_ids))
   AND n.seq - cardinality(n.ids) + e.place > $2
