@@ -68,7 +68,7 @@ from api.routes import (
     windows,
 )
 from api.routing import Route, add_routes
-from api.wire import Runner
+from api.wire import LIMITS, Limits, Runner
 from dialer.providers.webhook import NAME as WEBHOOK
 from scheduler.errors import DialwheelError
 from scheduler.ledger import idempotency
@@ -124,12 +124,13 @@ ROUTES: tuple[Route, ...] = (
 """Every endpoint."""
 
 PURGE_S = 3600.0
-SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
+SERVER_OPTIONS: dict[str, Any] = {"auto_decompress": False, "access_log": None}
 """How an app is served: what is compressed is unpacked by who reads it, under a cap of its own."""
 
 
 def make_app(deps: Deps) -> web.Application:
     app = web.Application(middlewares=[make_edge(deps.metrics)], client_max_size=deps.settings.body_max)
+    app[LIMITS] = Limits(deps.settings.http_idle_s, deps.settings.http_connections)
     app.on_response_prepare.append(put_headers)
     add_routes(app, ROUTES, deps)
     app[root.OPENAPI] = msgspec.json.encode(describe(ROUTES, version("dialwheel")))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 from collections.abc import AsyncIterator
 
 import msgspec
 from aiohttp import web
 
-from api.idempotency import next_chunk
+from api.arriving import chunks_of
 from api.imports.framing import Framer
 from api.problems import Problem
+from api.spreadsheets import from_text
 from scheduler.domain.numbers import BadNumber, normalize
 
 TYPES = ("text/csv", "text/plain", "application/x-ndjson")
-IDLE_S = 60.0
-"""A sender that is silent for so long has left."""
-
 _COLUMNS = frozenset({"phone", "phone number", "number", "mobile", "telephone", "phone_number"})
 
 
@@ -54,7 +51,7 @@ class Lines:
     def _json(self, text: str) -> str | None:
         try:
             value = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
         said = value.get("phone") if isinstance(value, dict) else value
         return said[:64] if isinstance(said, str) else None
@@ -73,10 +70,12 @@ class Lines:
                 self._column = found[0]
                 return None
         at = self._column or 0
-        return cells[at].strip()[:64] if at < len(cells) else ""
+        return from_text(cells[at].strip())[:64] if at < len(cells) else ""
 
 
-async def numbers_of(request: web.Request, *, group: int, max_line: int) -> AsyncIterator[list[Numbered]]:
+async def numbers_of(
+    request: web.Request, *, group: int, max_line: int, least_bytes_per_s: int
+) -> AsyncIterator[list[Numbered]]:
     """The body's lines in groups, while they arrive. Raises Problem 400 or 415."""
     if request.content_type not in TYPES or request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("unsupported-media-type", f"send {', '.join(TYPES)}, not compressed")
@@ -84,9 +83,9 @@ async def numbers_of(request: web.Request, *, group: int, max_line: int) -> Asyn
     lines = Lines(ndjson=request.content_type == "application/x-ndjson")
     kept: list[Numbered] = []
     try:
+        chunks = chunks_of(request, least_bytes_per_s)
         while True:
-            async with asyncio.timeout(IDLE_S):
-                chunk = await next_chunk(request)
+            chunk = await anext(chunks, b"")
             framer.feed(chunk) if chunk else framer.finish()
             block = framer.take(len(framer.records))
             for row, line in zip(block.lines, block.records, strict=True):
@@ -99,7 +98,7 @@ async def numbers_of(request: web.Request, *, group: int, max_line: int) -> Asyn
                 kept = kept[group:]
             if not chunk:
                 break
-    except (TimeoutError, web.HTTPException):
+    except (TimeoutError, web.RequestPayloadError):
         raise Problem("malformed-body", "the file broke off; what came before is in force") from None
     if kept:
         yield kept

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from api.export_kinds import KINDS, Ask, Kind
+from api.spreadsheets import as_text
 from scheduler.errors import NotFound
 from scheduler.flow.context import Flow
 from scheduler.ledger.exports import add_part
@@ -21,9 +22,6 @@ JOB = "export"
 
 LEFT_OUT = frozenset({"object", "why"})
 """Of CSV: what is the same in each row, and what is no cell."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run; each E.164 number does."""
 
 BREATH = 100
 """Rows, a millisecond or two of work: then others have their turn."""
@@ -112,4 +110,4 @@ def cell(value: Any, *, drop_plus: bool = False) -> str:
         return str(value) if isinstance(value, int | float) else msgspec.json.encode(value).decode()
     if drop_plus and value[:1] == "+" and value[1:].isdecimal():
         return value[1:]
-    return f"'{value}" if value.startswith(FORMULA) else value
+    return as_text(value)

@@ -7,6 +7,7 @@ Only what brings leads counts here: an opt-out or a pause is never refused becau
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,13 +21,14 @@ GB = 1_000_000_000
 
 
 class Intake:
-    """Of one app: requests and files under way."""
+    """Of one app: requests and files under way, these also by account."""
 
     def __init__(self, settings: Settings) -> None:
         self._most_requests = settings.intake_queue
         self._most_files = settings.imports_at_once
+        self._most_of_one = settings.imports_per_account
         self._requests = 0
-        self._files = 0
+        self._files: Counter[int] = Counter()
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -44,17 +46,19 @@ class Intake:
             self._requests -= 1
 
     @contextmanager
-    def file(self) -> Iterator[None]:
-        """Raises Overloaded when as many are under way as may be."""
-        if self._files >= self._most_files:
-            raise Overloaded(
-                "too many files come in at once", f"{self._files} are under way", "send it when one is done"
-            )
-        self._files += 1
+    def file(self, account_id: int) -> Iterator[None]:
+        """Raises Overloaded when as many are under way as may be, in all or of this account."""
+        under_way, own = self._files.total(), self._files[account_id]
+        if under_way >= self._most_files or own >= self._most_of_one:
+            why = f"{under_way} are under way, {own} of them of this account"
+            raise Overloaded("too many files come in at once", why, "send it when one is done")
+        self._files[account_id] += 1
         try:
             yield
         finally:
-            self._files -= 1
+            self._files[account_id] -= 1
+            if not self._files[account_id]:
+                del self._files[account_id]
 
 
 def refuse_full_disk(settings: Settings) -> None:

@@ -21,6 +21,9 @@ from scheduler.metrics import Metrics
 
 log = structlog.get_logger()
 
+SERVER = "dialwheel"
+"""What answers say they come from: no versions, which tell what to try."""
+
 STARTED = web.RequestKey("started", bool)
 """Set once the head of the response is on its way."""
 
@@ -115,6 +118,7 @@ async def put_headers(request: web.Request, response: web.StreamResponse) -> Non
     request[STARTED] = True
     response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request_id(None)
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = SERVER
     for name, said in request.get(HEADERS, {}).items():
         response.headers.setdefault(name, said)
     response.headers.setdefault("Cache-Control", "no-store")

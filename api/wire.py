@@ -1,31 +1,96 @@
-"""Requests that are no HTTP: refused as problems like all others, before any handler sees them."""
+"""What stands between the socket and the handlers: requests that are no HTTP are refused as problems like all
+others, and connections that do nothing are let go of before they are too many.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import structlog
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod
 
 from api.ids import request_id
+from api.middleware import SERVER
 from api.problems import Problem, problem_response
 
 log = structlog.get_logger()
 
+TOLD_AGAIN_S = 60.0
+"""A flood of connections is a line in the log a minute."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`idle_s`: how long a connection may go without a whole request; `connections`: how many may be open."""
+
+    idle_s: float = 75.0
+    connections: int = 4000
+
+
+LIMITS = web.AppKey("limits", Limits)
+
 
 class Runner(web.AppRunner):
-    """An app's runner whose connections answer what cannot be read with a problem."""
+    """An app's runner, within the app's `LIMITS`."""
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        return _Server(server.request_handler, request_factory=server.request_factory, **self._kwargs)
+        limits = self._app.get(LIMITS, Limits())
+        options = {**self._kwargs, "keepalive_timeout": limits.idle_s}
+        return _Server(limits.connections, server.request_handler, server.request_factory, options)
 
 
 class _Server(web.Server):
+    def __init__(self, most: int, handler: Any, factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(handler, request_factory=factory, **options)
+        self._most = most
+        self._tell_at_s = 0.0
+
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)
 
+    def connection_made(self, handler: web.RequestHandler, transport: Any) -> None:
+        """Where one is too many the oldest that asks for nothing goes, the new one itself if all are busy:
+        who holds connections open keeps nobody else out."""
+        super().connection_made(handler, transport)
+        if len(self._connections) <= self._most:
+            return
+        now_s = self._loop.time()
+        if now_s >= self._tell_at_s:
+            self._tell_at_s = now_s + TOLD_AGAIN_S
+            log.warning("connections_full", connections=self._most)
+        idle = (one for one in self._connections if isinstance(one, _Connection) and one.idle)
+        next(idle, handler).force_close()
+
 
 class _Connection(web.RequestHandler):
+    @property
+    def idle(self) -> bool:
+        """It has asked for nothing, or has its answer; one that was let go of is no longer counted."""
+        return not (self._request_in_progress or self._messages or self._force_close)
+
+    def data_received(self, data: bytes) -> None:
+        """A body of which something unreadable came ends there: who reads it need not wait for the rest."""
+        super().data_received(data)
+        if not self._messages or isinstance(self._messages[-1][0], RawRequestMessage):
+            return
+        under_way = [] if self._current_request is None else [self._current_request.content]
+        for body in (*under_way, *(body for _, body in self._messages)):
+            if not body.is_eof():
+                body.set_exception(web.RequestPayloadError("it broke off"))
+                body.feed_eof()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPException) and resp.status >= 400:  # raised before our own handlers
+            detail = "it expects something other than 100-continue"
+            resp = problem_response(Problem("malformed-body", detail), request_id(None), request.path)
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -38,6 +103,7 @@ class _Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         response = problem_response(_problem(status, exc), request_id(None), "")
+        response.headers["Server"] = SERVER
         response.force_close()
         return response
 

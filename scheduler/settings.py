@@ -155,6 +155,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     no_call_days_kept: Count = 1000  # the same
 
     # what comes in
+    http_idle_s: Seconds = 75  # a connection without a whole request; longer than proxies keep theirs, 60 s
+    http_connections: Count = 4000  # a process; of more the oldest idle one goes. One takes 8 KB
     rate_limit_per_min: Annotated[int, Meta(ge=0)] = 6000  # requests of a key; 0: none. Files are one request
     rate_limit_address_per_min: Annotated[int, Meta(ge=0)] = 12_000  # of an address: several keys; 0: none
     body_max: Annotated[int, Meta(ge=1024)] = 1_048_576  # bytes of a JSON body
@@ -169,6 +171,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     import_parts_h: Annotated[int, Meta(ge=1, le=720)] = 24  # parts that nobody completes are kept so long
     import_errors_shown: Annotated[int, Meta(ge=0, le=10_000)] = 100  # of a rehearsal; live lines have all
     imports_at_once: Count = 4  # files; each has two chunks of rows in the ledger's hands
+    imports_per_account: Count = 3  # of those: no account keeps the others out
+    import_least_bytes_per_s: Annotated[int, Meta(ge=0)] = 10  # a lead in ten seconds; slower ones are posted
     streams_per_account: Count = 200  # open dashboards of one account, in a process
     streams_at_once: Count = 1000  # in a process: each holds a connection and up to a megabyte
     intake_queue: Count = 200  # requests that bring leads, under way in a process: a second of a slow ledger

@@ -6,7 +6,7 @@ import time
 from typing import Literal
 
 from api.cli.ports import choose_ports
-from api.cli.service import Part, Ready, interrupt_on_sigterm, save_key, serve
+from api.cli.service import Part, Ready, interrupt_on_sigterm, save_key, serve, set_process_limits
 from api.cli.session import Session
 from scheduler.errors import SettingsError
 
@@ -51,6 +51,7 @@ def run_part(session: Session, name: PartName) -> int:
     began_s = time.monotonic()
     settings = choose_ports(session, session.settings, *PORTS[name])
     interrupt_on_sigterm()
+    set_process_limits()
 
     def on_ready(ready: Ready) -> None:
         if ready.key:

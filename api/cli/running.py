@@ -12,7 +12,15 @@ import msgspec
 
 from api.cli.ports import choose_ports
 from api.cli.runfile import read_run, remove_run, write_run
-from api.cli.service import Ready, interrupt_on_sigterm, run_of, save_key, serve, show_ready
+from api.cli.service import (
+    Ready,
+    interrupt_on_sigterm,
+    run_of,
+    save_key,
+    serve,
+    set_process_limits,
+    show_ready,
+)
 from api.cli.session import Session
 from scheduler.errors import DialwheelError, Refused, StartError
 
@@ -33,6 +41,7 @@ def foreground(session: Session) -> int:
     set_up_logs(session.settings.log_level, session.settings.log_format)
     settings = choose_ports(session, session.settings, "http_port", "metrics_port")
     interrupt_on_sigterm()
+    set_process_limits()
     private = EmbeddedStack(data, postgres=not settings.postgres_url, valkey=not settings.redis_url)
     with private:
         remove_run(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,9 @@ class Ready(Protocol):
     @property
     def key(self) -> str | None: ...
 
+
+OPEN_FILES = 65_536
+"""Shells give a process 1024."""
 
 GREEN, YELLOW = "32", "33"
 Part = Callable[..., Awaitable[None]]
@@ -68,6 +72,16 @@ def serve(part: Part, settings: Settings, on_ready: Callable[[Any], None]) -> in
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return INTERRUPTED if signal.SIGINT in asked else OK
+
+
+def set_process_limits() -> None:
+    """Of this process and those it starts: a crash writes no file of its memory, which holds keys and phones;
+    and as many files may be open as connections need."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if resource.RLIM_INFINITY != soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def interrupt_on_sigterm() -> None:

@@ -10,6 +10,7 @@ from api.imports.columns import Columns, match_columns
 from api.imports.framing import Framer, parse_record
 from api.imports.sniffing import DELIMITERS, sniff
 from api.imports.unpacking import unpack
+from api.spreadsheets import from_text
 from scheduler.errors import ImportRefused
 from scheduler.settings import Settings
 
@@ -104,4 +105,4 @@ def _header(framer: Framer, delimiter: str, layout: Layout, settings: Settings) 
             f"no {layout.delimiter!r} in its first line",
             "leave it out: it is told from the first line",
         )
-    return match_columns(cells, layout.mapping)
+    return match_columns([from_text(cell) for cell in cells], layout.mapping)

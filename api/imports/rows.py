@@ -18,6 +18,7 @@ from api.imports.columns import Columns, field_of
 from api.imports.framing import parse_record
 from api.instants import sensible
 from api.lead_entries import entry_of_record
+from api.spreadsheets import from_text
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
 from scheduler.flow.entries import BadField, Entry, EntryOrBad, read_entry
@@ -156,6 +157,8 @@ def _read_cells(
             if len(cell.encode()) > reading.max_cell:
                 column = columns.header[at] if at < expected else ""
                 return BadField("cell-too-large", column, f"a cell has {reading.max_cell} bytes at most")
+    if b"'" in record:
+        cells = [from_text(cell) for cell in cells]
     fields = columns.fields
     values = {field: cells[at].strip() for field, at in fields.items()}
     variables = {name: cell for name, at in columns.variables if (cell := cells[at].strip())}

@@ -164,8 +164,14 @@ async def import_entries(call: Call) -> web.StreamResponse:
     list_id = await _target(call, query)
     listing = _listing(call, list_id, query.reason)
     rows, rejected, errors = 0, 0, list[DncRejected]()
-    max_line = call.deps.settings.import_max_line
-    async for group in numbers_of(call.request, group=GROUP, max_line=max_line):
+    settings = call.deps.settings
+    numbers = numbers_of(
+        call.request,
+        group=GROUP,
+        max_line=settings.import_max_line,
+        least_bytes_per_s=settings.import_least_bytes_per_s,
+    )
+    async for group in numbers:
         rows += len(group)
         bad = [each for each in group if each.phone is None]
         rejected += len(bad)

@@ -58,7 +58,7 @@ async def put(call: Call) -> web.StreamResponse:
     refuse_full_disk(settings)
     database = call.deps.flow.database
     await reads.import_(database, call.account_id, import_id)
-    with call.deps.intake.file():
+    with call.deps.intake.file(call.account_id):
         data = await _read(call.request, settings.import_part_max)
         digest = hashlib.sha256(data).digest()
         now_ms = call.deps.clock.now_ms()

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from api.arriving import chunks_of
 from api.contact_filters import ids_of
 from api.editing import editing
-from api.idempotency import KeptStream, next_chunk
+from api.idempotency import KeptStream
 from api.import_orders import FORMATS, NDJSON, bad, read_format, read_order, read_query
 from api.imports.orders import Order
 from api.imports.pipeline import ImportTotals, run_import
@@ -36,6 +37,7 @@ from api.schemas_imports import (
     ImportsQuery,
     RowFault,
 )
+from api.spreadsheets import as_text
 from api.views_imports import COUNTS, import_
 from scheduler.errors import NotFound, Refused, ServerUnavailable
 from scheduler.flow.batches import follow_throttle
@@ -53,9 +55,6 @@ from scheduler.ledger.imports import (
 
 WORKERS = web.AppKey("import_workers", ImportWorkers)
 """The processes that read files, shared by all imports of an app."""
-
-IDLE_S = 60.0
-"""A sender that is silent for so long has left; what came whole is imported."""
 
 UNHEARD_S = 30.0
 """A sender that does not read its lines for so long gets no more of them; the import goes on."""
@@ -111,7 +110,7 @@ async def receive(call: Call) -> web.StreamResponse:
 
     options: dict[str, Any] = {
         "account_id": call.account_id,
-        "chunks": _chunks(call.request),
+        "chunks": chunks_of(call.request, call.deps.settings.import_least_bytes_per_s),
         "clock": call.deps.clock,
         "settings": call.deps.settings,
         "report": report,
@@ -120,7 +119,7 @@ async def receive(call: Call) -> web.StreamResponse:
         **msgspec.structs.asdict(order),
     }
     try:
-        with call.deps.intake.file():
+        with call.deps.intake.file(call.account_id):
             if query.dry_run:
                 totals = await rehearse_import(call.deps.flow, foreseen=foreseen, **options)
             else:
@@ -128,6 +127,8 @@ async def receive(call: Call) -> web.StreamResponse:
                 call.deps.metrics.ingested(totals.rows)
     except NotFound:
         raise bad("agent_id", "not-found", "no such agent in this account") from None
+    except (TimeoutError, web.RequestPayloadError):
+        raise Problem("malformed-body", "the file broke off before its first row") from None
     if live is not None:
         return live  # its end is written by the server, after the reply was kept for replays
     if query.dry_run:
@@ -188,7 +189,10 @@ async def cancel(call: Call) -> Reply[Import]:
 
 @route("GET", "/v1/imports/{id}/errors", scope="read")
 async def show_errors(call: Call, query: ErrorsQuery) -> web.StreamResponse:
-    """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them, send them again."""
+    """The rows that did not come in, as they came, with `_row,_code,_detail`: mend them, send them again.
+
+    In CSV a cell that a spreadsheet would run has a ' before it, which an import leaves out again.
+    """
     database = call.deps.flow.database
     row = await reads.import_(database, call.account_id, call.id("imp"))
     asked = query.format or ("ndjson" if NDJSON in call.request.headers.get("Accept", "") else "csv")
@@ -254,16 +258,6 @@ async def _begin(call: Call, order: Order) -> int:
     return begun.import_id
 
 
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises TimeoutError when nothing does."""
-    while True:
-        async with asyncio.timeout(IDLE_S):
-            chunk = await next_chunk(request)
-        if not chunk:
-            return
-        yield chunk
-
-
 def _wants_lines(request: web.Request) -> bool:
     return NDJSON in request.headers.get("Accept", "")
 
@@ -322,9 +316,9 @@ def _json(shown: Import | ImportRehearsal, status: int) -> web.Response:
 
 
 async def _csv(columns: Sequence[str], rejects: AsyncIterator[Row]) -> AsyncIterator[bytes]:
-    yield _line([*columns, "_row", "_code", "_detail"])
+    yield _line([*map(as_text, columns), "_row", "_code", "_detail"])
     async for row in rejects:
-        cells = msgspec.json.decode(row["cells"], type=list[str])
+        cells = [as_text(cell) for cell in msgspec.json.decode(row["cells"], type=list[str])]
         width = max(len(columns), 0)
         yield _line([*(cells + [""] * width)[:width], row["row"], row["code"], row["detail"]])
 

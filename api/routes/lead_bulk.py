@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.idempotency import KeptStream, next_chunk
+from api.arriving import chunks_of
+from api.idempotency import KeptStream
 from api.intake import refuse_full_disk
 from api.lead_bulk import Bulk
 from api.lead_bulk_rows import Where
@@ -20,9 +21,6 @@ from scheduler.flow.terms import Target
 
 NDJSON = "application/x-ndjson"
 TYPES = frozenset({NDJSON, "application/jsonl", "application/json"})
-
-IDLE_S = 60.0
-"""A sender that is silent for so long has left; what came whole is in."""
 
 UNHEARD_S = 30.0
 """A sender that does not read its answers for so long gets no more of them."""
@@ -68,14 +66,14 @@ async def take_many(call: Call) -> web.StreamResponse:
         live.kept += lines
         answers.put_nowait(lines)
 
-    with call.deps.intake.file():
+    with call.deps.intake.file(call.account_id):
         await live.prepare(request)
         sending = asyncio.create_task(_send(live, answers))
         bulk = Bulk(
             call.deps.flow, call.deps.clock, call.deps.settings, request.app[WORKERS], call.ids, resolve, tell
         )
         try:
-            await bulk.run(_chunks(request))
+            await bulk.run(_chunks(request, call.deps.settings.import_least_bytes_per_s))
         finally:
             answers.put_nowait(None)
             with contextlib.suppress(TimeoutError, OSError):
@@ -92,14 +90,10 @@ async def _send(live: KeptStream, answers: asyncio.Queue[bytes | None]) -> None:
             await live.write(lines)
 
 
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+async def _chunks(request: web.Request, least_bytes_per_s: int) -> AsyncIterator[bytes]:
     """The body as it comes, as far as it comes."""
     try:
-        while True:
-            async with asyncio.timeout(IDLE_S):
-                chunk = await next_chunk(request)
-            if not chunk:
-                return
+        async for chunk in chunks_of(request, least_bytes_per_s):
             yield chunk
     except (TimeoutError, OSError, web.RequestPayloadError):
         return

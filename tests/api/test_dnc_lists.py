@@ -77,6 +77,7 @@ async def test_a_file_ends_the_loops_of_its_people_and_says_what_it_could_not_re
         (b"\xef\xbb\xbf2125550123\n2125550124\n", "text/csv"),
         (b'"(212) 555-0123",x\n"(212) 555-0124",y\n', "text/csv"),
         (b'{"phone": "+12125550123"}\n"2125550124"\n', "application/x-ndjson"),
+        (b"phone,reason\n'+12125550123,as we export it\n'+12125550124,\n", "text/csv"),
     ],
 )
 async def test_numbers_are_read_from_the_forms_that_people_have(site: Site, body: bytes, type_: str):
@@ -93,10 +94,14 @@ async def test_numbers_are_read_from_the_forms_that_people_have(site: Site, body
         (b"\x00\xff\xfe\n", 1),
         (b'"open quote\n2125550123\n', 1),
         (b"a" * 70_000, 1),
+        (b"[" * 60_000, 1),
+        (b'{"phone":' * 7_000, 1),
+        (b'{"phone":"\\ud800"}\n1e999\n{"phone":[]}\n', 3),
     ],
 )
 async def test_a_poor_file_does_no_harm(site: Site, body: bytes, rejected: int):
-    assert (await send(site, body))["rejected"] == rejected
+    type_ = "text/csv" if body[:1] not in b"[{" or not body else "application/x-ndjson"
+    assert (await send(site, body, type_=type_))["rejected"] == rejected
 
 
 async def test_a_file_of_another_type_or_for_a_list_of_nobody_is_refused(site: Site):

@@ -61,11 +61,28 @@ async def test_rejected_rows_come_back_as_they_came_with_the_reason(site: Site):
     assert rows[0] == ["Phone", "First Name", "Plan", "_row", "_code", "_detail"]
     assert [row[:5] for row in rows[1:]] == [
         ["hello", "Bob", "B", "3", "phone-invalid"],
-        ["+12125550101", "Ana", "A", "5", "duplicate-in-file"],
+        ["'+12125550101", "Ana", "A", "5", "duplicate-in-file"],
     ]
     assert [(line["row"], line["code"], line["cells"]["Phone"]) for line in lines] == [
         (3, "phone-invalid", "hello"), (5, "duplicate-in-file", "+12125550101"),
     ]  # fmt: skip
+
+
+async def test_rejected_rows_run_in_no_spreadsheet_and_mended_they_go_in_as_they_were_meant(site: Site):
+    """RELIABILITY 5.1: also in files that go back to who sent them, cells are no formulas."""
+    file = b'Phone,Name,"=1+1"\nhello,"=HYPERLINK(""http://x"",""y"")",@SUM(A1)\n'
+    said = await (await send(site, file)).json()
+
+    text = await (await site.get(said["errors_url"])).text()
+    header, row = csv.reader(io.StringIO(text))
+    assert header[:3] == ["Phone", "Name", "'=1+1"]
+    assert row[:3] == ["hello", '\'=HYPERLINK("http://x","y")', "'@SUM(A1)"]
+
+    mended = text.replace("hello", "'+12125550123")
+    assert (await (await send(site, mended.encode())).json())["created"] == 1
+    [lead] = (await (await site.get("/v1/leads")).json())["data"]
+    assert (lead["phone"], lead["name"]) == ("+12125550123", '=HYPERLINK("http://x","y")')
+    assert lead["variables"]["=1+1"] == "@SUM(A1)"
 
 
 async def test_live_lines_begin_with_start_tell_each_bad_row_and_end_with_done(site: Site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -43,7 +44,25 @@ async def say(site: Site, text: bytes) -> tuple[int, dict[str, str], bytes]:
             400,
         ),
         ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Content-Length: +5\r\n\r\n{}   ", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Content-Length: 5,5\r\n\r\n{}   ", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Content-Length: " + "9" * 30 + "\r\n\r\n{}", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Content-Length : 5\r\n\r\n{}   ", 400),
+        ("POST /v1/leads HTTP/1.1\r\n" + HEAD + "Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}", 400),
+        ("GET /v1/account HTTP/1.1\r\n" + HEAD + "X: a\r\n b\r\n\r\n", 400),
+        ("GET /v1/account HTTP/1.1\r\n" + HEAD + "X: a\0b\r\n\r\n", 400),
+        ("GET /v1/account HTTP/1.1\r\n" + HEAD + "".join(f"X-{n}: y\r\n" for n in range(200)) + "\r\n", 400),
+        ("GET /v1/account HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET \\v1\\account HTTP/1.1\r\n" + HEAD + "\r\n", 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 405),
+        ("CONNECT example.com:443 HTTP/1.1\r\n" + HEAD + "\r\n", 404),
+        ("OPTIONS * HTTP/1.1\r\n" + HEAD + "\r\n", 404),
     ],
+    ids=range(28),
 )
 async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_: str, status: int):
     found, headers, body = await say(site, request_.encode())
@@ -52,6 +71,7 @@ async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_
     problem = json.loads(body)
     assert problem["status"] == status
     assert "Bad Header" not in body.decode()
+    assert headers["server"] == "dialwheel", "which version it is nobody needs to know"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +86,15 @@ async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_
         "/v1/leads/lead_..%2f..%2fetc",
         "/docs/..%2f..%2fpyproject.toml",
         "/docs/%2e%2e/%2e%2e/pyproject.toml",
+        "/v1/%2561ccount",
+        "/v1/account;x=1",
+        "/v1/./account",
+        "/v1/leads/../account",
+        "/v1/account/",
+        "/V1/account",
+        "/v1/leads/%ff",
+        "/v1/leads/%ed%a0%80",
+        "/v1/leads/lead_%0d%0aSet-Cookie:x",
     ],
 )
 async def test_paths_that_try_to_be_clever_find_nothing(site: Site, path: str):
@@ -73,6 +102,43 @@ async def test_paths_that_try_to_be_clever_find_nothing(site: Site, path: str):
     status, headers, _ = await say(site, f"GET {path} HTTP/1.1\r\n{HEAD}{key}\r\n".encode())
     assert status in (400, 404)
     assert headers["content-type"].startswith("application/problem+json")
+
+
+async def test_what_follows_a_refused_pair_of_lengths_is_no_request(site: Site):
+    """RELIABILITY 5.2: a request hidden behind CL and TE is never read, whoever reads the one before it."""
+    hidden = f"DELETE /v1/agents/{site.agent} HTTP/1.1\r\n{HEAD}Authorization: Bearer {site.home.key}\r\n\r\n"
+    for both in (f"Content-Length: {len(hidden) + 5}\r\nTransfer-Encoding: chunked\r\n",
+                 "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"):  # fmt: skip
+        request = f"POST /v1/leads HTTP/1.1\r\nHost: x\r\n{both}\r\n0\r\n\r\n{hidden}"
+        status, _, body = await say(site, request.encode())
+        assert (status, b"HTTP/1." in body) == (400, False)
+    assert (await site.get(f"/v1/agents/{site.agent}")).status == 200
+
+
+@pytest.mark.parametrize("target", ["http://evil.example/v1/account", "/v1/account#x", "/v1/account?"])
+async def test_another_host_in_the_request_changes_nothing(site: Site, target: str):
+    key = f"Authorization: Bearer {site.home.key}\r\nX-Forwarded-Host: evil.example\r\n"
+    status, _, body = await say(site, f"GET {target} HTTP/1.1\r\n{HEAD}{key}\r\n".encode())
+    assert (status, b"evil" in body) == (200, False)
+
+
+@pytest.mark.parametrize(
+    "header", ["Idempotency-Key", "If-Match", "X-Request-Id", "Last-Event-ID", "Authorization", "Cookie"]
+)
+async def test_bytes_of_no_alphabet_in_a_header_are_no_fault(site: Site, header: str):
+    key = f"Authorization: Bearer {site.home.key}\r\n" if header != "Authorization" else ""
+    head = f"PATCH /v1/account HTTP/1.1\r\n{HEAD}{key}Content-Type: application/json\r\n"
+    status, _, _ = await say(
+        site, f"{head}{header}: \xff\xfe\x80\r\nContent-Length: 2\r\n\r\n{{}}".encode("latin-1")
+    )
+    assert status in (200, 401, 412, 428)
+
+
+async def test_a_hundred_requests_in_one_breath_are_answered_in_order(site: Site):
+    asked = "".join(f"GET /problems/none{n} HTTP/1.1\r\nHost: x\r\n\r\n" for n in range(100))
+    _, _, body = await say(site, f"{asked}GET /livez HTTP/1.1\r\n{HEAD}\r\n".encode())
+    found = re.findall(rb'"instance":"/problems/none(\d+)"', body)
+    assert [int(number) for number in found] == list(range(100))
 
 
 @pytest.mark.parametrize("accept", ["", "*/*;q=zero", "text/html", "\x7f", ", ,,", "a/b" * 500])

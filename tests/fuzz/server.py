@@ -31,6 +31,9 @@ SETTINGS = {
 }
 """Waits that a run of thousands of requests cannot afford; what they guard is tested elsewhere."""
 
+PASSWORD = "canary-1f7c9be2"
+"""Of both servers, which take any."""
+
 
 @dataclass(frozen=True)
 class Fuzzed:
@@ -41,21 +44,25 @@ class Fuzzed:
     postgres: EmbeddedPostgres
     valkey: EmbeddedValkey
     log: Path
+    metrics_url: str
+    pid: int
 
 
 @contextmanager
-def fuzzed_server() -> Iterator[Fuzzed]:
+def fuzzed_server(**settings: str) -> Iterator[Fuzzed]:
+    """`settings`: in place of `SETTINGS` or of its own servers' addresses."""
     folder = Path(tempfile.mkdtemp(prefix="dwz-", dir="/tmp"))
     postgres = EmbeddedPostgres(folder / "pg" / "data").start()
     valkey = EmbeddedValkey(folder / "vk").start()
     port, metrics_port = _free_port(), _free_port()
     settings = {
-        **SETTINGS,
         "data_dir": str(folder / "data"),
-        "postgres_url": postgres.url,
-        "redis_url": valkey.url,
+        "postgres_url": postgres.url.replace("@", f":{PASSWORD}@", 1),
+        "redis_url": valkey.url.replace("://", f"://default:{PASSWORD}@", 1),
         "http_port": str(port),
         "metrics_port": str(metrics_port),
+        **SETTINGS,
+        **settings,
     }
     environment = {**os.environ, **{f"DIALWHEEL_{name.upper()}": value for name, value in settings.items()}}
     log = folder / "log"
@@ -71,7 +78,7 @@ def fuzzed_server() -> Iterator[Fuzzed]:
     try:
         _wait_until_ready(url, process, log)
         key = (folder / "data" / "key").read_text().strip()
-        yield Fuzzed(url, key, postgres, valkey, log)
+        yield Fuzzed(url, key, postgres, valkey, log, f"http://127.0.0.1:{metrics_port}/metrics", process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         try:
