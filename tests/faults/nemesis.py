@@ -27,6 +27,7 @@ from tests.faults import (
     provider_faults,
     race_faults,
     refusal_faults,
+    report_faults,
     restore_faults,
     store_faults,
 )
@@ -44,7 +45,7 @@ MOST_S = 300.0
 
 SCRIPTS = (
     process_faults, store_faults, provider_faults, race_faults, import_faults, combined_faults, ledger_faults,
-    limit_faults, cluster_faults, clock_faults, refusal_faults, bulk_faults, restore_faults,
+    limit_faults, cluster_faults, clock_faults, refusal_faults, bulk_faults, restore_faults, report_faults,
 )  # fmt: skip
 """Importing them registers their kinds."""
 
