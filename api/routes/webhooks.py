@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from yarl import URL
+
 from api.editing import Edit, editing, given, parts
 from api.instants import sensible, utc, utc_or_none
 from api.paging import listed, slice_of
@@ -195,7 +197,9 @@ async def _check(call: Call, url: str) -> None:
         url,
         call.deps.names,
         allow_private=call.deps.settings.webhook_allow_private,
-        own_hosts=frozenset({call.request.host.partition(":")[0].lower()}),
+        own_hosts=frozenset(
+            {call.request.host.partition(":")[0].lower(), URL(call.deps.settings.public_url).raw_host or ""}
+        ),
     )
     if why is not None:
         raise invalid("/url", "refused", why, hint="an https address that the whole internet can reach")

@@ -108,8 +108,9 @@ async def test_what_is_impossible_is_422_points_at_the_place_and_keeps_nothing(
         b'"variables":{"x":9223372036854775807,"y":-1e308,"z":null}',
         b'"name":"=cmd|calc","tags":["\'; DROP TABLE lead; --"]',
         b'"timezone":"","region":""',
+        b'"phone":"hello","name":"first","name":"last","phone":"+12125550123"',
     ],
-    ids=["escaped backslash", "emoji", "large numbers", "formula and SQL", "empty zone"],
+    ids=["escaped backslash", "emoji", "large numbers", "formula and SQL", "empty zone", "said twice"],
 )
 async def test_what_is_strange_but_right_goes_in(site: Site, fields: bytes):
     reply = await site.send("POST", "/v1/leads", data=lead_with(fields), headers=JSON)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import pytest
+
 from scheduler.flow.arm import ArmResult, arm
 from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 from tests.api.test_pause import claim
@@ -111,12 +113,17 @@ async def test_an_armed_call_that_nobody_reports_holds_the_answer_for_its_permit
     assert site.hung_up.refs == []
 
 
-async def test_an_opt_out_is_not_answered_while_postgres_is_away(site: Site):
+@pytest.mark.parametrize("way", ["entry", "file"])
+async def test_an_opt_out_is_not_answered_while_postgres_is_away(site: Site, way: str):
     """RELIABILITY 5.2: must not ack."""
     await site.get("/v1/account")
     await site.database.close()
 
-    reply = await site.post("/v1/dnc/entries", {"phone": PHONE})
+    if way == "entry":
+        reply = await site.post("/v1/dnc/entries", {"phone": PHONE})
+    else:
+        text = {"Content-Type": "text/plain"}
+        reply = await site.send("POST", "/v1/dnc/import", data=PHONE.encode(), headers=text)
 
     assert reply.status == 503
     assert (await reply.json())["code"] == "dependency-down"

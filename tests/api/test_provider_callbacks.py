@@ -354,6 +354,17 @@ async def test_a_report_that_nobody_can_place_is_forgotten_after_a_day(desk: Des
     assert await world.value("SELECT count(*) FROM early_report") == 0
 
 
+async def test_a_thousand_times_the_same_at_once_is_one_report(desk: Desk):
+    """RELIABILITY 5.2: 1,000 duplicates a second; I14."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+    same = [desk.report(armed.attempt_id, "busy", "same") for _ in range(1000)]
+
+    assert set(await asyncio.gather(*same)) == {204}
+    assert await world.value("SELECT count(*) FROM provider_event") == 1
+    assert await world.value("SELECT outcome FROM attempt") == "busy"
+
+
 async def test_ten_thousand_reports_are_each_kept_once(desk: Desk):
     """I14: of two hundred calls, in any order and each twice, with fewer commits than reports."""
     world = desk.world

@@ -118,7 +118,11 @@ async def test_a_rotation_shows_a_new_secret_once_and_says_how_long_the_old_one_
      "https://127.0.0.1/", "https://[::1]/", "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/",
      "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
      "https://100.64.0.1/", "https://169.254.169.254/latest", "https://localhost/", "ftp://example.com/",
-     "https://hooks.example.com./", "https:", "nonsense"],
+     "https://hooks.example.com./", "https:", "nonsense", "https://[::ffff:a9fe:a9fe]/", "https://0/",
+     "https://017700000001/", "https://127\u30020\u30020.1/",
+     "https://\u24dbocalhost/", "https://hooks.example.com:443@10.0.0.1/",
+     "https://10.0.0.1%00.example.com/", "https:////hooks.example.com/", "https://hooks.example.com:65979/",
+     "https://\u200bhooks.example.com/"],
 )  # fmt: skip
 async def test_no_form_of_a_forbidden_address_is_registered_nor_changed_to(site: Site, url: str) -> None:
     """RELIABILITY 5.2, webhook registration."""
@@ -140,6 +144,15 @@ async def test_a_name_that_leads_to_a_private_address_or_to_ourselves_is_refused
     names.address = Everywhere.address
     ours = await site.post(HOOKS, {"url": "https://api.example.com/"}, headers={"Host": "api.example.com"})
     assert ours.status == 422
+
+
+@pytest.mark.parametrize("host", ["calls.example.com", "CALLS.example.com:8443", "\uff43alls.example.com"])
+async def test_the_address_that_providers_know_us_by_is_ours_whatever_the_request_calls_us(
+    aiohttp_client: Any, database: Database, wheel: TimingWheel, names: Everywhere, host: str
+) -> None:
+    settings = Settings(permit_s=PERMIT_S, import_workers=0, public_url="https://calls.example.com")
+    site = await a_site(aiohttp_client, database, wheel, settings=settings, resolver=names)
+    assert (await site.post(HOOKS, {"url": f"https://{host}/v1"})).status == 422
 
 
 @pytest.mark.parametrize(
