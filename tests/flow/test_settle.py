@@ -128,13 +128,16 @@ async def test_a_late_report_puts_a_written_off_attempt_right_and_plans_nothing_
     await world.settle(an_end(armed.attempt_id, TUESDAY_2PM, "unknown"))
     planned = dict(await world.loop(armed.loop_id))
     world.pass_time(MINUTE)
+    put_right_ms = world.now_ms
 
     for outcome in ("completed", "busy"):
         settled = await world.settle(an_end(armed.attempt_id, world.now_ms, outcome, disposition="converted"))
         assert (settled.placings, settled.outcomes) == ([], [])
+        world.pass_time(MINUTE)
 
     [attempt] = await world.attempts(armed.loop_id)
     assert (attempt["outcome"], attempt["disposition"]) == ("completed", "converted")
+    assert to_ms(attempt["amended_at"]) == put_right_ms
     assert dict(await world.loop(armed.loop_id)) == planned
 
 
