@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from scheduler.clock import SteppedClock
-from scheduler.domain.time import DAY
+from scheduler.domain.time import DAY, HOUR
 from scheduler.errors import Refused
-from scheduler.insight.events import Event, Narrow, head_of, read_back, read_on
+from scheduler.insight import events
+from scheduler.insight.events import Event, Narrow, count_events, head_of, read_back, read_on
 from scheduler.ledger import news
 from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.ledger.database import Connection, Database
+from scheduler.ledger.instants import to_datetime
+from scheduler.ledger.pages import created
 from scheduler.services.herald import Herald
 from tests.builders import TUESDAY_2PM
 
@@ -200,6 +203,34 @@ async def test_a_list_read_backwards_is_the_same_list(database: Database, limit:
             break
 
     assert back == list(range(21, 0, -1))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+@pytest.mark.parametrize("looked_at", [1, 3, 100])
+async def test_events_of_a_time_are_found_from_either_end_whatever_lies_around_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch, limit: int, looked_at: int
+) -> None:
+    """API 1, ranges on `created_at`; API 5: pull in order. The first is inclusive, the last is not."""
+    monkeypatch.setattr(events, "LOOKED_AT", looked_at)
+    for hour in range(12):
+        await changed(database, [10 * hour, 10 * hour + 1], at_ms=TUESDAY_2PM + hour * HOUR)
+    await herald(database).step(TUESDAY_2PM + 12 * HOUR)
+    since, until = to_datetime(TUESDAY_2PM + 4 * HOUR), to_datetime(TUESDAY_2PM + 7 * HOUR)
+    narrow = Narrow(created=created(since, until))
+
+    async def walk(read: Any) -> list[int]:
+        found: list[int] = []
+        at, more, pages = None, True, 0
+        while more:
+            stretch = await read(database, ACCOUNT, at, limit, narrow)
+            found += [event.id for event in stretch.events]
+            at, more, pages = stretch.looked_to, stretch.more, pages + 1
+            assert pages < 50
+        return found
+
+    assert await walk(read_on) == [40, 41, 50, 51, 60, 61]
+    assert await walk(read_back) == [61, 60, 51, 50, 41, 40]
+    assert await count_events(database, ACCOUNT, narrow) == 6
 
 
 async def test_old_events_go_and_who_asks_from_before_them_is_told(database: Database) -> None:

@@ -10,5 +10,5 @@ WHERE account_id = $1
   AND ($7::text[] IS NULL OR action = ANY($7::text[]))
   AND ($8::text IS NULL OR object = $8)
   AND at <@ $5::tstzrange
-ORDER BY CASE WHEN $3::boolean THEN -audit_id ELSE audit_id END
+ORDER BY CASE WHEN $3 THEN audit_id END DESC, CASE WHEN NOT $3 THEN audit_id END
 LIMIT $4;

@@ -14,5 +14,5 @@ WHERE s.account_id = $1
                                      WHERE m.account_id = s.account_id AND m.phone = s.phone AND m.dnc_list_id = $7))
   AND ($8::text[] IS NULL OR s.phone = ANY($8::text[]))
   AND s.created_at <@ $6::tstzrange
-ORDER BY CASE WHEN $4::boolean THEN -s.suppression_id ELSE s.suppression_id END
+ORDER BY CASE WHEN $4 THEN s.suppression_id END DESC, CASE WHEN NOT $4 THEN s.suppression_id END
 LIMIT $5;
