@@ -26,6 +26,8 @@ LISTS = [
     one for one in GUARDED if one.method == "GET" and "cursor" in getattr(one.query, "__struct_fields__", ())
 ]
 JSON = {"Content-Type": "application/json"}
+UNNOTED = frozenset({"/v1/stream-tickets", "/v1/leads", "/v1/leads/bulk", "/v1/leads/external/{external_id}"})
+"""A ticket lets nobody do anything; leads come by the million and have a history of their own."""
 
 
 def nowhere(route: Route) -> str:
@@ -289,3 +291,32 @@ async def test_head_answers_like_get_without_a_body(site: Site, planted: Planted
         path = path_of(route, planted) if route.scope else nowhere(route)
         got, head = await site.get(path), await site.send("HEAD", path)
         assert (route.path, head.status, await head.read()) == (route.path, got.status, b"")
+
+
+async def test_every_change_is_in_the_audit_log_with_who_made_it(site: Site, planted: Planted):
+    """RELIABILITY 5.1: in the transaction of the change; who asked, from where, under which request id."""
+    before, lines = await _books(site)
+    changed = 0
+    for route in sorted(GUARDED, key=lambda one: one.method == "DELETE"):
+        if route.method == "GET" or route.path in UNNOTED:
+            continue
+        reply = await ask(site, route, path_of(route, planted), body_for(route, planted))
+        after, more = await _books(site)
+        where = (route.method, route.path, reply.status)
+        if after != before:
+            changed += 1
+            new = [line for line in more if line not in lines]
+            assert new, where
+            for line in new:
+                assert line["actor"].startswith("key:"), where
+                assert line["request_id"] == reply.headers["X-Request-Id"], where
+                assert line["address"], where
+        before, lines = after, more
+    assert changed > 40
+
+
+async def _books(site: Site) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
+    """What the account has, and its audit log."""
+    held = await holdings(site, site.home.account_id)
+    lines = [msgspec.json.decode(line) for line in held.pop("audit")]
+    return {name: rows for name, rows in held.items() if name != "idempotency"}, lines
