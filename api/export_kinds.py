@@ -87,7 +87,7 @@ async def _loops(ask: Ask) -> Found:
 
 
 async def _callbacks(ask: Ask) -> Found:
-    rows = await callbacks.callbacks(ask.database, ask.account_id, ask.part, ask.narrow)
+    rows = await callbacks.callbacks_page(ask.database, ask.account_id, ask.part, ask.narrow)
     found = [views_callbacks.callback(row, ask.ids) for row in rows]
     return list(found), _last([row["callback_id"] for row in rows])
 

@@ -17,7 +17,6 @@ from scheduler.insight.events import Event
 from scheduler.ledger import cadences, callbacks, dnc, reads
 from scheduler.ledger.database import Database, Row
 from scheduler.ledger.news import TYPES
-from scheduler.ledger.pages import Slice
 from scheduler.public_ids import PublicIds
 
 Key: TypeAlias = tuple[str, int]
@@ -157,7 +156,7 @@ def _one_by_one(
 async def _callbacks(
     database: Database, account_id: int, numbers: Sequence[int], ids: PublicIds
 ) -> dict[int, Any]:
-    rows = await callbacks.callbacks(database, account_id, Slice(len(numbers)), numbers=numbers)
+    rows = await callbacks.callbacks(database, account_id, numbers)
     return {row["callback_id"]: views_callbacks.callback(row, ids) for row in rows}
 
 

@@ -34,7 +34,7 @@ async def list_callbacks(call: Call, query: CallbacksQuery) -> Reply[Page[Callba
     )
     statuses = None if query.status is None else [str(one) for one in query.status]
     narrow = CallbackFilter(lead_ids, agent_ids, statuses, query.at_from, query.at_until)
-    rows = await callbacks.callbacks(
+    rows = await callbacks.callbacks_page(
         database,
         call.account_id,
         slice_of(call, query),

@@ -12,7 +12,7 @@ from scheduler.errors import NotFound
 from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
 from scheduler.ledger.news import News, tell_all
-from scheduler.ledger.pages import EVER, ONE, Created, Slice
+from scheduler.ledger.pages import EVER, Created, Slice
 
 OPEN = frozenset({"scheduled", "due"})
 
@@ -51,24 +51,27 @@ class CallbackFilter(msgspec.Struct, frozen=True):
 EVERY = CallbackFilter()
 
 
-async def callbacks(
-    database: Database,
-    account_id: int,
-    asked: Slice,
-    narrow: CallbackFilter = EVERY,
-    *,
-    numbers: Sequence[int] | None = None,
-    on: Connection | None = None,
+async def callbacks_page(
+    database: Database, account_id: int, asked: Slice, narrow: CallbackFilter = EVERY
 ) -> list[Row]:
-    """A page of them, or those of these numbers."""
-    values = msgspec.structs.astuple(narrow)
-    numbered = None if numbers is None else list(numbers)
-    return await database.fetch("callback_page", account_id, numbered, *asked.values, *values, on=on)
+    """A page of them, planned for its own filters."""
+    async with database.transaction() as on:
+        await database.execute("lead_custom_plans", on=on)
+        columns = msgspec.structs.astuple(narrow)
+        return await database.fetch("callback_page", account_id, None, *asked.values, *columns, on=on)
+
+
+async def callbacks(
+    database: Database, account_id: int, numbers: Sequence[int], on: Connection | None = None
+) -> list[Row]:
+    """Those of these numbers."""
+    columns = (*Slice(None).values, *msgspec.structs.astuple(EVERY))
+    return await database.fetch("callback_page", account_id, list(numbers), *columns, on=on)
 
 
 async def callback(database: Database, account_id: int, number: int, on: Connection | None = None) -> Row:
     """Raises NotFound."""
-    rows = await callbacks(database, account_id, ONE, numbers=[number], on=on)
+    rows = await callbacks(database, account_id, [number], on)
     if not rows:
         raise NotFound("no such callback")
     return rows[0]
@@ -77,16 +80,18 @@ async def callback(database: Database, account_id: int, number: int, on: Connect
 async def count_callbacks(
     database: Database, account_id: int, narrow: CallbackFilter, created: Created = EVER
 ) -> int:
-    row = await database.fetch_row("callback_count", account_id, *msgspec.structs.astuple(narrow), created)
+    async with database.transaction() as on:
+        await database.execute("lead_custom_plans", on=on)
+        columns = msgspec.structs.astuple(narrow)
+        row = await database.fetch_row("callback_count", account_id, *columns, created, on=on)
     assert row is not None
     return int(row["count"])
 
 
 async def open_callback(database: Database, on: Connection, account_id: int, lead_id: int) -> Row | None:
     """The one that a lead, which is locked, waits for."""
-    narrow = CallbackFilter(lead_ids=[lead_id], statuses=sorted(OPEN))
-    rows = await callbacks(database, account_id, Slice(1, descending=True), narrow, on=on)
-    return rows[0] if rows else None
+    row = await database.fetch_row("callback_of_lead", account_id, lead_id, on=on)
+    return None if row is None else await callback(database, account_id, row["callback_id"], on)
 
 
 async def close_callbacks(

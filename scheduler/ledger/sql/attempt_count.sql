@@ -6,7 +6,9 @@ SELECT count(*) AS count
 FROM attempt AS a
 WHERE a.account_id = $1
   AND a.state <> 'not_sent'
-  AND ($2::bigint IS NULL OR a.loop_id = ANY(ARRAY(SELECT lo.loop_id FROM loop AS lo WHERE lo.lead_id = $2)))
+  AND ($2::bigint IS NULL OR a.loop_id = ANY(ARRAY(SELECT lo.loop_id FROM loop AS lo  -- each has an index of its own
+                                                  WHERE (lo.lead_id = $2 AND lo.status <> 'ended')
+                                                     OR (lo.lead_id = $2 AND lo.status = 'ended'))))
   AND ($3::bigint[] IS NULL OR a.loop_id = ANY($3::bigint[]))
   AND ($4::bigint[] IS NULL OR a.agent_id = ANY($4::bigint[]))
   AND ($5::bigint[] IS NULL OR a.batch_id = ANY($5::bigint[]))

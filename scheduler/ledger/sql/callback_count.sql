@@ -11,6 +11,7 @@ WHERE cb.account_id = $1
   AND ($4::text[] IS NULL
        OR CASE WHEN cb.status IN ('scheduled', 'due') AND lo.status = 'ended' THEN 'canceled' ELSE cb.status END
           = ANY($4::text[]))
+  AND ($4::text[] IS NULL OR cb.status = ANY(CASE WHEN 'canceled' = ANY($4) THEN $4 || '{scheduled,due}'::text[] ELSE $4 END))
   AND ($5::timestamptz IS NULL OR cb.at >= $5)
   AND ($6::timestamptz IS NULL OR cb.at < $6)
   AND cb.created_at <@ $7::tstzrange;

@@ -20,6 +20,7 @@ WHERE cb.account_id = $1
   AND ($7::bigint[] IS NULL OR cb.lead_id = ANY($7::bigint[]))
   AND ($8::bigint[] IS NULL OR lo.agent_id = ANY($8::bigint[]))
   AND ($9::text[] IS NULL OR st.status = ANY($9::text[]))
+  AND ($9::text[] IS NULL OR cb.status = ANY(CASE WHEN 'canceled' = ANY($9) THEN $9 || '{scheduled,due}'::text[] ELSE $9 END))
   AND ($10::timestamptz IS NULL OR cb.at >= $10)
   AND ($11::timestamptz IS NULL OR cb.at < $11)
   AND cb.created_at <@ $6::tstzrange

@@ -5,7 +5,8 @@
 SELECT count(*) AS count
 FROM loop AS lo
 WHERE lo.account_id = $1
-  AND ($2::bigint[] IS NULL OR lo.lead_id = ANY($2::bigint[]))
+  AND ($2::bigint[] IS NULL OR (lo.lead_id = ANY($2::bigint[]) AND lo.status <> 'ended')  -- each has an index of its own
+       OR (lo.lead_id = ANY($2::bigint[]) AND lo.status = 'ended'))
   AND ($3::bigint[] IS NULL OR lo.agent_id = ANY($3::bigint[]))
   AND ($4::bigint[] IS NULL OR lo.batch_id = ANY($4::bigint[]))
   AND ($5::bigint[] IS NULL OR lo.cadence_id = ANY($5::bigint[]))

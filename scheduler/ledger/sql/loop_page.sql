@@ -8,7 +8,8 @@ SELECT lo.loop_id
 FROM loop AS lo
 WHERE lo.account_id = $1
   AND ($2::bigint IS NULL OR CASE WHEN $3::boolean THEN lo.loop_id < $2 ELSE lo.loop_id > $2 END)
-  AND ($6::bigint[] IS NULL OR lo.lead_id = ANY($6::bigint[]))
+  AND ($6::bigint[] IS NULL OR (lo.lead_id = ANY($6::bigint[]) AND lo.status <> 'ended')  -- each has an index of its own
+       OR (lo.lead_id = ANY($6::bigint[]) AND lo.status = 'ended'))
   AND ($7::bigint[] IS NULL OR lo.agent_id = ANY($7::bigint[]))
   AND ($8::bigint[] IS NULL OR lo.batch_id = ANY($8::bigint[]))
   AND ($9::bigint[] IS NULL OR lo.cadence_id = ANY($9::bigint[]))
