@@ -178,23 +178,28 @@ class ProviderInbox:
 
     async def _let_in(self, told: Sequence[_Told], commit: Commit) -> None:
         """Of these reports those that are new; where the call is not known yet, they are kept."""
+        fresh = []
         for each in told:
             if not self._has_place(each):
                 await self._keep(each)
-        fresh = [each for each in told if self._has_place(each) and not each.known.seen]
-        await self._note([each for each in fresh if each.known.state == "done"])
+            elif not each.known.seen:
+                fresh.append(each)
+        said = [each for each in fresh if each.says]
+        for each in said:
+            if each.known.state == "done":
+                await self._note(each)
         if fresh:
             await commit([each.event for each in fresh])
-        # unless somebody else has closed it meanwhile, that is in
-        await self._note([each for each in fresh if each.known.state != "done"])
+        for each in said:
+            if each.known.state != "done":  # unless somebody else has closed it meanwhile, that is in
+                await self._note(each)
 
     def _has_place(self, told: _Told) -> bool:
         return told.known.account_id is not None and not self._flow.standing.quarantined
 
-    async def _note(self, told: Sequence[_Told]) -> None:
-        for each in told:
-            if each.says and each.known.account_id is not None:
-                await self._mean(each.known.account_id, each.event.attempt_id, each.report)
+    async def _note(self, told: _Told) -> None:
+        assert told.known.account_id is not None
+        await self._mean(told.known.account_id, told.event.attempt_id, told.report)
 
     async def _commit(self, events: list[ProviderEvent]) -> None:
         done = [self._posted.waits_for(event.event_id) for event in events]

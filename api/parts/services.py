@@ -85,7 +85,7 @@ def make_services(
     spools: bool = False,
 ) -> Services:
     """`find` asks the provider what became of attempts, `live` says whether it reaches real phones; `spools`:
-    dialers have some."""
+    dialers and APIs have some."""
     settings = stores.settings
     ids = PublicIds(stores.installation.id_key)
     services = Services(

@@ -25,7 +25,7 @@ from scheduler.ledger.instants import to_datetime, to_ms
 log = structlog.get_logger()
 
 Spools: TypeAlias = Callable[[Ms], Awaitable[Sequence[str]]]
-"""Names the dialers that held news back at that instant or later."""
+"""Names who held news back at that instant or later."""
 
 MOST = 500
 """Attempts in one step."""
@@ -38,7 +38,7 @@ class Reconciler:
     the loop goes on.
 
     Nothing is written off in the first `unknown_after_s` after a start or an outage: news that waited
-    meanwhile, at the provider or in a recorder, comes first. Nor while a dialer's spool holds some: one that
+    meanwhile, at the provider or in a recorder, comes first. Nor while a spool holds some: one that
     says nothing more is waited for `spool_wait_s`.
     """
 

@@ -1,7 +1,7 @@
-"""Which dialers hold news that the ledger has not heard, said on the wheel: it is there when Postgres is not.
+"""Which processes hold news that the ledger has not heard, said on the wheel: there when Postgres is not.
 
-Nothing is written off while such a mark stands. A mark that is lost with the wheel is made anew by its dialer
-at its next try. One whose dialer is gone stands until another takes over its files, or is too old to count.
+Nothing is written off while such a mark stands. A mark that is lost with the wheel is made anew by its owner
+at its next try. One whose owner is gone stands until another takes over its files, or is too old to count.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHARD = 0
 
 
 async def mark_spool(wheel: TimingWheel, name: str, now_ms: Ms) -> None:
-    """This dialer holds news, as of now. Raises ServerUnavailable: then nobody knows."""
+    """This process holds news, as of now. Raises ServerUnavailable: then nobody knows."""
     with our_errors():
         await wheel._servers.command(SHARD, "ZADD", spools_key(SHARD), now_ms, checked_word(name))
 
@@ -30,7 +30,7 @@ async def unmark_spools(wheel: TimingWheel, names: Iterable[str]) -> None:
 
 
 async def marked_spools(wheel: TimingWheel, since_ms: Ms) -> list[str]:
-    """The dialers that said so at `since_ms` or later. Raises ServerUnavailable."""
+    """Those that said so at `since_ms` or later. Raises ServerUnavailable."""
     with our_errors():
         names = await wheel._servers.command(SHARD, "ZRANGE", spools_key(SHARD), since_ms, "+inf", "BYSCORE")
     return [name.decode() for name in names]

@@ -141,7 +141,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "report-once": Guard(
         "an event that comes again says nothing more, whatever it says",
-        cut(INBOX, " and not each.known.seen]", "]"),
+        cut(INBOX, "elif not each.known.seen:", "else:"),
         (f"{IN_CALLBACKS}test_an_event_id_that_comes_again_with_another_body_is_ignored",),
     ),
     "report-stop-not-from-disk": Guard(
