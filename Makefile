@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench · make faults · make races · make teeth · make fuzz     options go in ARGS="…"
+# make demo · make test · make lint · make bench · make faults · make races · make teeth · make fuzz · make fuzz-bytes     options go in ARGS="…"
 # Needs python3 >= 3.11, pip and make. Everything is installed into this folder; uv is used where it is on PATH.
 
 FOUND_UV := $(shell command -v uv 2>/dev/null)
@@ -16,7 +16,7 @@ export UV_SYSTEM_CERTS ?= 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults races teeth fuzz
+.PHONY: help demo test lint format bench faults races teeth fuzz fuzz-bytes
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -50,6 +50,10 @@ teeth: | $(UV)
 
 fuzz: | $(UV)
 	@$(UV) run --quiet python -m tests.fuzz $(ARGS)
+
+# a minute for each reader of strangers' bytes; what it found interesting stays in .tools/corpus
+fuzz-bytes: | $(UV)
+	@$(UV) run --quiet python -m tests.fuzz.bytes $(ARGS)
 
 # pip --target needs no virtual environment and is allowed where the system's Python is managed by its packages.
 .tools/bin/uv:

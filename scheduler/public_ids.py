@@ -9,6 +9,7 @@ account.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -75,7 +76,8 @@ class PublicIds:
             body = self._veiled(mark, urlsafe_b64decode(veiled + "=" * (-len(veiled) % 4)))
         except ValueError:  # no base64, or not even ASCII
             return None
-        return body if self.seal(prefix, what, body) == text else None
+        right = self.seal(prefix, what, body).encode()  # compared in the same time wherever they differ
+        return body if hmac.compare_digest(right, text.encode("utf-8", "surrogatepass")) else None
 
     def _veiled(self, mark: str, body: bytes) -> bytes:
         """Laid over with bytes that the key and the mark make, or bared of them: twice is as it was. No two
