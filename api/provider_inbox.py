@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 import msgspec
 import structlog
 
+from api.early_reports import EarlyReports
 from api.grouped import Grouped
 from api.posted import Posted
 from dialer.aside import Aside
@@ -21,7 +22,7 @@ from dialer.providers.base import ProviderEvent
 from dialer.providers.webhook_wire import FINAL, Report, event_of, report_of
 from dialer.recorder import Recorder
 from scheduler.clock import Clock
-from scheduler.errors import DialwheelError, Overloaded, ServerUnavailable
+from scheduler.errors import Overloaded, ServerUnavailable
 from scheduler.flow.context import Flow
 from scheduler.flow.settle import STOPPED
 from scheduler.ledger import reports
@@ -38,11 +39,6 @@ MOST_TOGETHER = 500
 
 ANSWER_WITHIN_S = 8.0
 """A provider that hears nothing for so long asks again; most give up after 15 s."""
-
-EARLY_S = 30.0
-"""How often is looked for calls that are known by now; and how many are taken over at once."""
-
-MOST_EARLY = 500
 
 Mean = Callable[[int, int, Report], Awaitable[None]]
 """What the conversation meant, of a call that is over: account, attempt, report."""
@@ -98,6 +94,7 @@ class ProviderInbox:
         self._recorder = Recorder(flow, ledger, self._posted, clock, metrics, group_commit_s=group_commit_s)
         self._known = Grouped(self._look_up, MOST_TOGETHER)
         self._put = Grouped(self._put_aside, MOST_TOGETHER)
+        self.early = EarlyReports(ledger, clock, flow.standing, self._take_now)
 
     async def take(self, attempt_id: int, report: Report) -> None:
         """Return when it is committed, and in force where it forbids calls; or when it waits on disk, which
@@ -123,7 +120,7 @@ class ProviderInbox:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Commit what comes until `stop` is set; then what is left."""
-        helpers = [asyncio.create_task(self._take_early())]
+        helpers = [asyncio.create_task(self.early.run())]
         if self._aside is not None:
             helpers.append(asyncio.create_task(self._aside.keep_draining(self._drain, stop)))
         try:
@@ -133,23 +130,6 @@ class ProviderInbox:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             await self._put.at_rest()
-
-    async def take_early(self) -> int:
-        """Take over reports whose calls are known by now; answers how many. Raises ServerUnavailable."""
-        if self._flow.standing.quarantined:
-            return 0
-        done = []
-        for each in await reports.early_due(self._ledger, MOST_EARLY):
-            try:
-                await self._take_now(each.attempt_id, msgspec.json.decode(each.report, type=Report))
-                done.append(each)
-            except Exception as error:  # the others need not wait for it
-                why = error.what if isinstance(error, DialwheelError) else type(error).__name__
-                log.warning("early_report_not_taken", attempt_id=each.attempt_id, why=why)
-        lost = await reports.forget_early(self._ledger, done, self._clock.now_ms())
-        if lost:
-            log.error("reports_of_unknown_calls_given_up", reports=lost)
-        return len(done)
 
     async def _take_now(self, attempt_id: int, report: Report) -> None:
         if len(self._posted) + len(self._known) >= MOST_WAITING:
@@ -181,7 +161,7 @@ class ProviderInbox:
         fresh = []
         for each in told:
             if not self._has_place(each):
-                await self._keep(each)
+                await self.early.keep(each.event.attempt_id, each.report)
             elif not each.known.seen:
                 fresh.append(each)
         said = [each for each in fresh if each.says]
@@ -210,19 +190,6 @@ class ProviderInbox:
     def _event(self, attempt_id: int, report: Report) -> ProviderEvent:
         key = uuid5(self._installation_id, str(attempt_id))
         return event_of(report, attempt_id, key, self._clock.now_ms())
-
-    async def _keep(self, told: _Told) -> None:
-        said = msgspec.json.encode(told.report).decode()
-        kept = reports.Early(told.event.attempt_id, told.report.event_id, said)
-        await reports.keep_early(self._ledger, kept, self._clock.now_ms())
-
-    async def _take_early(self) -> None:
-        while True:
-            await asyncio.sleep(EARLY_S)
-            try:
-                await self.take_early()
-            except DialwheelError as error:
-                log.warning("early_reports_not_taken", why=error.what)
 
     async def _look_up(self, asked: Sequence[tuple[int, str]]) -> list[reports.Known]:
         return await reports.known(self._ledger, self._posted.name, asked)
@@ -257,7 +224,7 @@ class ProviderInbox:
                 return
             attempt_id = told[0].event.attempt_id
             log.error("spooled_report_not_taken", attempt_id=attempt_id, error=type(error).__name__)
-            await self._keep(told[0])
+            await self.early.keep(attempt_id, told[0].report)
 
     async def _commit_now(self, events: list[ProviderEvent]) -> None:
         await self._recorder.commit(Group([], events))

@@ -301,12 +301,12 @@ async def test_a_report_on_a_call_that_the_ledger_forgot_is_kept_until_it_knows(
 
     assert await desk.report(armed.attempt_id, "busy", "1") == 204
     assert await desk.report(armed.attempt_id, "busy", "1") == 204
-    assert await desk.inbox.take_early() == 0
+    assert await desk.inbox.early.take_over() == 0
     if why == "unknown":
         await world.run("INSERT INTO attempt OVERRIDING SYSTEM VALUE SELECT * FROM aside")
     world.flow.standing.quarantined = False
 
-    assert await desk.inbox.take_early() == 1
+    assert await desk.inbox.early.take_over() == 1
     assert await world.value("SELECT outcome FROM attempt") == "busy"
     assert await world.value("SELECT count(*) FROM early_report") == 0
 
@@ -329,9 +329,9 @@ async def test_a_kept_report_that_cannot_be_taken_in_holds_up_no_other(
 
     with monkeypatch.context() as patch:
         patch.setattr(desk.inbox, "_commit", refused_once)
-        assert await desk.inbox.take_early() == 1
+        assert await desk.inbox.early.take_over() == 1
     assert [await world.value("SELECT attempt_id FROM early_report")] == [one.attempt_id]
-    assert await desk.inbox.take_early() == 1
+    assert await desk.inbox.early.take_over() == 1
     assert await world.value("SELECT count(*) FROM attempt WHERE outcome = 'busy'") == 2
 
 
@@ -345,11 +345,11 @@ async def test_a_report_that_nobody_can_place_is_forgotten_after_a_day(desk: Des
     world = desk.world
     assert await desk.report(4711, "busy") == 204
     world.pass_time(DAY)
-    await desk.inbox.take_early()
+    await desk.inbox.early.take_over()
     assert await world.value("SELECT count(*) FROM early_report") == 1
 
     world.pass_time(1)
-    await desk.inbox.take_early()
+    await desk.inbox.early.take_over()
 
     assert await world.value("SELECT count(*) FROM early_report") == 0
 

@@ -238,11 +238,11 @@ async def test_a_spooled_report_that_cannot_be_taken_in_holds_up_no_other(
         patch.setattr(desk.inbox, "_mean", means_nothing)
         remote.heal()
         await drained(desk)
-        assert await desk.inbox.take_early() == 0
+        assert await desk.inbox.early.take_over() == 0
 
     converted = "SELECT count(*) FROM attempt WHERE disposition = 'converted'"
     assert await world.value(converted) == 1
-    assert await desk.inbox.take_early() == 1
+    assert await desk.inbox.early.take_over() == 1
     assert await world.value(converted) == 2
 
 
