@@ -77,9 +77,10 @@ def unexpected(error: BaseException) -> DialwheelError:
         print(mask_phones("".join(traceback.format_exception(error))), file=sys.stderr)
     frame = (traceback.extract_tb(error.__traceback__) or [None])[-1]
     where = f" at {Path(frame.filename).name}:{frame.lineno}" if frame else ""
+    said = str(error).partition("\n")[0]  # what follows in an error of Postgres' shows the row
     return DialwheelError(
         "dialwheel met a fault of its own",
-        f"{type(error).__name__}: {error}{where}",
+        f"{type(error).__name__}: {said}{where}",
         "run it again with DIALWHEEL_LOG_LEVEL=debug and report what it prints",
     )
 

@@ -115,8 +115,9 @@ class EmbeddedPostgres:
             "wal_compression": "on",
             "max_wal_size": "2GB",
             "checkpoint_timeout": "15min",
-            # bound values may be phone numbers: they stay out of the server's log
+            # bound values and rows in details may be phone numbers: they stay out of the server's log
             "log_parameter_max_length_on_error": "0",
+            "log_error_verbosity": "terse",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         log_path = self._data.with_name(self._data.name + ".log")

@@ -160,6 +160,24 @@ async def test_search_goes_page_by_page_in_every_order_over_every_lead_once(site
     assert seen == sorted(keys, key=lambda id_: keys[id_], reverse=sign == "-")
 
 
+async def test_signs_of_a_pattern_in_a_name_are_letters_like_others(site: Site):
+    """RELIABILITY 5.1: LIKE escaped."""
+    names = ["100%", "a_b", "aXb", "back\\slash", "%"]
+    for n, name in enumerate(names):
+        await take_in(site, 100 + n, name=name)
+    wanted = {
+        "%": ["100%", "%"],
+        "_": ["a_b"],
+        "\\": ["back\\slash"],
+        "\\%": [],
+        "a_b": ["a_b"],
+        "' OR 1=1": [],
+    }
+    for said, found in wanted.items():
+        reply = await site.post("/v1/leads/search", {"filter": {"name": said}})
+        assert sorted(lead["name"] for lead in (await reply.json())["data"]) == sorted(found), said
+
+
 async def test_a_cursor_tells_neither_names_nor_how_many_leads_there_are(site: Site):
     """Public ids hide the ledger's numbers on purpose, and no name may be in an access log."""
     await take_in(site, 100, name="Ana Canary")
