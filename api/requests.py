@@ -47,6 +47,7 @@ class ResumeIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 PerMin = Annotated[float, Meta(ge=0.001, le=1_000_000)]
+PerSecond = Annotated[float, Meta(ge=0.001, le=10_000)]
 Calls = Annotated[int, Meta(ge=1, le=1_000_000)]
 OpenTime = Annotated[int, Meta(ge=0, le=604_800)]
 BatchName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from api.requests import PerSecond
 from api.schemas_impact import Impact
 from api.schemas_jobs import Job
 from api.schemas_windows import Windows
@@ -14,7 +15,6 @@ from api.schemas_windows import Windows
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 Calls = Annotated[int, Meta(ge=1, le=1_000_000)]
-PerSecond = Annotated[float, Meta(gt=0, le=10_000)]
 Channel = Literal["call", "sms", "email", "voicemail_drop"]
 
 

@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from api.requests import Id
+from api.requests import Id, PerSecond
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Calls = Annotated[int, Meta(ge=1, le=1_000_000)]
-PerSecond = Annotated[float, Meta(ge=0.001, le=10_000)]
 Region = Annotated[str, Meta(min_length=1, max_length=64)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Members = Annotated[list[Id], Meta(max_length=1000)]
