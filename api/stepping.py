@@ -17,7 +17,8 @@ from scheduler.errors import EpochNotReady
 SWEEP_EVERY_MS: Ms = 60 * MINUTE
 """Nothing is lost within one process that runs to its end; the sweeper still looks."""
 
-FEED_EVERY_MS: Ms = 5 * MINUTE
+SERVE_EVERY_MS: Ms = 5 * MINUTE
+"""How often the other services come round at most: a quantum is shorter than the periods of many."""
 
 
 class Stepper:
@@ -29,10 +30,14 @@ class Stepper:
         self._services = services
         self._clock = clock
         self._quantum_ms = int(stores.settings.quantum_s * SECOND)
-        self._write_off_ms = int(stores.settings.write_off_s * SECOND)
-        self._swept_ms: Ms | None = None
-        self._fed_ms: Ms | None = None
-        self._reaped_ms: Ms | None = None
+        self._give_up_ms = int(stores.settings.write_off_s * SECOND) // 3
+        self._every_ms = {
+            services.calendars.name: 0,
+            services.sweeper.name: SWEEP_EVERY_MS,
+            services.reaper.name: self._give_up_ms,
+            services.reconciler.name: self._give_up_ms,
+        }
+        self._stepped_ms: dict[str, Ms] = {}
         self._wake_ms: Ms | None = None
 
     async def play(self, stop: asyncio.Event, on_step: Callable[[], Awaitable[None]]) -> bool:
@@ -41,6 +46,10 @@ class Stepper:
             await self._work()
             await on_step()
             next_ms = await self._next_at()
+            if next_ms is None:  # all services once more, for what the last calls left to do
+                self._stepped_ms.clear()
+                await self._serve(self._clock.now_ms())
+                next_ms = await self._next_at()
             if next_ms is None:
                 return True
             self._clock.move_to(self._quantum_end(max(next_ms, self._clock.now_ms())))
@@ -70,24 +79,18 @@ class Stepper:
                 return
 
     async def _serve(self, now_ms: Ms) -> None:
-        if _again(self._fed_ms, FEED_EVERY_MS, now_ms):
-            await self._services.feeder.step(now_ms)
-            for jobs in self._services.jobs:
-                await jobs.step(now_ms)
-            self._fed_ms = now_ms
-        if _again(self._swept_ms, SWEEP_EVERY_MS, now_ms):
-            await self._services.sweeper.step(now_ms)
-            self._swept_ms = now_ms
-        if _again(self._reaped_ms, self._write_off_ms // 3, now_ms):
-            await self._services.reaper.step(now_ms)
-            await self._services.reconciler.step(now_ms)
-            self._reaped_ms = now_ms
-        await self._services.calendars.step(now_ms)
+        """Every service that runs in production, each when its turn has come."""
+        for service in self._services.all():
+            last_ms = self._stepped_ms.get(service.name)
+            every_ms = self._every_ms.get(service.name, max(SERVE_EVERY_MS, int(service.period_s * SECOND)))
+            if last_ms is None or now_ms - last_ms >= every_ms:
+                await service.step(now_ms)
+                self._stepped_ms[service.name] = now_ms
 
     async def _next_at(self) -> Ms | None:
         """When there is work next: on the wheel, at the provider, beyond the horizon, or to be given up."""
         next_ms = _earlier(self._wake_ms, self._dialing.provider.next_event_at())
-        if next_ms is None or next_ms > self._clock.now_ms() + self._write_off_ms // 3:
+        if next_ms is None or next_ms > self._clock.now_ms() + self._give_up_ms:
             next_ms = _earlier(next_ms, await self._services.reconciler.next_at())
             next_ms = _earlier(next_ms, await self._services.feeder.next_at())
         return next_ms
@@ -100,7 +103,3 @@ def _earlier(one: Ms | None, other: Ms | None) -> Ms | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-def _again(last_ms: Ms | None, every_ms: Ms, now_ms: Ms) -> bool:
-    return last_ms is None or now_ms - last_ms >= every_ms
