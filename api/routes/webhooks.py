@@ -7,8 +7,7 @@ import secrets
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
-
-from yarl import URL
+from urllib.parse import urlsplit
 
 from api.editing import Edit, editing, given, parts
 from api.instants import sensible, utc, utc_or_none
@@ -198,7 +197,7 @@ async def _check(call: Call, url: str) -> None:
         call.deps.names,
         allow_private=call.deps.settings.webhook_allow_private,
         own_hosts=frozenset(
-            {call.request.host.partition(":")[0].lower(), URL(call.deps.settings.public_url).raw_host or ""}
+            {call.request.url.raw_host or "", urlsplit(call.deps.settings.public_url).hostname or ""}
         ),
     )
     if why is not None:
