@@ -4,6 +4,7 @@ others, and connections that do nothing are let go of before they are too many.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ TOLD_AGAIN_S = 60.0
 
 @dataclass(frozen=True)
 class Limits:
-    """`idle_s`: how long a connection may go without a whole request; `connections`: how many may be open."""
+    """`idle_s`: how long a connection may go without a whole request, or leave an answer unread;
+    `connections`: how many may be open."""
 
     idle_s: float = 75.0
     connections: int = 4000
@@ -71,6 +73,37 @@ class _Connection(web.RequestHandler):
     def idle(self) -> bool:
         """It has asked for nothing, or has its answer; one that was let go of is no longer counted."""
         return not (self._request_in_progress or self._messages or self._force_close)
+
+    _unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """An answer is not read: who leaves it so is cut off, since it would hold its connection for ever."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        self._forget_unread()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget_unread()
+        super().connection_lost(exc)
+
+    def _wait_for_reader(self) -> None:
+        self._unread = self._loop.call_later(self._keepalive_timeout, self._cut)
+
+    def _cut(self) -> None:
+        """But who still sends a file need not read yet: it comes in all the same."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof():
+            self._wait_for_reader()
+        elif self.transport is not None:
+            self.transport.abort()
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def data_received(self, data: bytes) -> None:
         """A body of which something unreadable came ends there: who reads it need not wait for the rest."""

@@ -155,7 +155,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     no_call_days_kept: Count = 1000  # the same
 
     # what comes in
-    http_idle_s: Seconds = 75  # a connection without a whole request; longer than proxies keep theirs, 60 s
+    http_idle_s: Seconds = 75  # a connection that asks or reads nothing; longer than proxies wait, 60 s
     http_connections: Count = 4000  # a process; of more the oldest idle one goes. One takes 8 KB
     rate_limit_per_min: Annotated[int, Meta(ge=0)] = 6000  # requests of a key; 0: none. Files are one request
     rate_limit_address_per_min: Annotated[int, Meta(ge=0)] = 12_000  # of an address: several keys; 0: none

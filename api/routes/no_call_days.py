@@ -10,7 +10,7 @@ import msgspec
 
 from api import requests, schemas
 from api.editing import Edit, given
-from api.instants import utc
+from api.instants import EARLIEST, LATEST, utc
 from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
@@ -115,6 +115,8 @@ def _read(said: dict[str, Any]) -> closed_times.NoCallDay:
         day = date.fromisoformat(said["date"])
     except ValueError:
         raise invalid("/date", "invalid", "no such date", hint="write it like 2026-12-25") from None
+    if not EARLIEST.year <= day.year < LATEST.year:
+        raise invalid("/date", "out-of-range", f"a date from {EARLIEST.year} to {LATEST.year - 1}")
     regions = read_regions(said["regions"], "/regions")
     return closed_times.NoCallDay(day, said["label"], regions, said["repeat"] == "yearly")
 

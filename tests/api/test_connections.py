@@ -90,6 +90,21 @@ async def test_a_request_under_way_is_never_closed_for_another(few: Site):
     assert {(await ended(each)).split()[1] for each in busy} <= {b"201", b"200"}
 
 
+async def test_who_does_not_read_its_answer_is_cut_off(few: Site):
+    """RELIABILITY 5.2: what is open to all is large as well, and would hold connections for ever."""
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    whole = len(await (await few.client.get("/openapi.json")).read())
+    connection = await connect(few, asked * 100)
+    server: Any = few.client.server
+    for _ in range(WITHIN_S * 10):
+        if not server.runner.server.connections:
+            break
+        await asyncio.sleep(0.1)
+
+    assert len(await ended(connection)) < 100 * whole
+    assert (await few.get("/v1/account")).status == 200
+
+
 async def test_a_sender_that_drips_is_given_up_and_what_came_whole_is_in(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):

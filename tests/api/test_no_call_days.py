@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.builders import Site
+from tests.api.builders import Site, a_lead
 from tests.api.settings import a_waiting_lead, do_jobs, planned_at
 
 PATH = "/v1/no-call-days"
@@ -84,5 +84,18 @@ async def test_the_same_day_twice_is_refused_and_so_is_no_date(site: Site) -> No
     await make(site)
 
     assert (await make(site)).status == 409
-    assert (await make(site, date="2026-02-30")).status == 422
+    for date in ("2026-02-30", "0001-01-01", "1999-12-31", "2200-01-01", "9999-12-31"):
+        assert (await make(site, date=date)).status == 422
     assert (await make(site, regions=["Nowhere"])).status == 422
+
+
+async def test_the_first_and_the_last_day_that_may_be_said_stop_no_planning(site: Site) -> None:
+    """RELIABILITY 5.2: a date that the calendar cannot go beyond would end the planning of everybody."""
+    for n, date in enumerate(("2000-01-01", "2000-02-29", "2199-12-31")):
+        for repeat in ("none", "yearly"):
+            made = await make(site, date=date, repeat=repeat, label=f"{n}")
+            assert made.status in (201, 409), await made.text()
+        lead = await site.post("/v1/leads", a_lead(agent_id=site.agent, phone=f"+1212555012{n}"))
+        assert lead.status == 201, await lead.text()
+        explained = await site.get(f"/v1/leads/{(await lead.json())['id']}/explain")
+        assert explained.status == 200
