@@ -26,5 +26,6 @@ async def wheel(valkey_url: str) -> AsyncIterator[TimingWheel]:
 
 
 @pytest.fixture
-async def site(aiohttp_client: Any, database: Database, wheel: TimingWheel) -> Site:
+async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
+    """The stores come first: the API ends before them."""
     return await a_site(aiohttp_client, database, wheel)

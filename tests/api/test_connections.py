@@ -20,7 +20,7 @@ WITHIN_S = 60
 
 
 @pytest.fixture
-async def few(aiohttp_client: Any, database: Database, wheel: TimingWheel) -> Site:
+async def few(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
     """A server with room for eight connections that ask for nothing, each for half a second."""
     settings = Settings(permit_s=PERMIT_S, import_workers=0, http_idle_s=0.5, http_connections=8)
     return await a_site(aiohttp_client, database, wheel, settings=settings)

@@ -65,7 +65,7 @@ async def test_without_redis_a_small_share_is_let_through_and_not_more(
     await wheel.close()
 
 
-async def test_a_limit_of_nought_is_none(aiohttp_client: Any, database: Database, wheel: TimingWheel):
+async def test_a_limit_of_nought_is_none(database: Database, wheel: TimingWheel, aiohttp_client: Any):
     settings = Settings(rate_limit_per_min=0, rate_limit_address_per_min=0)
     site = await a_site(aiohttp_client, database, wheel, settings=settings)
     reply = await site.get(ME)

@@ -41,7 +41,7 @@ def names() -> Everywhere:
 
 
 @pytest.fixture
-async def site(aiohttp_client: Any, database: Database, wheel: TimingWheel, names: Everywhere) -> Site:
+async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any, names: Everywhere) -> Site:
     settings = Settings(permit_s=PERMIT_S, import_workers=0, webhooks_kept=3)
     return await a_site(aiohttp_client, database, wheel, settings=settings, resolver=names)
 

@@ -26,7 +26,7 @@ from tests.api.streaming import as_sent
 
 
 @pytest.fixture
-async def site(aiohttp_client: Any, database: Database, wheel: TimingWheel) -> Site:
+async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
     settings = Settings(permit_s=PERMIT_S, import_workers=0, webhook_allow_private=True)
     return await a_site(aiohttp_client, database, wheel, settings=settings)
 
