@@ -108,7 +108,7 @@ async def test_leads_that_come_during_a_closing_wait_for_its_end(site: Site) -> 
 
 
 async def test_an_account_keeps_so_many_closures_and_no_call_days(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel
+    database: Database, wheel: TimingWheel, aiohttp_client: Any
 ) -> None:
     """Each is looked at for every place: the number is bounded, and what is over can be removed."""
     settings = Settings(permit_s=PERMIT_S, import_workers=0, closures_kept=1, no_call_days_kept=1)

@@ -140,7 +140,7 @@ async def test_a_sender_that_never_gets_to_its_first_row_is_told_so(
 
 
 async def test_an_account_that_sends_many_files_at_once_leaves_room_for_others(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel
+    database: Database, wheel: TimingWheel, aiohttp_client: Any
 ):
     """RELIABILITY 5.1: limits by tenant; a noisy neighbour is an availability bug."""
     settings = Settings(permit_s=PERMIT_S, import_workers=0, imports_at_once=3, imports_per_account=2)

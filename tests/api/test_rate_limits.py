@@ -16,7 +16,7 @@ ME = "/v1/account"
 
 
 async def test_an_answer_tells_what_is_left_and_who_asks_too_much_waits(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel
+    database: Database, wheel: TimingWheel, aiohttp_client: Any
 ):
     site = await a_site(aiohttp_client, database, wheel, settings=Settings(rate_limit_per_min=4))
     left = []
@@ -33,7 +33,7 @@ async def test_an_answer_tells_what_is_left_and_who_asks_too_much_waits(
 
 
 async def test_a_key_that_is_wrong_is_counted_by_its_address_before_it_is_looked_up(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel
+    database: Database, wheel: TimingWheel, aiohttp_client: Any
 ):
     settings = Settings(rate_limit_address_per_min=3)
     site = await a_site(aiohttp_client, database, wheel, settings=settings)
@@ -45,7 +45,7 @@ async def test_a_key_that_is_wrong_is_counted_by_its_address_before_it_is_looked
 
 
 async def test_what_is_open_to_all_is_not_counted(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel
+    database: Database, wheel: TimingWheel, aiohttp_client: Any
 ):
     settings = Settings(rate_limit_address_per_min=1, rate_limit_per_min=1)
     site = await a_site(aiohttp_client, database, wheel, settings=settings)

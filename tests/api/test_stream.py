@@ -240,7 +240,7 @@ async def test_a_ticket_is_good_for_a_minute_and_for_as_long_as_its_key(site: Si
 
 
 async def test_streams_are_bounded_for_an_account_and_for_the_process(
-    aiohttp_client: Any, database: Any, wheel: TimingWheel
+    database: Any, wheel: TimingWheel, aiohttp_client: Any
 ) -> None:
     """RELIABILITY 5: connections per account; 429 and 503 with `Retry-After`."""
     settings = Settings(permit_s=PERMIT_S, import_workers=0, streams_per_account=2, streams_at_once=3)

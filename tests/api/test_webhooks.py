@@ -148,7 +148,7 @@ async def test_a_name_that_leads_to_a_private_address_or_to_ourselves_is_refused
 
 @pytest.mark.parametrize("host", ["calls.example.com", "CALLS.example.com:8443", "\uff43alls.example.com"])
 async def test_the_address_that_providers_know_us_by_is_ours_whatever_the_request_calls_us(
-    aiohttp_client: Any, database: Database, wheel: TimingWheel, names: Everywhere, host: str
+    database: Database, wheel: TimingWheel, aiohttp_client: Any, names: Everywhere, host: str
 ) -> None:
     settings = Settings(permit_s=PERMIT_S, import_workers=0, public_url="https://calls.example.com")
     site = await a_site(aiohttp_client, database, wheel, settings=settings, resolver=names)
