@@ -174,7 +174,7 @@ async def test_a_ledger_that_is_away_is_503_with_a_time_to_retry(site: Site):
 
 
 async def test_a_wheel_that_is_away_is_503_but_leads_are_taken_in_and_a_pause_holds(
-    aiohttp_client: Any, database: Database, server_dir: Path
+    database: Database, server_dir: Path, aiohttp_client: Any
 ):
     """DESIGN 1: a lost wheel costs lateness; the ledger is the truth."""
     server = EmbeddedValkey(server_dir / f"gone-{uuid4().hex[:6]}").start()

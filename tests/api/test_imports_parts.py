@@ -169,7 +169,7 @@ async def test_what_is_over_or_came_as_one_body_takes_no_parts(site: Site):
      ("1", b"x", {"Content-Encoding": "gzip"}, 415)],
 )  # fmt: skip
 async def test_a_part_that_cannot_be_is_refused(
-    aiohttp_client: Any, database: Any, wheel: Any, number: str, data: bytes, headers: Any, status: int
+    database: Any, wheel: Any, aiohttp_client: Any, number: str, data: bytes, headers: Any, status: int
 ):
     """RELIABILITY 5: limits of imports; each is a setting."""
     settings = Settings(permit_s=PERMIT_S, import_workers=0, import_part_max=1024)

@@ -53,7 +53,7 @@ async def test_what_is_open_to_all_is_not_counted(
 
 
 async def test_without_redis_a_small_share_is_let_through_and_not_more(
-    aiohttp_client: Any, database: Database, server_dir: Path
+    database: Database, server_dir: Path, aiohttp_client: Any
 ):
     """RELIABILITY 5.1: when Redis is away a small local limit, not unlimited."""
     server = EmbeddedValkey(server_dir / f"rate-{uuid4().hex[:6]}").start()
