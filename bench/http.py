@@ -58,7 +58,7 @@ FROM called
 RETURNING attempt_id
 """
 
-CALLS = 20_000
+CALLS = 40_000
 """Under way at a dialer of somebody's own, which reports on each three times."""
 
 
@@ -181,7 +181,7 @@ async def _calls(postgres_url: str) -> list[str]:
 def _load(locust: Path, url: str, kind: Kind, load: dict[str, Any], seconds: int) -> dict[str, Any]:
     """Let Locust send one kind of requests, in a process of its own; its figures by endpoint."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as given:
-        json.dump({**load, "users": kind.users, "per_s": kind.per_s}, given)
+        json.dump({**load, "user": kind.user, "users": kind.users, "per_s": kind.per_s}, given)
         given.flush()
         done = subprocess.run(
             [

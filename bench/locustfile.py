@@ -12,11 +12,11 @@ import os
 import random
 import time
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, constant, constant_throughput, task
+from locust import FastHttpUser, task
 
 from bench.fiction import area_codes
 from dialer.signing import secrets_of, sign
@@ -48,10 +48,12 @@ class Caller(FastHttpUser):
 
     abstract = True
 
+    def on_start(self) -> None:
+        time.sleep(self.wait_time())
+
     def wait_time(self) -> float:
-        if not LOAD.get("per_s"):
-            return float(constant(0)(self))
-        return float(constant_throughput(LOAD["per_s"] / LOAD["users"])(self))
+        """Strangers come by chance. With pauses of one length all users end up asking in the same instant."""
+        return random.expovariate(LOAD["per_s"] / LOAD["users"]) if LOAD.get("per_s") else 0.0
 
     def ask(self, method: str, path: str, name: str, **rest: Any) -> None:
         headers = {"Authorization": f"Bearer {LOAD['key']}", **rest.pop("headers", {})}
@@ -130,24 +132,31 @@ class Reading(Caller):
         return str(random.choice(LOAD["leads"]))
 
 
+STATUSES = ("ringing", "answered", "completed")
+
+
+def reports() -> list[tuple[str, bytes, dict[str, str]]]:
+    """Each call rings, is answered and ends: where it is posted, what, and the headers that sign it."""
+    secrets, now = secrets_of(LOAD["secret"]), datetime.now(UTC)
+    made = []
+    for number, (path, status) in enumerate(product(LOAD["calls"], STATUSES)):
+        call = {"provider_call_id": path[-32:], "event_id": f"event-{number}", "status": status}
+        raw = json.dumps({**call, "at": now.isoformat()}).encode()
+        headers = {
+            "Content-Type": "application/json",
+            **sign(secrets, str(number), int(now.timestamp()), raw),
+        }
+        made.append((path, raw, headers))
+    return made
+
+
 class Reporting(Caller):
-    """A dialer of one's own: each of its calls rings, is answered and ends."""
+    """A dialer of one's own. What it says is signed before: what is measured is who reads it."""
+
+    made = reports() if LOAD.get("user") == "Reporting" else []
 
     @task
     def report(self) -> None:
-        number = next(numbers) - LOAD["first"]
-        path = LOAD["calls"][number // len(STATUSES) % len(LOAD["calls"])]
-        body = {
-            "provider_call_id": f"call-{number // len(STATUSES)}",
-            "event_id": f"event-{number}",
-            "status": STATUSES[number % len(STATUSES)],
-            "at": datetime.now(UTC).isoformat(),
-        }
-        raw = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", **sign(SECRETS, str(number), int(time.time()), raw)}
+        path, raw, headers = self.made[(next(numbers) - LOAD.get("first", 0)) % len(self.made)]
         name = "POST /v1/providers/webhook/callbacks/{token}"
         self.ask("POST", path, name, data=raw, headers=headers)
-
-
-STATUSES = ("ringing", "answered", "completed")
-SECRETS = secrets_of(LOAD.get("secret", ""))
