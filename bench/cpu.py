@@ -9,7 +9,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_s(root: int | None) -> float:
-    """Seconds that process `root` and those it started have used so far, also those that ended; 0 without one."""
+    """Seconds that process `root` and those it started, ended or not, have used so far; 0 without one."""
     if root is None:
         return 0.0
     return sum(
