@@ -25,7 +25,7 @@ def result(name: str) -> dict[str, Any]:
 def figures() -> str:
     """The table between the two marks of the README, marks included."""
     demo, path, rows, live, rush = map(result, ("demo", "path", "import", "live", "live_unpaced"))
-    late, planner = result("lateness"), result("planner")
+    late, planner, change = map(result, ("lateness", "planner", "recalculate"))
     claimed, dialled, gap = late["due_to_claimed_ms"], late["due_to_dial_ms"], late["gate_to_send_us"]
     plans = planner["us_per_plan"].values()
     memory = rows["rss_mib"]
@@ -55,6 +55,9 @@ def figures() -> str:
         f"{min(plans)} to {max(plans)} µs | ≤ 30 µs | `{planner['command']}` |",
         f"| {planner['replanned']:,} loops planned anew, one core | {planner['replan_s']} s, "
         f"{planner['memory_mib']} MiB with the loops themselves | ≤ 30 s | |",
+        f"| a change of settings for {change['loops']:,} loops: in force, shown everywhere | "
+        f"{change['moving']['in_force_ms']} ms, {change['moving']['seconds']:.0f} s | ≤ 30 s a million | "
+        f"`{change['command']}` |",
         f"| demo, stepped clock, {demo['leads']:,} leads to the end | {demo['attempts']:,} attempts over "
         f"{demo['simulated_s'] / 86_400:.0f} days in {demo['elapsed_s']:.0f} s | ≤ 5 min | "
         f"`{demo['command']}` |",
@@ -65,9 +68,10 @@ def figures() -> str:
         f"Machine: {path['machine']['cores']} shared cores ({path['machine']['cpu']}), "
         f"{path['machine']['memory_gib']} GiB, {path['machine']['system']}, Python "
         f"{path['machine']['python']}; servers, clients and dialers all on it. "
-        f"{_dates(demo, path, rows, live, rush, late, planner)} Result files: `bench/results/`.",
+        f"{_dates(demo, path, rows, live, rush, late, planner, change)} Result files: `bench/results/`.",
         "",
-        *_http(),
+        *http_table(result("http")),
+        "",
         *wheel_table(result("wheel")),
         "",
         *peers_table(result("peers")),
@@ -75,11 +79,6 @@ def figures() -> str:
         END,
     ]
     return "\n".join(lines)
-
-
-def _http() -> list[str]:
-    """Nothing until somebody has run it: it takes minutes and a machine at rest."""
-    return [*http_table(result("http")), ""] if (RESULTS / "http.json").exists() else []
 
 
 def _memory(figures: dict[str, int]) -> str:
