@@ -35,7 +35,7 @@ def main() -> int:
     if asked.teeth:
         from tests.simulation.teeth import bite
 
-        return 0 if bite(asked.only, asked.seeds, asked.json) else 1
+        return 0 if bite(asked.only, asked.seeds, asked.json, asked.first) else 1
     if asked.tape is not None:
         asked.tape.write_bytes(pickle.dumps(taped(asked.seed)))
         return 0

@@ -164,7 +164,7 @@ def _unheard(_: Any) -> None:
     """Processes of a world that is over are tidied up: what they still try reaches nobody."""
 
 
-def parts_until(most: int, mode: str, guard: str) -> Iterator[Total]:
+def parts_until(first: int, most: int, mode: str, guard: str) -> Iterator[Total]:
     """A hundred seeds at a time, `most` at most, for as long as somebody asks for more."""
-    for first in range(1, most + 1, 100):
-        yield run_seeds(range(first, first + 100), mode, guard=guard)
+    for begin in range(first, first + most, 100):
+        yield run_seeds(range(begin, begin + 100), mode, guard=guard)

@@ -138,11 +138,11 @@ GUARDS: dict[str, Guard] = {
 }
 
 
-def bite(only: str = "", most: int = MOST, path: Path | None = None) -> bool:
+def bite(only: str = "", most: int = MOST, path: Path | None = None, first: int = 1) -> bool:
     """Print which guard was missed after how many seeds; whether all were."""
     found: dict[str, Any] = {}
     for name in [each for each in GUARDS if only in each]:
-        found[name] = missed(name, most)
+        found[name] = missed(name, most, first)
         told = found[name]
         how = f"{told['invariant']} at seed {told['seed']}" if told else f"NOT within {most} seeds"
         print(f"{name:30} {how}", flush=True)
@@ -153,10 +153,10 @@ def bite(only: str = "", most: int = MOST, path: Path | None = None) -> bool:
     return caught == len(found)
 
 
-def missed(name: str, most: int = MOST) -> dict[str, Any] | None:
-    """The first seed that goes wrong without this guard, and what it breaks."""
+def missed(name: str, most: int = MOST, first: int = 1) -> dict[str, Any] | None:
+    """The first seed from `first` on that goes wrong without this guard, and what it breaks."""
     guard = GUARDS[name]
-    for total in parts_until(most, guard.mode, name):
+    for total in parts_until(first, most, guard.mode, name):
         for seed, _, violation in total.violations:
             if violation.invariant in guard.keeps.split():
                 return {"seed": seed, "invariant": violation.invariant, "what": violation.what[:200]}
