@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from api.live.deliverer import Deliverer
+from dialer.webhooks.sealing import Sealer
+from dialer.webhooks.sender import WebhookSender
 from scheduler.ledger.database import Database
 from scheduler.wheel import TimingWheel
 from tests.api.builders import EPOCH, Site, a_site
+from tests.api.receiving import Outlets, Receiver, a_deliverer, a_receiver
 from tests.worlds import ledger_url, open_world
 
 __all__ = ["ledger_url", "open_world"]
@@ -29,3 +33,23 @@ async def wheel(valkey_url: str) -> AsyncIterator[TimingWheel]:
 async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
     """The stores come first: the API ends before them."""
     return await a_site(aiohttp_client, database, wheel)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with a_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def outlets(site: Site) -> AsyncIterator[Outlets]:
+    """Makes deliverers, each as if in a process of its own, and closes them."""
+    made: list[Deliverer] = []
+
+    def make(sender: WebhookSender | None = None, sealer: Sealer | None = None) -> Deliverer:
+        made.append(a_deliverer(site, sender, sealer))
+        return made[-1]
+
+    yield make
+    for deliverer in made:
+        await deliverer.close()

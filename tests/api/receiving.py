@@ -15,9 +15,12 @@ from api.live.delivery_visit import Outlet
 from dialer.signing import ID, read_secret, verify
 from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import WebhookSender
+from scheduler.domain.time import Ms
 from scheduler.ledger import news
 from scheduler.services.herald import Herald
 from tests.api.builders import Site
+
+Outlets = Callable[..., Deliverer]
 
 
 @dataclass
@@ -118,3 +121,20 @@ async def registered(site: Site, url: str, **fields: Any) -> dict[str, Any]:
     assert reply.status == 201, await reply.text()
     made: dict[str, Any] = await reply.json()
     return made
+
+
+def pass_time(site: Site, length_ms: Ms) -> None:
+    site.clock.move_to(site.clock.now_ms() + length_ms)
+
+
+async def sent(site: Site, webhook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its deliveries, oldest first."""
+    reply = await site.get(f"/v1/webhooks/{webhook['id']}/deliveries?order=asc")
+    page: dict[str, Any] = await reply.json()
+    found: list[dict[str, Any]] = page["data"]
+    return found
+
+
+async def shown(site: Site, webhook: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = await (await site.get(f"/v1/webhooks/{webhook['id']}")).json()
+    return found
