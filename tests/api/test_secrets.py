@@ -111,7 +111,9 @@ def test_no_secret_of_anybody_is_told_whatever_goes_wrong(tmp_path: Path) -> Non
     assert len(log.splitlines()) > 20, "there was something to look through"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are read from /proc")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="not Linux, no /proc: the limits of a process were NOT tested"
+)
 def test_a_crash_leaves_no_memory_behind_and_connections_have_files_enough() -> None:
     with fuzzed_server() as server:
         assert limit_of(server.pid, "Max core file size")[:2] == ["0", "0"]
