@@ -93,7 +93,7 @@ def run(leads: int, *, seconds: int, only: str = "") -> dict[str, Any]:
             if only in name:
                 before = {server: cpu_s(at) for server, at in servers.items()}
                 kinds[name] = _load(locust, url, kind, {**load, "key": key}, seconds)
-                kinds[name]["cpu_s"] = {
+                kinds[name]["cpu_s"] |= {
                     server: round(cpu_s(at) - before[server], 1) for server, at in servers.items()
                 }
                 load["first"] += 1_000_000
@@ -180,8 +180,9 @@ async def _calls(postgres_url: str) -> list[str]:
 
 def _load(locust: Path, url: str, kind: Kind, load: dict[str, Any], seconds: int) -> dict[str, Any]:
     """Let Locust send one kind of requests, in a process of its own; its figures by endpoint."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as given:
-        json.dump({**load, "user": kind.user, "users": kind.users, "per_s": kind.per_s}, given)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as given, tempfile.NamedTemporaryFile() as spent:
+        said = {**load, "user": kind.user, "users": kind.users, "per_s": kind.per_s}
+        json.dump({**said, "url": url, "spent": spent.name}, given)
         given.flush()
         done = subprocess.run(
             [
@@ -194,10 +195,16 @@ def _load(locust: Path, url: str, kind: Kind, load: dict[str, Any], seconds: int
             text=True,
             check=False,
         )
-    if done.returncode:
-        raise RuntimeError(f"Locust failed:\n{done.stderr[-2000:]}")
+        if done.returncode:
+            raise RuntimeError(f"Locust failed:\n{done.stderr[-2000:]}")
+        locust_s = round(float(Path(spent.name).read_text()), 1)
     shown = {one["name"]: figures_of(one) for one in msgspec.json.decode(done.stdout)}
-    return {"users": kind.users, "per_s": kind.per_s or None, "endpoints": shown}
+    return {
+        "users": kind.users,
+        "per_s": kind.per_s or None,
+        "endpoints": shown,
+        "cpu_s": {"locust": locust_s},
+    }
 
 
 def figures_of(one: dict[str, Any]) -> dict[str, Any]:
