@@ -56,7 +56,7 @@ class Course(msgspec.Struct, frozen=True):
         return Ended(EndReason.REMOVED, now_ms, (Why("strategy", "blocked", detail=text, ref="cadence"),))
 
 
-async def courses_of(flow: Flow, rows: Sequence[Row], on: Connection) -> list[Course]:
+async def courses_of(flow: Flow, rows: Sequence[Row], on: Connection | None) -> list[Course]:
     """For each row what its loop follows now."""
     policies = await flow.policies.of_loops(rows, on)
     if all(row["follows"] is None for row in rows):

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 import structlog
 
-from scheduler.domain.model import Loop, Why
+from scheduler.domain.model import Loop, Place, Why
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
@@ -48,33 +48,43 @@ async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) 
     a line in the log."""
     if not loop_ids:
         return []
-    rows = await flow.database.fetch("replan_read", loop_ids, on=on)
+    return await outlooks_of(flow, await flow.database.fetch("replan_read", loop_ids, on=on), now_ms, on)
+
+
+async def outlooks_of(
+    flow: Flow, rows: Sequence[Row], now_ms: Ms, on: Connection | None = None
+) -> list[Outlook]:
+    """The same for loops that were read, by the settings in them."""
     found: list[Outlook] = []
     failed: dict[int, str] = {}
-    for number, (row, course) in enumerate(zip(rows, await courses_of(flow, rows, on), strict=True)):
-        if number % BREATH == BREATH - 1:
-            await asyncio.sleep(0)
-        place = await flow.places.get(row["place_id"])
-        was_ms, why = to_ms(row["next_at"]), row["why"]
-        put_off = _put_off(why) is not None
-        turn = _turn_of(why) if put_off and row["in_turn"] else None
-        spread = put_off and (not row["in_turn"] or _paused(why) is not None)
-        floor_ms = max(was_ms, now_ms) if spread else now_ms
-        facts: Row = _at_turn(row, turn) if row["in_turn"] else row
-        try:
-            loop, nxt = planned_anew(flow, facts, place, course, floor_ms, turn=turn)
-        except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
-            failed[row["loop_id"]] = type(error).__name__
-            continue
-        move = _move(max(was_ms, now_ms), nxt)
-        if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
-            nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
-        keeps = move == "unchanged" and _same(row, course, loop, nxt, put_off)
-        found.append(Outlook(row, course, loop, nxt, move, keeps))
+    for first in range(0, len(rows), BREATH):
+        group = rows[first : first + BREATH]
+        for row, course in zip(group, await courses_of(flow, group, on), strict=True):
+            place = await flow.places.get(row["place_id"])
+            try:
+                found.append(_outlook(flow, row, course, place, now_ms))
+            except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
+                failed[row["loop_id"]] = type(error).__name__
+        await asyncio.sleep(0)
     if failed:  # one line for all: a fault of ours would write a million
         loop_id, kind = next(iter(failed.items()))
         log.error("loops_not_planned", loops=len(failed), first_loop_id=loop_id, error=kind)
     return found
+
+
+def _outlook(flow: Flow, row: Row, course: Course, place: Place, now_ms: Ms) -> Outlook:
+    was_ms, why = to_ms(row["next_at"]), row["why"]
+    put_off = _put_off(why) is not None
+    turn = _turn_of(why) if put_off and row["in_turn"] else None
+    spread = put_off and (not row["in_turn"] or _paused(why) is not None)
+    floor_ms = max(was_ms, now_ms) if spread else now_ms
+    facts: Row = _at_turn(row, turn) if row["in_turn"] else row
+    loop, nxt = planned_anew(flow, facts, place, course, floor_ms, turn=turn)
+    move = _move(max(was_ms, now_ms), nxt)
+    if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
+        nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
+    keeps = move == "unchanged" and _same(row, course, loop, nxt, put_off)
+    return Outlook(row, course, loop, nxt, move, keeps)
 
 
 def _turn_of(why: str) -> Why | None:

@@ -7,8 +7,7 @@ The arm refuses what was planned before, so nothing depends on this: it brings w
 from __future__ import annotations
 
 from scheduler.flow.context import Flow
-from scheduler.flow.outlook import look
-from scheduler.flow.recalculate import PIECE, Piece
+from scheduler.flow.recalculate import PIECE, Piece, fetch_piece
 from scheduler.services.jobs import Work
 from scheduler.services.recalculate import in_passes
 
@@ -17,9 +16,6 @@ async def replan_cadence(flow: Flow, work: Work) -> None:
     """`work.args`: `cadence_id`. Pieces are told apart by their loops."""
 
     async def read(after: int) -> Piece:
-        async with flow.database.connection() as on:
-            row = await flow.database.fetch_row("cadence_piece", work.args["cadence_id"], after, PIECE, on=on)
-            assert row is not None
-            return Piece(await look(flow, row["loop_ids"], work.clock.now_ms(), on), row["upto"])
+        return await fetch_piece(flow, "cadence_piece", work.args["cadence_id"], after, PIECE)
 
     await in_passes(flow, work, read)

@@ -1,17 +1,19 @@
 """The job behind a change of settings: every loop that it makes outdated is planned anew, a piece at a time.
 
-While one piece is written the next one is read and planned, so that ledger and planner work side by side.
+While one piece is written the next one is planned and the one after that is read, so that ledger and planner
+work side by side.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeAlias
 
 from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.hours import shape_hours
+from scheduler.flow.outlook import Outlook, outlooks_of
 from scheduler.flow.recalculate import Piece, read_piece, write_piece
 from scheduler.services.jobs import Work
 
@@ -33,9 +35,7 @@ async def recalculate(flow: Flow, work: Work) -> None:
     row = await flow.database.fetch_row("recalculate_left", work.account_id, agent_ids)
     assert row is not None
     await work.advance(work.done, total=work.done + row["outdated"])
-    await in_passes(
-        flow, work, lambda after: read_piece(flow, work.account_id, agent_ids, after, work.clock.now_ms())
-    )
+    await in_passes(flow, work, lambda after: read_piece(flow, work.account_id, agent_ids, after))
 
 
 async def in_passes(flow: Flow, work: Work, read: Read) -> None:
@@ -53,21 +53,44 @@ async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> 
     """Once over all pieces from `after` on; answers how many loops were not to be had."""
     done, missed = work.done, 0
     said_ms = work.clock.wall_ms()
-    reading = asyncio.ensure_future(read(after))
+    pieces = _planned(flow, work, read, after)
+    planning = asyncio.ensure_future(anext(pieces))
     try:
         while True:
-            piece = await reading
-            if piece.upto is not None:
-                reading = asyncio.ensure_future(read(piece.upto))
-            written = await write_piece(flow, piece.outlooks, work.clock.now_ms())
+            outlooks, upto = await planning
+            if upto is not None:
+                planning = asyncio.ensure_future(anext(pieces))
+            written = await write_piece(flow, outlooks, work.clock.now_ms())
             done += written
-            missed += len(piece.outlooks) - written
-            if piece.upto is None:
+            missed += len(outlooks) - written
+            if upto is None:
                 await work.advance(done, cursor=[number + 1, 0])
                 return missed
             if work.clock.wall_ms() - said_ms >= SAY_MS:
-                await work.advance(done, cursor=[number, piece.upto])
+                await work.advance(done, cursor=[number, upto])
                 said_ms = work.clock.wall_ms()
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        await _stop(planning)
+        await pieces.aclose()
+
+
+async def _planned(
+    flow: Flow, work: Work, read: Read, after: int
+) -> AsyncGenerator[tuple[list[Outlook], int | None], None]:
+    """Piece by piece what is planned, and how far that reaches; None at the end."""
+    reading = asyncio.ensure_future(read(after))
+    try:
+        while True:
+            rows, upto = await reading
+            if upto is not None:
+                reading = asyncio.ensure_future(read(upto))
+            yield await outlooks_of(flow, rows, work.clock.now_ms()), upto
+            if upto is None:
+                return
+    finally:
+        await _stop(reading)
+
+
+async def _stop(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -8,7 +8,9 @@ import pytest
 
 from api.job_kinds import KINDS
 from scheduler.domain.model import Priority
+from scheduler.flow import recalculate as recalculation
 from scheduler.flow.impact import measure
+from scheduler.flow.outlook import Outlook, outlooks_of
 from scheduler.flow.pause import Scope, pause, resume
 from scheduler.flow.recalculate import KIND, read_piece, write_piece
 from scheduler.flow.throttle import Throttle
@@ -44,6 +46,11 @@ async def recalculate(world: World) -> dict[str, Any]:
     return dict(await job(database, world.account_id, job_id))
 
 
+async def read_outlooks(world: World) -> list[Outlook]:
+    piece = await read_piece(world.flow, world.account_id, [world.agent_id], 0)
+    return await outlooks_of(world.flow, piece.rows, world.now_ms)
+
+
 async def outdated(world: World) -> int:
     return int(
         await world.value(
@@ -70,6 +77,20 @@ async def test_every_waiting_loop_is_planned_under_the_settings_of_now(world: Wo
         assert to_ms(row["next_at"]) > (before[row["loop_id"]] or 0)
         assert row["next_at"].weekday() == 2
         assert "dialer_window" in row["why"]
+
+
+async def test_a_piece_written_in_many_parts_leaves_nobody_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I20, where pieces and parts end anywhere: each loop is planned and counted once."""
+    monkeypatch.setattr(recalculation, "PIECE", 16)
+    monkeypatch.setattr(recalculation, "PART", 3)
+    await world.enrol(phones(37))
+
+    await change(world, MORNINGS)
+    done = await recalculate(world)
+
+    assert (done["status"], done["done"], done["total"], await outdated(world)) == ("done", 37, 37, 0)
 
 
 async def test_the_wheel_follows_to_the_new_instant_and_leaves_the_old_one(world: World) -> None:
@@ -160,12 +181,12 @@ async def test_a_call_that_is_armed_meanwhile_is_not_touched(world: World) -> No
     """I1: between reading and writing the dialer was faster; its loop is not waiting any more."""
     loop_id = await world.a_due_loop()
     await change(world, ALWAYS)
-    piece = await read_piece(world.flow, world.account_id, [world.agent_id], 0, world.now_ms)
+    outlooks = await read_outlooks(world)
 
     [claim] = await world.claim()
     assert len((await world.arm([claim])).armed) == 1
 
-    assert await write_piece(world.flow, piece.outlooks, world.now_ms) == 0
+    assert await write_piece(world.flow, outlooks, world.now_ms) == 0
     loop = await world.loop(loop_id)
     assert (loop["status"], loop["next_at"]) == ("dialing", None)
 
@@ -179,12 +200,12 @@ async def test_a_plan_that_changed_meanwhile_is_not_overwritten(world: World) ->
         "UPDATE lead SET version = version + 1",
         "UPDATE loop SET status = 'paused', next_at = NULL",
     ):
-        piece = await read_piece(world.flow, world.account_id, [world.agent_id], 0, world.now_ms)
-        assert len(piece.outlooks) == 1
+        outlooks = await read_outlooks(world)
+        assert len(outlooks) == 1
         await world.run(meanwhile)
         before = await world.loop(enrolled.loop_id or 0)
 
-        assert await write_piece(world.flow, piece.outlooks, world.now_ms) == 0
+        assert await write_piece(world.flow, outlooks, world.now_ms) == 0
         assert await world.loop(enrolled.loop_id or 0) == before
 
 
@@ -210,10 +231,10 @@ async def test_other_accounts_and_agents_are_left_alone(world: World, open_world
     await world.enrol([PHONE])
     await world.next_version()
 
-    piece = await read_piece(world.flow, world.account_id + 1, [world.agent_id], 0, world.now_ms)
-    other = await read_piece(world.flow, world.account_id, [world.agent_id + 1], 0, world.now_ms)
+    piece = await read_piece(world.flow, world.account_id + 1, [world.agent_id], 0)
+    other = await read_piece(world.flow, world.account_id, [world.agent_id + 1], 0)
 
-    assert (piece.outlooks, other.outlooks, piece.upto) == ([], [], None)
+    assert (piece.rows, other.rows, piece.upto) == ([], [], None)
 
 
 @pytest.mark.parametrize("leads", [40, 41, 60])
