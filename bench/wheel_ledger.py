@@ -29,6 +29,12 @@ from scheduler.wheel import Gate, Lane, Placing
 PLACES = 50
 """A batch over the states: lanes of one agent and batch by place."""
 
+LEADS = """
+INSERT INTO lead (lead_id, account_id, phone, place_id, priority, created_at, updated_at)
+OVERRIDING SYSTEM VALUE
+SELECT n, $1, '+1' || (5550000000 + n), $2, 'bulk', $3, $3
+FROM generate_series(1, $4::bigint) AS n
+"""
 FILL = """
 INSERT INTO loop (lead_id, account_id, agent_id, batch_id, status, lane_id, next_at, open_until, next_kind,
                   next_step, next_channel, policy_version, lead_version, started_at)
@@ -48,8 +54,7 @@ async def installation(settings: Settings) -> AsyncIterator[Stores]:
 
 
 async def fill(stores: Stores, loops: int) -> None:
-    """Loops of one batch that come due within the hour, as enrolment writes them. Their leads, which no part
-    of a rebuild reads, are not there."""
+    """Loops of one batch that come due within the hour, as enrolment writes them, and their leads."""
     now_ms = stores.clock.now_ms()
     account_id = await create_account(stores.database, name="bench", now_ms=now_ms)
     agent_id = await create_agent(
@@ -76,6 +81,7 @@ async def fill(stores: Stores, loops: int) -> None:
     span_ms = min(HOUR, stores.flow.horizon_ms)
     async with stores.database.connection() as connection:
         start = to_datetime(now_ms)
+        await connection.execute(LEADS, account_id, min(place_ids.values()), start, loops, timeout=300)
         await connection.execute(
             FILL, account_id, agent_id, begun.batch_id, lanes, len(lanes), start, span_ms, loops, timeout=300
         )

@@ -201,12 +201,14 @@ async def _loops(site: Site, tenant: Tenant, instants: list[Ms]) -> list[tuple[M
             "WITH la AS (INSERT INTO lane (account_id, agent_id, class, batch_id, place_id)"
             " VALUES ($1, $2, $3, 0, (SELECT min(place_id) FROM place))"
             " ON CONFLICT (agent_id, class, batch_id, place_id) DO UPDATE SET class = excluded.class"
-            " RETURNING lane_id)"
+            " RETURNING lane_id), le AS (INSERT INTO lead (account_id, phone, place_id, priority, created_at,"
+            " updated_at) SELECT $1, '+1' || (5550000000 + (SELECT count(*) FROM lead) + n),"
+            " (SELECT min(place_id) FROM place), 'bulk', now(), now()"
+            " FROM generate_series(1, cardinality($4::timestamptz[])) AS n RETURNING lead_id)"
             " INSERT INTO loop (lead_id, account_id, agent_id, status, lane_id, next_at, policy_version,"
             " lead_version, started_at, held)"
-            " SELECT coalesce((SELECT max(lead_id) FROM loop), 0) + n, $1, $2, 'scheduled', lane_id, at,"
-            " 1, 1, now(), n % 3 = 0"
-            " FROM la, unnest($4::timestamptz[]) WITH ORDINALITY AS t (at, n)",
+            " SELECT lead_id, $1, $2, 'scheduled', lane_id, ($4::timestamptz[])[n], 1, 1, now(), n % 3 = 0"
+            " FROM la, (SELECT lead_id, row_number() OVER () AS n FROM le) AS le",
             tenant.account_id,
             tenant.agent_id,
             name,

@@ -69,9 +69,9 @@ async def _follow_anew(t: Trial) -> None:
         "UPDATE loop SET status = 'ended', end_reason = 'removed', next_at = NULL, ended_at = $1", now
     )
     [row] = await t.rows(
-        "INSERT INTO loop (lead_id, account_id, agent_id, status, lane_id, next_at, open_until, next_kind,"
-        " next_step, next_channel, policy_version, lead_version, started_at)"
-        " SELECT lead_id, account_id, agent_id, 'scheduled', lane_id, $1,"
+        "INSERT INTO loop (lead_id, account_id, agent_id, batch_id, status, lane_id, next_at, open_until,"
+        " next_kind, next_step, next_channel, policy_version, lead_version, started_at)"
+        " SELECT lead_id, account_id, agent_id, batch_id, 'scheduled', lane_id, $1,"
         " $1::timestamptz + interval '1 hour', 'first', 0, 'call', policy_version,"
         " (SELECT version FROM lead AS le WHERE le.lead_id = lo.lead_id), $1"
         " FROM loop AS lo RETURNING loop_id, lane_id",

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from scheduler.ledger.database import Database
+from tests.ledger.made_up import made_up
 
 LOOP = (
     "INSERT INTO loop (lead_id, account_id, agent_id, status, lane_id, next_at, policy_version, lead_version,"
@@ -31,6 +32,14 @@ async def _loop(database: Database, lead_id: int, status: str) -> None:
         await on.execute(sql, lead_id, status)
 
 
+async def _three_loops(database: Database) -> None:
+    """1 and 2 of the first lead, 3 of the second."""
+    async with database.connection() as on:
+        await made_up(on, leads=2)
+    for lead_id in (1, 1, 2):
+        await _loop(database, lead_id, "ended")
+
+
 async def _attempt(
     database: Database, *, loop_id: int = 1, lead_id: int = 1, n: int = 1, state: str = "armed",
     outcome: str | None = None,
@@ -44,6 +53,8 @@ async def test_a_lead_has_one_active_loop_and_any_number_of_ended_ones(
     database: Database, second: str
 ) -> None:
     """I4: the partial unique index on loops."""
+    async with database.connection() as on:
+        await made_up(on, leads=2)
     for _ in range(2):
         await _loop(database, 1, "ended")
     await _loop(database, 1, "scheduled")
@@ -56,6 +67,7 @@ async def test_a_lead_has_one_active_loop_and_any_number_of_ended_ones(
 @pytest.mark.parametrize("second", LIVE)
 async def test_a_lead_has_one_live_attempt_over_all_its_loops(database: Database, second: str) -> None:
     """I4: the partial unique index on attempts; a lead is one phone of one account."""
+    await _three_loops(database)
     for n, state in enumerate(OVER, start=1):
         await _attempt(database, n=n, state=state)
     await _attempt(database, n=3, state="done", outcome="busy")
@@ -63,11 +75,12 @@ async def test_a_lead_has_one_live_attempt_over_all_its_loops(database: Database
 
     with pytest.raises(asyncpg.UniqueViolationError, match="attempt_live"):
         await _attempt(database, loop_id=2, state=second)
-    await _attempt(database, loop_id=2, lead_id=2, state=second)
+    await _attempt(database, loop_id=3, lead_id=2, state=second)
 
 
 async def test_an_attempt_number_is_used_once_in_a_loop(database: Database) -> None:
     """I6: unique (loop, n)."""
+    await _three_loops(database)
     await _attempt(database, state="done", outcome="busy")
 
     with pytest.raises(asyncpg.UniqueViolationError, match="attempt_loop_id_n"):

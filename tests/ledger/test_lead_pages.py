@@ -11,6 +11,7 @@ import pytest
 from scheduler.ledger.database import Database
 from scheduler.ledger.leads import LeadFilter, count_leads, page_of_leads
 from scheduler.ledger.statements import statement
+from tests.ledger.made_up import made_up
 
 AT = datetime(2026, 6, 16, 18, tzinfo=UTC)
 FILL = """
@@ -27,6 +28,7 @@ FROM generate_series(1, 20000) AS g
 async def filled(database: Database) -> Database:
     """20,000 leads; all that is rare is among the oldest, where a walk from the newest comes last."""
     async with database.connection() as on:
+        await made_up(on)
         await on.execute(FILL, AT)
         await on.execute("ANALYZE lead")
     return database

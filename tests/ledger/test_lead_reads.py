@@ -11,6 +11,7 @@ from scheduler.ledger.callbacks import CallbackFilter, count_callbacks
 from scheduler.ledger.database import Database
 from scheduler.ledger.pages import EVER
 from scheduler.ledger.statements import statement
+from tests.ledger.made_up import made_up
 
 FILL = """
 INSERT INTO loop (lead_id, account_id, agent_id, status, lane_id, next_at, policy_version, lead_version,
@@ -37,6 +38,7 @@ async def test_no_loop_but_those_of_the_lead_is_looked_at(
 ) -> None:
     """Issue: a lead is explained and its timeline told within 10 ms, with a million leads."""
     async with database.connection() as on:
+        await made_up(on, leads=5000)
         await on.execute(FILL)
         await on.execute("ANALYZE loop")
         plan = "\n".join(row[0] for row in await on.fetch("EXPLAIN " + statement(name), *arguments))
@@ -48,16 +50,13 @@ async def test_no_loop_but_those_of_the_lead_is_looked_at(
 
 async def test_a_lead_shows_its_active_loop_and_those_that_are_over(database: Database) -> None:
     async with database.connection() as on:
+        await made_up(on, leads=5000)
         await on.execute(FILL)
     rows = await database.fetch("read_lead_loops", 1, 77)
 
     assert [row["status"] for row in rows] == ["scheduled", "ended"]
 
 
-ACCOUNT = """
-INSERT INTO account (account_id, name, timezone, windows, frequency_caps, created_at, updated_at)
-OVERRIDING SYSTEM VALUE VALUES (1, 'a', 'America/New_York', '{}', '[]', now(), now())
-"""
 CALLBACKS = """
 INSERT INTO callback (account_id, lead_id, loop_id, at, status, created_at, updated_at)
 SELECT 1, 1 + g / 4, loop_id, now(), CASE WHEN g % 400 = 3 THEN 'scheduled' ELSE 'done' END, now(), now()
@@ -79,8 +78,9 @@ async def test_callbacks_of_a_lead_or_a_state_are_found_by_it(
 ) -> None:
     """Issue: a page within 20 ms with a million of them."""
     async with database.connection() as on:
+        await made_up(on, leads=5000)
         await on.execute(FILL)
-        await on.execute(ACCOUNT + ";" + CALLBACKS)
+        await on.execute(CALLBACKS)
         await on.execute("ANALYZE loop, callback")
         page = (1, None, None, True, 50, EVER, *narrow)
         for name, arguments in (("callback_page", page), ("callback_count", (1, *narrow, EVER))):
@@ -92,8 +92,9 @@ async def test_a_callback_is_open_while_its_loop_lives_and_canceled_when_that_is
     database: Database,
 ) -> None:
     async with database.connection() as on:
+        await made_up(on, leads=5000)
         await on.execute(FILL)
-        await on.execute(ACCOUNT + ";" + CALLBACKS)
+        await on.execute(CALLBACKS)
 
     for status, count in (("scheduled", 25), ("canceled", 25), ("due", 0), ("done", 19_950)):
         assert await count_callbacks(database, 1, CallbackFilter(statuses=[status])) == count
