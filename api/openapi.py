@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from api.problems import CONTENT_TYPE, KINDS, ProblemBody
-from api.routing import NoQuery, Route
+from api.routing import NoQuery, Route, showing
 
 REF = "#/components/schemas/{name}"
 
@@ -46,6 +46,11 @@ _MATCH_HEADER = {
     "description": "The `ETag` of the object as you have read it: 428 without, 412 when it has changed.",
     "schema": {"type": "string", "maxLength": 200},
 }
+_MAY_MATCH = {
+    **_MATCH_HEADER,
+    "required": False,
+    "description": "Where it is sent, nothing is changed unless the object still has this `ETag`: 412.",
+}
 
 
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
@@ -57,9 +62,12 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     if twice:
         raise ValueError(f"two operations are called {twice}")
     paths: dict[str, dict[str, Any]] = {}
+    heeding = showing(routes)
     for one in routes:
         path = _PARAMETER.sub(r"{\1}", one.path)
         paths.setdefault(path, {})[one.method.lower()] = _operation(one, of_type, components)
+        if one.name in heeding:
+            paths[path][one.method.lower()]["parameters"].append(_MAY_MATCH)
     problems = "".join(f"| `{code}` | {kind.status} | {kind.meaning} |\n" for code, kind in KINDS.items())
     used = set(re.findall(r"#/components/schemas/([^\"]+)", msgspec.json.encode(paths).decode()))
     return {

@@ -7,10 +7,11 @@ is a `Reply` of one. A route knows its types, so that its description can be gen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from weakref import WeakValueDictionary
 
 import msgspec
 from aiohttp import web
@@ -22,7 +23,7 @@ from api.deps import Deps
 from api.idempotency import KEPT, once
 from api.intake import SCOPE as INTAKE
 from api.live.tickets import caller_with_ticket
-from api.preconditions import names, tag_of
+from api.preconditions import names, require_match, tag_of
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
 from scheduler.ledger.tenancy import serving
@@ -110,6 +111,7 @@ class Route:
     gives: tuple[str, ...] = ()
     if_match: bool = False
     tickets: bool = False
+    compares: bool = False
 
     @property
     def name(self) -> str:
@@ -129,6 +131,7 @@ def route(
     gives: tuple[str, ...] = (),
     if_match: bool = False,
     tickets: bool = False,
+    compares: bool = False,
     body: type | None = None,
 ) -> Callable[[Handler], Route]:
     """Make a Route of a handler.
@@ -136,7 +139,8 @@ def route(
     `scope` None: needs no key. `streams`: the handler reads the request's body by itself. The rest says what
     its types do not: `answers`: the statuses of its successes (by method, see `_successes`), `query` and
     `body` of one that streams, media types that it `takes` and `gives` beside JSON, `if_match`: that it needs
-    the header, `tickets`: that a ticket in the query does for a key.
+    the header, `compares`: that it looks by itself at one that is sent, `tickets`: that a ticket in the query
+    does for a key.
     """
 
     def of(handler: Handler) -> Route:
@@ -157,6 +161,7 @@ def route(
             gives,
             if_match,
             tickets,
+            compares,
         )
 
     return of
@@ -171,15 +176,31 @@ def _successes(method: str, path: str, query: type) -> tuple[int, ...]:
 
 def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps) -> None:
     shown = {one.reply for one in routes if one.method == "GET" and isinstance(one.reply, type)}
+    shows = showing(routes)
     for one in routes:
         path = one.path.replace("{id}", ID)
         has_tag = one.method in ("GET", "HEAD", "PATCH") or one.reply in shown
-        app.router.add_route(one.method, path, _handle(one, deps, has_tag))
+        app.router.add_route(one.method, path, _handle(one, deps, has_tag, shows.get(one.name)))
         if one.method == "GET":
             app.router.add_route("HEAD", path, _handle(one, deps, has_tag))
 
 
-def _handle(one: Route, deps: Deps, has_tag: bool) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def showing(routes: Sequence[Route]) -> dict[str, Route]:
+    """By the name of each change that does not ask for `If-Match`: what shows the object that it changes."""
+    shows = {one.path: one for one in routes if one.method == "GET"}
+    return {
+        one.name: shows[one.path]
+        for one in routes
+        if one.method in ("PATCH", "PUT", "DELETE") and one.path in shows and not one.if_match
+    }
+
+
+def _handle(
+    one: Route, deps: Deps, has_tag: bool, shows: Route | None = None
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """`shows`: answers the object whose tag an `If-Match` names that this route does not ask for."""
+    turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = NOBODY
         if one.scope is not None:
@@ -206,7 +227,12 @@ def _handle(one: Route, deps: Deps, has_tag: bool) -> Callable[[web.Request], Aw
                 arguments["body"] = decode_body(raw, one.body)
             elif raw:
                 raise Problem("malformed-body", "this request takes no body")
-            return _response(request, await one.handler(call, **arguments), has_tag)
+            if shows is None or one.compares or "If-Match" not in request.headers:
+                return _response(request, await one.handler(call, **arguments), has_tag)
+            turn = turns.setdefault((call.account_id, request.path), asyncio.Lock())
+            async with turn:  # of those who have read the same, one may change it
+                require_match(request, (await shows.handler(call)).body)
+                return _response(request, await one.handler(call, **arguments), has_tag)
 
         if one.method != "POST" or one.scope is None:
             return await act()

@@ -78,7 +78,7 @@ async def change_cadence(call: Call, body: requests.CadenceChange) -> Reply[Cade
     return await reply(call, call.id("cad"))
 
 
-@route("DELETE", "/v1/cadences/{id}", scope="cadences:write")
+@route("DELETE", "/v1/cadences/{id}", scope="cadences:write", compares=True)
 async def delete_cadence(call: Call) -> web.Response:
     """Remove a cadence that no lead ever followed; 409 for any other: archive it."""
     cadence_id, database = call.id("cad"), call.deps.flow.database

@@ -10,7 +10,6 @@ from aiohttp import web
 from api import views
 from api.lead_entries import check_parts, consent_text, entry_of
 from api.lead_targets import agent_named, batch_named, not_an_agent, refusal_of, target_named
-from api.preconditions import require_match
 from api.problems import Problem, invalid
 from api.requests_leads import ConsentIn, LeadChange, LeadIn
 from api.routing import Call, Reply, route
@@ -55,13 +54,9 @@ async def show_lead(call: Call) -> Reply[Lead]:
 async def edit_lead(call: Call, body: LeadChange) -> Reply[Lead]:
     """Change what the body names; null takes away. In force when it is answered, for calls under way as well.
 
-    Another agent or batch takes the lead's loop with it, without an agent the loop ends. `If-Match` is heeded
-    where it is sent.
+    Another agent or batch takes the lead's loop with it, without an agent the loop ends.
     """
     lead_id = call.id("lead")
-    shown = await _shown(call, lead_id)
-    if "If-Match" in call.request.headers:
-        require_match(call.request, shown)
     try:
         await change_lead(
             call.deps.flow,

@@ -37,6 +37,16 @@ async def test_of_changes_to_what_all_have_read_one_wins_and_the_others_are_told
     assert len(await said_of_changes(site, f"{what}_changed")) == 1
 
 
+async def test_of_changes_to_a_batch_that_all_have_read_one_wins_as_well(site: Site):
+    """API 1: 412 stale, also where `If-Match` is not asked for."""
+    batch = await (await site.post("/v1/batches", {"name": "b", "agent_id": site.agent})).json()
+    path = f"/v1/batches/{batch['id']}"
+    replies = await at_once(site, path, await tag_of(site, path))
+
+    assert sorted(reply.status for reply in replies) == [200, *[412] * (MANY - 1)]
+    assert len(await said_of_changes(site, "batch_changed")) == 1
+
+
 @pytest.mark.parametrize("what", ["account", "agent"])
 async def test_changes_one_upon_the_other_are_an_unbroken_chain_in_the_audit_log(site: Site, what: str):
     """RELIABILITY 5.1: before and after, in the transaction of the change."""

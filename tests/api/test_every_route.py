@@ -15,7 +15,7 @@ from aiohttp import ClientResponse
 from msgspec import inspect
 
 from api.app import ROUTES
-from api.routing import Route
+from api.routing import Route, showing
 from scheduler.ledger.keys import SCOPES, create_key
 from tests.api.builders import NOON_ON_A_TUESDAY, Site
 from tests.api.crawl import PARAMETER, Planted, ask, body_for, collection_of, holdings, path_of, plant
@@ -234,6 +234,26 @@ async def test_what_asks_for_a_tag_is_428_without_and_412_with_an_old_one_and_ch
         reply = await site.send(route.method, path, headers={"If-Match": '"old"'}, **sent)
         await refused(reply, 412, "version-stale", route)
     assert await holdings(site, site.home.account_id) == before
+
+
+async def test_a_tag_that_nobody_asked_for_is_looked_at_all_the_same(site: Site, planted: Planted):
+    """API 1: `ETag` everywhere, 412 stale: a delete with yesterday's tag erases nothing of today."""
+    heeding = showing(ROUTES)
+    assert len(heeding) > 25
+    before = await holdings(site, site.home.account_id)
+    for route in ROUTES:
+        if route.name in heeding and not route.path.startswith(("/v1/accounts", "/v1/sim")):
+            path, sent = path_of(route, planted), {"json": body_for(route, planted)} if route.body else {}
+            reply = await site.send(route.method, path, headers={"If-Match": '"old"'}, **sent)
+            await refused(reply, 412, "version-stale", route)
+    assert await holdings(site, site.home.account_id) == before
+    for route in ROUTES:
+        if route.name in heeding and route.method == "PATCH" and route.path.startswith("/v1/dnc"):
+            path = path_of(route, planted)
+            match = {"If-Match": (await site.get(path)).headers["ETag"]}
+            body = body_for(route, planted)
+            reply = await site.send("PATCH", path, headers=match, json=body)
+            assert reply.status == 200, await reply.text()
 
 
 async def test_an_id_of_nothing_is_404(site: Site, planted: Planted):
