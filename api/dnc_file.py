@@ -9,13 +9,15 @@ import msgspec
 from aiohttp import web
 
 from api.arriving import chunks_of
+from api.imports.columns import field_of
 from api.imports.framing import Framer
+from api.imports.sniffing import SAVE_AS
 from api.problems import Problem
 from api.spreadsheets import from_text
 from scheduler.domain.numbers import BadNumber, normalize
 
 TYPES = ("text/csv", "text/plain", "application/x-ndjson")
-_COLUMNS = frozenset({"phone", "phone number", "number", "mobile", "telephone", "phone_number"})
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Numbered(msgspec.Struct, frozen=True):
@@ -27,7 +29,8 @@ class Numbered(msgspec.Struct, frozen=True):
 
 
 class Lines:
-    """Reads lines. The first one may be a header; then its column counts, else the first one does."""
+    """Reads lines. The first one may be a header, whose column counts then; else the column of its number
+    does. Of several columns one has to be told from the others: nobody's "never call me" is passed over."""
 
     def __init__(self, *, ndjson: bool) -> None:
         self._ndjson = ndjson
@@ -35,7 +38,9 @@ class Lines:
         self._begun = False
 
     def read(self, row: int, line: bytes) -> Numbered | None:
-        """None: the header."""
+        """None: the header. Raises Problem for a file of which no line could be read."""
+        if row == 1 and line.startswith(UTF_16):
+            raise Problem("malformed-body", "the file is in UTF-16: only UTF-8 is read", hint=SAVE_AS)
         try:
             text = line.decode("utf-8-sig" if row == 1 else "utf-8").strip()
         except UnicodeDecodeError:
@@ -53,8 +58,9 @@ class Lines:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        said = value.get("phone") if isinstance(value, dict) else value
-        return said[:64] if isinstance(said, str) else None
+        if isinstance(value, dict):
+            value = next((of for name, of in value.items() if _is_phone_column(name)), None)
+        return value[:64] if isinstance(value, str) else None
 
     def _cell(self, text: str) -> str | None:
         delimiter = next((each for each in (";", "\t", ",") if each in text), ",")
@@ -64,13 +70,30 @@ class Lines:
             cells = [text]
         if not self._begun:
             self._begun = True
-            names = [cell.strip().lower() for cell in cells]
-            found = [at for at, name in enumerate(names) if name in _COLUMNS]
-            if found:
-                self._column = found[0]
+            self._column = next((at for at, name in enumerate(cells) if _is_phone_column(name)), None)
+            if self._column is not None:
                 return None
+            self._column = next((at for at, cell in enumerate(cells) if _is_phone(cell)), None)
+            if self._column is None and len(cells) > 1:
+                raise Problem(
+                    "validation-failed",
+                    "the file has no phone column",
+                    hint="call its column Phone in the first line, or send one number a line",
+                )
         at = self._column or 0
         return from_text(cells[at].strip())[:64] if at < len(cells) else ""
+
+
+def _is_phone_column(name: str) -> bool:
+    return name.strip().lower() == "number" or field_of(name) == "phone"
+
+
+def _is_phone(cell: str) -> bool:
+    try:
+        normalize(from_text(cell.strip())[:64])
+    except BadNumber:
+        return False
+    return True
 
 
 async def numbers_of(

@@ -23,7 +23,7 @@ from scheduler.flow.terms import Target, in_batch, terms_of
 from scheduler.ledger.database import Connection
 from scheduler.ledger.import_parts import PartsToRead, keep_columns, parts_to_read, read_parts
 from scheduler.ledger.imports import end_import
-from scheduler.services.jobs import Work
+from scheduler.services.jobs import JobFailed, Work
 
 KIND = "import"
 
@@ -32,6 +32,8 @@ async def import_parts(flow: Flow, work: Work) -> None:
     """The cursor is the last line that is in. A file that cannot be read fails, with the reason."""
     import_id = work.args["import_id"]
     found = await parts_to_read(flow.database, work.account_id, import_id)
+    if found.status == "failed":
+        raise JobFailed("the import has failed: it says why")
     if found.status != "processing":
         return
     refuse_full_disk(work.settings)
@@ -48,6 +50,7 @@ async def import_parts(flow: Flow, work: Work) -> None:
             now_ms=work.clock.now_ms(),
             trouble=trouble,
         )
+        raise JobFailed(trouble) from error
     finally:
         crew.close()
 

@@ -161,8 +161,6 @@ async def import_entries(call: Call) -> web.StreamResponse:
     """Take in a file of numbers: one a line, CSV with a column `phone`, or NDJSON. From the answer on nobody
     calls any of them; the same file again changes nothing."""
     query = decode_query(query_values(call.request), DncImportQuery)
-    list_id = await _target(call, query)
-    listing = _listing(call, list_id, query.reason)
     rows, rejected, errors = 0, 0, list[DncRejected]()
     settings = call.deps.settings
     numbers = numbers_of(
@@ -171,7 +169,10 @@ async def import_entries(call: Call) -> web.StreamResponse:
         max_line=settings.import_max_line,
         least_bytes_per_s=settings.import_least_bytes_per_s,
     )
-    async for group in numbers:
+    group = await anext(numbers, None)  # a file that is none leaves no list behind
+    list_id = await _target(call, query)
+    listing = _listing(call, list_id, query.reason)
+    while group is not None:
         rows += len(group)
         bad = [each for each in group if each.phone is None]
         rejected += len(bad)
@@ -179,6 +180,7 @@ async def import_entries(call: Call) -> web.StreamResponse:
         phones = list(dict.fromkeys(each.phone for each in group if each.phone is not None))
         if phones:
             await listing.put(phones)
+        group = await anext(numbers, None)
     await listing.finish()
     body = DncImported(
         list_id=call.ids.write_or_none("dnl", list_id),

@@ -30,6 +30,10 @@ class JobOver(Exception):
     """The job was canceled, or another process has taken it: its handler stops where it is."""
 
 
+class JobFailed(Exception):
+    """The job has failed for the reason that is said, in words of ours: to try again is of no use."""
+
+
 class Work:
     """One job under way, as its handler sees it: `args` say what to do, `cursor` where to go on (None: at
     the beginning), `done` how much was done by then."""
@@ -119,6 +123,10 @@ class Jobs:
         except ServerUnavailable as error:
             await self._put_back(taken, error.what, AGAIN_MS, forgiven=True)
             raise
+        except JobFailed as error:
+            await self._finish(taken, "failed", str(error))
+            told.info("job_refused", why=str(error))
+            return
         except Exception as error:
             why = _words(error)
             told.error("job_broke_off", why=why, tries=taken.tries)

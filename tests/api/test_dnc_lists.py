@@ -78,6 +78,9 @@ async def test_a_file_ends_the_loops_of_its_people_and_says_what_it_could_not_re
         (b'"(212) 555-0123",x\n"(212) 555-0124",y\n', "text/csv"),
         (b'{"phone": "+12125550123"}\n"2125550124"\n', "application/x-ndjson"),
         (b"phone,reason\n'+12125550123,as we export it\n'+12125550124,\n", "text/csv"),
+        (b"Name,Tel\nAna,2125550123\nBob,2125550124\n", "text/csv"),
+        (b"Ana;2125550123\nBob;2125550124\n", "text/csv"),
+        (b'{"Phone": "+12125550123"}\n{"Cell Phone": "2125550124"}\n', "application/x-ndjson"),
     ],
 )
 async def test_numbers_are_read_from_the_forms_that_people_have(site: Site, body: bytes, type_: str):
@@ -102,6 +105,17 @@ async def test_numbers_are_read_from_the_forms_that_people_have(site: Site, body
 async def test_a_poor_file_does_no_harm(site: Site, body: bytes, rejected: int):
     type_ = "text/csv" if body[:1] not in b"[{" or not body else "application/x-ndjson"
     assert (await send(site, body, type_=type_))["rejected"] == rejected
+
+
+async def test_a_file_in_which_no_number_can_be_found_is_refused_whole(site: Site):
+    """RELIABILITY 5.2: a 200 would say that nobody in it is called any more."""
+    files = {b"Name,Fernruf\nAna,2125550123\n": 422, "phone\n2125550123\n".encode("utf-16"): 400}
+    for file, status in files.items():
+        reply = await site.send(
+            "POST", "/v1/dnc/import?name=partner", data=file, headers={"Content-Type": "text/csv"}
+        )
+        assert reply.status == status, await reply.text()
+    assert (await (await site.get(LISTS)).json())["data"] == []
 
 
 async def test_a_file_of_another_type_or_for_a_list_of_nobody_is_refused(site: Site):

@@ -195,6 +195,8 @@ async def test_a_file_that_cannot_be_read_fails_and_says_why(site: Site):
     said = await shown(site, made)
     assert (said["status"], said["rows"]) == ("failed", 0)
     assert said["trouble"].startswith("the file has no phone column")
+    job = await (await site.get(f"/v1/jobs/{said['job_id']}")).json()
+    assert (job["status"], job["error"]) == ("failed", said["trouble"])
     assert await value(site, "SELECT status FROM batch") == "running"
 
 
