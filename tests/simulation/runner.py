@@ -115,7 +115,8 @@ def run_seeds(seeds: Iterable[int], mode: str, *, processes: int = 0, guard: str
     if len(parts) == 1 or processes == 1:
         total = [_play_part(part) for part in parts]
     else:
-        with multiprocessing.get_context("fork").Pool(processes or None) as pool:
+        # what was there before the seeds is not looked through after every ten of them
+        with multiprocessing.get_context("fork").Pool(processes or None, gc.freeze) as pool:
             total = list(pool.imap_unordered(_play_part, parts))
     violations = sorted((each for part in total for each in part[3]), key=lambda each: each[0])
     sometimes: Counter[str] = Counter()
@@ -165,6 +166,9 @@ def _unheard(_: Any) -> None:
 
 
 def parts_until(first: int, most: int, mode: str, guard: str) -> Iterator[Total]:
-    """A hundred seeds at a time, `most` at most, for as long as somebody asks for more."""
-    for begin in range(first, first + most, 100):
-        yield run_seeds(range(begin, begin + 100), mode, guard=guard)
+    """One task, then a hundred seeds at a time, `most` at most, for as long as somebody asks for more."""
+    begin, until = first, first + most
+    while begin < until:
+        end = min(until, begin + (SEEDS_PER_TASK if begin == first else 100))
+        yield run_seeds(range(begin, end), mode, guard=guard)
+        begin = end

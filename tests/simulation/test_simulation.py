@@ -19,11 +19,11 @@ QUICK = {
     "gate": 1,
     "two statements": 1250,
     "unique attempt": 1,
-    "suppression check": 1,
+    "suppression check": 50,
     "settings version": 1,
     "sweeper": 1,
 }
-"""Guards whose absence shows within the hundred seeds from that one on; `--teeth` takes out all of them."""
+"""Guards whose absence shows soon after that seed; `--teeth` takes out all of them."""
 
 
 async def simulate(*words: str) -> str:
