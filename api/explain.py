@@ -76,7 +76,7 @@ def _by_hours(calendar: Calendar, now_ms: Ms) -> list[Blocker]:
 
 
 def _by_caps(calendar: Calendar, lead: Row, now_ms: Ms) -> list[Blocker]:
-    limits = limits_of(calendar, to_ms_tuple(lead["contacts"]), now_ms, 0.0)
+    limits = limits_of(calendar, to_ms_tuple(lead["contacts"]), now_ms)
     if limits.cap is None or limits.free_ms <= now_ms:
         return []
     return [Blocker("frequency_cap", cap_text(limits.cap), utc_ms(limits.free_ms))]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from scheduler.domain.calendars import Calendar
 from scheduler.domain.dayparts import index_at, rotation
@@ -18,8 +19,7 @@ ERROR_WAIT: Ms = 15 * MINUTE
 """At least this long after an attempt that failed by error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, gc=False):
     """A loop whose next attempt is looked for: after `last`, or its first when nothing was dialled yet."""
 
     loop: Loop

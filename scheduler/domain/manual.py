@@ -75,7 +75,7 @@ def may_call(policy: Policy, lead: Lead, asked: ManualCall, now_ms: Ms) -> Verdi
     if disagreed is not None:
         return _never("consent-missing", disagreed.why[0].detail)
     calendar = calendar_of(policy, lead.place)
-    limits = limits_of(calendar, lead.contacts, now_ms, 0.0)
+    limits = limits_of(calendar, lead.contacts, now_ms)
     if limits.cap is not None and limits.free_ms > now_ms:
         text = f"{cap_text(limits.cap)}: manual calls count as well"
         why = Why("frequency_cap", "blocked", now_ms, limits.free_ms, text, limits.cap_ref)

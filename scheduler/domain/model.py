@@ -345,7 +345,7 @@ class Asked(msgspec.Struct, frozen=True):
     at_ms: Ms | None = None
 
 
-class Loop(msgspec.Struct, frozen=True):
+class Loop(msgspec.Struct, frozen=True, gc=False):
     """One follow-up so far. `history`: when each attempt was dialled, oldest first (its length is the number
     of attempts used). `step`: the strategy's own position. `started_at_ms`: enrolment, or the time from which
     a loop that another cadence hands over is to run. `blocked`: how often the callee's carrier refused.

@@ -7,6 +7,7 @@ Each move, and each rule that let it be, is told in `why[]`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -69,19 +70,21 @@ class Placed(msgspec.Struct, frozen=True):
     why: tuple[Why, ...]
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, gc=False):
     """What of one lead and one attempt bounds its wishes: `free_ms` is when the caps (of which `cap` decides,
-    citing `cap_ref`) allow one more contact; `fraction` is the attempt's own draw in [0, 1)."""
+    citing `cap_ref`) allow one more contact; `fraction` gives the attempt's own draw in [0, 1)."""
 
     now_ms: Ms
     free_ms: Ms
     cap: Cap | None
     cap_ref: str
-    fraction: float
+    fraction: Callable[[], float]
 
 
-def limits_of(calendar: Calendar, contacts: tuple[Ms, ...], now_ms: Ms, fraction: float) -> Limits:
-    """The limits that hold for the next attempt."""
+def limits_of(
+    calendar: Calendar, contacts: tuple[Ms, ...], now_ms: Ms, fraction: Callable[[], float] = float
+) -> Limits:
+    """The limits that hold for the next attempt. Without a draw it is at the beginning of what is open."""
     free_ms, cap = caps.earliest(contacts, calendar.caps, 0)
     ref = calendar.cap_refs[calendar.caps.index(cap)] if cap is not None else ""
     return Limits(now_ms, free_ms, cap, ref, fraction)
@@ -98,6 +101,9 @@ def place(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | None:
         return _place_exactly(calendar, wish, limits)
     if wish.fit is Fit.BEFORE:
         return _place_before(calendar, wish, limits)
+    around = _open_as_wished(calendar, wish, limits)
+    if around is not None:
+        return Placed(wish.at_ms, around[1], (wish.why, *kept_reasons(calendar, around)))
     meet = _earliest if wish.fit is Fit.EARLIEST else _uniform
     at_ms = meet(calendar, wish, limits, wish.at_ms)
     from_ms = wish.at_ms
@@ -141,6 +147,17 @@ def _openings(calendar: Calendar, wish: Wish) -> Openings:
     return calendar.open if wish.part is None else calendar.parts[wish.part]
 
 
+def _open_as_wished(calendar: Calendar, wish: Wish, limits: Limits) -> Interval | None:
+    """The open time around a wish that nothing moves, as is true of most: what the long way finds, too."""
+    at_ms = wish.at_ms
+    if wish.fit is not Fit.EARLIEST or wish.part is not None or wish.until_ms is not None:
+        return None
+    if at_ms < limits.now_ms or at_ms < limits.free_ms:
+        return None
+    around = calendar.open.at(at_ms)
+    return around if around is not None and at_ms + ROOM <= around[1] else None
+
+
 def _place_exactly(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | None:
     at_ms = max(wish.at_ms, limits.now_ms)
     around = calendar.open.at(at_ms)
@@ -165,7 +182,7 @@ def _place_before(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | No
     if latest_ms < wish.at_ms:
         room_ms = min(calendar.policy.jitter_max_s * SECOND, latest_ms - start_ms)
         # from the same instant however late this is planned: only what lies in the past is moved to now
-        at_ms = max(latest_ms - int(limits.fraction * room_ms), soonest_ms)
+        at_ms = max(latest_ms - int(limits.fraction() * room_ms), soonest_ms)
     around = calendar.open.at(at_ms)
     assert around is not None  # found in an open time, and moved back within it
     if at_ms >= wish.at_ms:
@@ -186,7 +203,7 @@ def _earliest(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms
     if at_ms == from_ms:
         return at_ms
     room_ms = min(calendar.policy.jitter_max_s * SECOND, closes_ms - ROOM - at_ms)
-    return at_ms + int(limits.fraction * room_ms)
+    return at_ms + int(limits.fraction() * room_ms)
 
 
 def _uniform(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms | None:
@@ -197,7 +214,7 @@ def _uniform(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms 
         for start_ms, end_ms in _openings(calendar, wish).between(from_ms, until_ms + ROOM)
         if start_ms < min(end_ms - ROOM, until_ms)
     ]
-    into_ms = int(limits.fraction * sum(end_ms - start_ms for start_ms, end_ms in stretches))
+    into_ms = int(limits.fraction() * sum(end_ms - start_ms for start_ms, end_ms in stretches))
     for start_ms, end_ms in stretches:
         if into_ms < end_ms - start_ms:
             return start_ms + into_ms

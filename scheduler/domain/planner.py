@@ -76,8 +76,13 @@ def plan(loop: Loop, policy: Policy, lead: Lead, last: Result | None, now_ms: Ms
         return over
     calendar = calendar_of(policy, lead.place, policy.live_after_hours and lead.priority is Priority.LIVE)
     number = len(loop.history) + 1
-    fraction = draw(policy.seed, lead.key, loop.run, number, "place")
-    case = Case(loop, policy, lead, last, calendar, limits_of(calendar, lead.contacts, now_ms, fraction))
+    limits = limits_of(
+        calendar,
+        lead.contacts,
+        now_ms,
+        lambda: draw(policy.seed, lead.key, loop.run, number, "place"),
+    )
+    case = Case(loop, policy, lead, last, calendar, limits)
     moved_to_ms = _moved_to(loop)
     hold = None if last is None else _hold(loop, last, route)
     asked_ms = callback_of(loop, last)

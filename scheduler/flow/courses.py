@@ -57,22 +57,36 @@ class Course(msgspec.Struct, frozen=True):
 
 
 async def courses_of(flow: Flow, rows: Sequence[Row], on: Connection | None) -> list[Course]:
-    """For each row what its loop follows now."""
-    policies = await flow.policies.of_loops(rows, on)
-    if all(row["follows"] is None for row in rows):
-        return [Course(policy) for policy in policies]
-    moving = {found for row in rows if (found := _planned_under(row)) is not None}
-    before = await flow.policies.cadences(moving, on)
-    return [
-        Course(
+    """For each row what its loop follows now; one value for all that follow the same."""
+    kinds = [tuple([row[name] for name in _KIND]) for row in rows]
+    distinct = dict(zip(kinds, rows, strict=True))
+    some = list(distinct.values())
+    policies = await flow.policies.of_loops(some, on)
+    moving = {found for row in some if (found := _planned_under(row)) is not None}
+    before = await flow.policies.cadences(moving, on) if moving else {}
+    courses = {
+        kind: Course(
             policy,
             follows_of(row),
             None if (under := _planned_under(row)) is None else before[under],
             row["cadence_id"] is not None and row["cadence_id"] == row["follows"],
             "the cadence was archived" if row["follows_status"] == "archived" else "",
         )
-        for row, policy in zip(rows, policies, strict=True)
-    ]
+        for (kind, row), policy in zip(distinct.items(), policies, strict=True)
+    }
+    return [courses[kind] for kind in kinds]
+
+
+_KIND = (
+    "agent_id",
+    "policy_version",
+    "follows",
+    "follows_version",
+    "follows_status",
+    "cadence_id",
+    "cadence_version",
+)
+"""What of a row decides its course."""
 
 
 def _planned_under(row: Row) -> Follows | None:

@@ -50,9 +50,9 @@ _encode = msgspec.json.Encoder().encode
 _trail = msgspec.json.Decoder(tuple[Touch, ...]).decode
 
 
-class NextRow(msgspec.Struct, frozen=True):
-    """A plan as the loop's columns, instants in ms. `lane`: where it waits; None once it is over. `hands_to`:
-    the cadence that the lead goes over to, and from when on."""
+class NextRow(msgspec.Struct, frozen=True, gc=False):
+    """A plan as the loop's columns, instants in ms. `lane`: where it waits; None once it is over. `lines`: of
+    its `why[]`. `hands_to`: the cadence that the lead goes over to, and from when on."""
 
     status: str
     lead_status: str
@@ -61,11 +61,16 @@ class NextRow(msgspec.Struct, frozen=True):
     kind: str | None
     step: int | None
     channel: str | None
-    why: str
+    lines: tuple[Why, ...]
     end_reason: str | None
     lane: LaneKey | None
     run: int | None = None
     hands_to: tuple[int, Ms] | None = None
+
+    @property
+    def why(self) -> str:
+        """Encoded when it is asked for: most of what is planned anew stays as it is."""
+        return encode_why(self.lines)
 
 
 Facts: TypeAlias = tuple[LoopFacts, Lead]
@@ -146,7 +151,7 @@ def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow
             kind=plan.kind,
             step=plan.step,
             channel=plan.channel,
-            why=encode_why(plan.why),
+            lines=plan.why,
             end_reason=None,
             lane=LaneKey(agent_id, plan.lane_class, batch_id, place_id),
             run=plan.run,
@@ -160,7 +165,7 @@ def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow
             kind=None,
             step=None,
             channel=None,
-            why=encode_why(plan.why),
+            lines=plan.why,
             end_reason=plan.reason,
             lane=None,
             hands_to=None
@@ -175,7 +180,7 @@ def next_row(plan: Plan, agent_id: int, batch_id: int, place_id: int) -> NextRow
         kind=None,
         step=None,
         channel=None,
-        why=encode_why(plan.why),
+        lines=plan.why,
         end_reason=None,
         lane=None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import structlog
@@ -31,7 +31,7 @@ _paused = re.compile(r'"rule": ?"pause"').search
 _lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 
-class Outlook(NamedTuple):
+class Outlook(msgspec.Struct, frozen=True, gc=False):
     """One loop: `row` is that of `replan_read`, `loop` as it is carried over, `course` what it follows,
     `next` its plan now. `keeps`: what is stored is that very plan."""
 
@@ -78,7 +78,7 @@ def _outlook(flow: Flow, row: Row, course: Course, place: Place, now_ms: Ms) -> 
     turn = _turn_of(why) if put_off and row["in_turn"] else None
     spread = put_off and (not row["in_turn"] or _paused(why) is not None)
     floor_ms = max(was_ms, now_ms) if spread else now_ms
-    facts: Row = _at_turn(row, turn) if row["in_turn"] else row
+    facts: Row = _at_turn(row, turn, was_ms) if row["in_turn"] else row
     loop, nxt = planned_anew(flow, facts, place, course, floor_ms, turn=turn)
     move = _move(max(was_ms, now_ms), nxt)
     if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
@@ -93,11 +93,11 @@ def _turn_of(why: str) -> Why | None:
     return lines[-1] if lines else None
 
 
-def _at_turn(row: Row, turn: Why | None) -> Any:
+def _at_turn(row: Row, turn: Why | None, was_ms: Ms) -> Any:
     """The row of a loop that was never dialled with its place in the batch, without a word of it the batch's
     beginning, instead of its present instant, which it may have been moved to."""
     turn_ms = max(to_ms(row["batch_from"]), (turn.to_at if turn is not None else None) or 0)
-    return row if turn_ms == to_ms(row["next_at"]) else {**row, "started_at": to_datetime(turn_ms)}
+    return row if turn_ms == was_ms else {**row, "started_at": to_datetime(turn_ms)}
 
 
 def _move(was_ms: Ms, nxt: NextRow) -> Move:

@@ -10,7 +10,7 @@ from scheduler.domain.model import EndReason, Lead, Loop, Why
 from scheduler.domain.planner import plan
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
-from scheduler.flow.facts import LEAD_STATUS_AT_END, NextRow, encode_why, next_row
+from scheduler.flow.facts import LEAD_STATUS_AT_END, NextRow, next_row
 from scheduler.flow.news import of_begun
 from scheduler.flow.policies import Follows
 from scheduler.flow.terms import open_cadences
@@ -18,8 +18,6 @@ from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
 from scheduler.ledger.news import tell_all
 from scheduler.wheel import Placing
-
-_why_lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 
 class Handover(msgspec.Struct, frozen=True):
@@ -107,5 +105,5 @@ def _led_nowhere(nxt: NextRow) -> NextRow:
         nxt,
         end_reason=EndReason.CADENCE_COMPLETE,
         lead_status=LEAD_STATUS_AT_END[EndReason.CADENCE_COMPLETE],
-        why=encode_why((*_why_lines(nxt.why), line)),
+        lines=(*nxt.lines, line),
     )
