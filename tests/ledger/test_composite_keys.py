@@ -7,6 +7,7 @@ import pytest
 
 from scheduler.ledger.accounts import create_account, create_agent
 from scheduler.ledger.database import Database
+from scheduler.ledger.tenancy import serving
 from tests.ledger.made_up import leads_of, made_up
 
 NOW_MS = 1_790_000_000_000
@@ -112,13 +113,6 @@ async def neighbors(database: Database) -> Database:
         CALLBACK + "VALUES (1, 2, 2, 1, now(), now(), now())",
         "INSERT INTO lead_signal (account_id, lead_id, kind, channel, at, created_at) "
         "VALUES (2, 1, 'replied', 'call', now(), now())",
-        "UPDATE lead SET agent_id = 3 WHERE lead_id = 1",
-        "UPDATE lead SET account_id = 1 WHERE lead_id = 3",
-        "UPDATE loop SET lane_id = 3 WHERE loop_id = 1",
-        "UPDATE loop SET agent_id = 3, lane_id = 3 WHERE loop_id = 1",
-        "UPDATE loop SET lead_id = 3 WHERE loop_id = 1",
-        "UPDATE attempt SET loop_id = 2 WHERE attempt_id = 1",
-        "UPDATE callback SET loop_id = 2 WHERE callback_id = 1",
     ],
 )  # fmt: skip
 async def test_leads_loops_and_attempts_refer_to_their_account_s_own(neighbors: Database, statement: str):
@@ -126,3 +120,37 @@ async def test_leads_loops_and_attempts_refer_to_their_account_s_own(neighbors: 
     async with neighbors.connection() as on:
         with pytest.raises(asyncpg.ForeignKeyViolationError, match="not of its account"):
             await on.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE lead SET account_id = 2 WHERE lead_id = 1",
+        "UPDATE loop SET lead_id = 2 WHERE loop_id = 1",
+        "UPDATE attempt SET loop_id = 2 WHERE attempt_id = 1",
+        "UPDATE callback SET loop_id = 2 WHERE callback_id = 1",
+        "UPDATE lane SET agent_id = 2 WHERE lane_id = 1",
+        "UPDATE attempt_record SET attempt_id = 1",
+    ],
+)
+async def test_what_makes_a_row_its_account_s_is_never_changed_for_a_tenant(
+    neighbors: Database, statement: str
+):
+    with serving(1):
+        async with neighbors.connection() as on:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await on.execute(statement)
+            assert await on.execute("UPDATE loop SET held = true WHERE loop_id = 1") == "UPDATE 1"
+
+
+@pytest.mark.parametrize(
+    ("column", "attempt"), [("agent_id", "3, 0, 1"), ("batch_id", "1, 3, 1"), ("lane_id", "1, 0, 3")]
+)
+async def test_a_loop_that_strays_to_another_account_is_never_called(
+    neighbors: Database, column: str, attempt: str
+):
+    """I24: the last look is the ledger's own, at the insert of the attempt."""
+    async with neighbors.connection() as on:
+        await on.execute(f"UPDATE loop SET {column} = 3 WHERE loop_id = 2")
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="not of its account"):
+            await on.execute(_attempt(f"1, 2, 2, {attempt}"))
