@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from api import requests, schemas
 from api import views_settings as views
 from api.auto_dialers import merged
-from api.editing import Edit, editing, given
+from api.editing import Edit, given
 from api.paging import listed, slice_of
 from api.preconditions import require_match, tagged
 from api.problems import invalid
@@ -21,6 +20,7 @@ from api.routes.account import read_zone
 from api.routing import Call, Reply, route
 from api.schemas_agents import Agent, AgentChange, AgentChanged, AgentIn, AutoDialerIn
 from api.schemas_impact import ChangeQuery
+from api.schemas_windows import Removed
 from api.weeks import read_week
 from scheduler.errors import NotFound
 from scheduler.flow.policies import AutoDialer, read_dialer
@@ -102,15 +102,19 @@ async def change_agent(call: Call, query: ChangeQuery, body: AgentChange) -> Rep
     return Reply(extended(AgentChanged, reached), headers=tagged(reached.shown))
 
 
-@route("DELETE", "/v1/agents/{id}", scope="calls:write")
-async def delete_agent(call: Call) -> web.Response:
+@route("DELETE", "/v1/agents/{id}", scope="calls:write", answers=(204, 200))
+async def delete_agent(call: Call, query: ChangeQuery) -> Reply[Removed]:
     """Take an agent away; 409 while leads are called by it. What it did stays told."""
     agent_id, database = call.id("agt"), call.deps.flow.database
-    async with editing(call) as edit:
+
+    async def change(edit: Edit) -> Changed[None]:
         row = await dialing_settings.lock_agent(database, edit.on, call.account_id, agent_id)
         await dialing_settings.delete_agent(database, edit.on, call.account_id, agent_id, edit.now_ms)
         await edit.tell("agent_deleted", f"agent:{agent_id}", _told(row), None)
-    return web.Response(status=204)
+        return Changed(None)
+
+    reached = await reach(call, change, dry_run=query.dry_run)
+    return Reply(Removed(reached.impact, reached.job), 200 if query.dry_run else 204)
 
 
 async def change_settings(

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from api import requests, schemas, views
 from api.instants import utc, utc_ms
@@ -17,6 +16,7 @@ from api.preconditions import tagged
 from api.problems import Problem, invalid
 from api.routing import Call, Reply, route
 from api.schemas_impact import ChangeQuery, Impact
+from api.schemas_windows import Removed
 from scheduler.domain.time import DAY, HOUR, Ms
 from scheduler.errors import NotFound
 from scheduler.flow.batches import cancel_batch, change_batch, create_batch, delete_batch
@@ -117,8 +117,8 @@ async def change(call: Call, query: ChangeQuery, body: requests.BatchChange) -> 
     return Reply(_changed(shown, impact), headers=tagged(shown))
 
 
-@route("DELETE", "/v1/batches/{id}", scope="leads:write")
-async def delete(call: Call) -> web.Response:
+@route("DELETE", "/v1/batches/{id}", scope="leads:write", answers=(204, 200))
+async def delete(call: Call, query: ChangeQuery) -> Reply[Removed]:
     """Take away a batch that nothing was ever brought into; 409 for others: cancel them."""
     await delete_batch(
         call.deps.flow,
@@ -126,8 +126,9 @@ async def delete(call: Call) -> web.Response:
         batch_id=call.id("bat"),
         actor=call.actor,
         now_ms=call.deps.clock.now_ms(),
+        dry_run=query.dry_run,
     )
-    return web.Response(status=204)
+    return Reply(Removed(Impact(**msgspec.structs.asdict(NOBODY)), None), 200 if query.dry_run else 204)
 
 
 @route("POST", "/v1/batches/{id}/cancel", scope="calls:write")

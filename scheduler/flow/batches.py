@@ -144,8 +144,11 @@ def _times(pace: Pace, now_ms: Ms) -> tuple[Ms, Ms, bool]:
     return pace.spread.from_ms(now_ms), pace.spread.over_ms, pace.max_per_min is None
 
 
-async def delete_batch(flow: Flow, *, account_id: int, batch_id: int, actor: Actor, now_ms: Ms) -> None:
-    """Take away a batch that nothing was ever brought into. Raises NotFound, Refused (`in-use`)."""
+async def delete_batch(
+    flow: Flow, *, account_id: int, batch_id: int, actor: Actor, now_ms: Ms, dry_run: bool = False
+) -> None:
+    """Take away a batch that nothing was ever brought into; with `dry_run` it stays. Raises NotFound, Refused
+    (`in-use`)."""
 
     async def work(on: Connection) -> None:
         row = await _locked(flow, account_id, batch_id, on)  # whoever enrols in it keeps it from that
@@ -156,6 +159,10 @@ async def delete_batch(flow: Flow, *, account_id: int, batch_id: int, actor: Act
         before = {"name": row["name"], "throttle": msgspec.json.decode(row["throttle"])}
         await _audit(flow, on, actor, account_id, batch_id, "batch_deleted", before, None, now_ms)
 
+    if dry_run:
+        async with rehearsing(flow, dry_run) as on:
+            await work(on)
+        return
     await in_transaction(flow.database, work)
     flow.stock.forget(batch_id)
     await _leave_wheel(flow, account_id, batch_id)
