@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import socket
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from aiohttp import ClientSession
 from api.app import make_app
 from api.assembly import Ready, run_up
 from api.simulation import Simulation
+from bench.ports import free_port
 from dialer.providers.simulated import SimulatedProvider
 from scheduler.clock import Clock, SimulatedClock
 from scheduler.domain.time import DAY, HOUR
@@ -178,12 +178,6 @@ def test_a_clock_that_people_move_and_phones_that_ring_do_not_go_together():
         check_settings(
             Settings(sim_clock=True, provider_url="https://dialer.example", provider_secret="x" * 40)
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_day_passes_as_fast_as_it_is_told_to_and_the_lead_is_called_on_its_way(

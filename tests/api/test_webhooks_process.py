@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bench.ports import free_port
 from scheduler.ledger.database import Database
 from tests.api.receiving import Received, Receiver, a_receiver
 
@@ -44,7 +44,7 @@ async def a_process(settings: dict[str, str]) -> AsyncIterator[Process]:
 async def test_what_a_killed_process_was_sending_is_sent_again_by_the_next_one(
     database: Database, postgres_server_url: str, valkey_url: str, tmp_path: Path
 ) -> None:
-    port, folder = _free_port(), tmp_path / "data"
+    port, folder = free_port(), tmp_path / "data"
     async with database.connection() as on:
         name = await on.fetchval("SELECT current_database()")
     settings = {
@@ -109,9 +109,3 @@ async def _ready(url: str, process: Process) -> None:
                 pass
             await asyncio.sleep(0.1)
     pytest.fail("it ended before it was ready")
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])

@@ -11,6 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
+from bench.ports import free_port
+
+
+def ports() -> dict[str, str]:
+    """Settings of a process that runs beside others."""
+    return {"DIALWHEEL_HTTP_PORT": str(free_port()), "DIALWHEEL_METRICS_PORT": str(free_port())}
+
 
 class Done(NamedTuple):
     code: int

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from api.cli.ledger import Standing, _impact, _lines
-from tests.cli.conftest import Dialwheel
-from tests.cli.test_up_down import data, ports
+from tests.cli.conftest import Dialwheel, ports
+from tests.cli.test_up_down import data
 
 __all__ = ["data"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import Dialwheel
-from tests.cli.test_up_down import data, ports
+from tests.cli.conftest import Dialwheel, ports
+from tests.cli.test_up_down import data
 
 __all__ = ["data"]
 

@@ -16,13 +16,7 @@ import pytest
 
 from api.cli.runfile import process_mark, read_run
 from api.embedded import EmbeddedStack
-from tests.cli.conftest import Dialwheel
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.cli.conftest import Dialwheel, ports
 
 
 @pytest.fixture
@@ -42,10 +36,6 @@ def _gone(pid: int, mark: str) -> None:
     deadline = time.monotonic() + 60
     while process_mark(pid) == mark and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def ports() -> dict[str, str]:
-    return {"DIALWHEEL_HTTP_PORT": str(free_port()), "DIALWHEEL_METRICS_PORT": str(free_port())}
 
 
 def test_a_day_of_up_and_down(dialwheel: Dialwheel, data: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from api.cli.session import Options, Session
 from api.cli.wheel import COLUMNS, REASONS, plain_rows, show_wheel, summary_lines
-from tests.cli.conftest import Dialwheel
-from tests.cli.test_up_down import data, ports
+from tests.cli.conftest import Dialwheel, ports
+from tests.cli.test_up_down import data
 
 __all__ = ["data"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from api.embedded.postgres import EmbeddedPostgres
 from api.embedded.valkey import EmbeddedValkey
+from bench.ports import free_port
 
 READY_WITHIN_S = 60.0
 SETTINGS = {
@@ -54,7 +54,7 @@ def fuzzed_server(**settings: str) -> Iterator[Fuzzed]:
     folder = Path(tempfile.mkdtemp(prefix="dwz-", dir="/tmp"))
     postgres = EmbeddedPostgres(folder / "pg" / "data").start()
     valkey = EmbeddedValkey(folder / "vk").start()
-    port, metrics_port = _free_port(), _free_port()
+    port, metrics_port = free_port(), free_port()
     settings = {
         "data_dir": str(folder / "data"),
         "postgres_url": postgres.url.replace("@", f":{PASSWORD}@", 1),
@@ -102,9 +102,3 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise RuntimeError(f"the server did not come up:\n{log.read_text()[-3000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

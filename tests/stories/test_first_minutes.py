@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import ports
+
 CSV = (
     "First Name,Last Name,Phone,Time Zone\n"
     "Robin,Sample,(202) 555-0101,\n"
@@ -26,6 +28,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ports = ports()
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -35,7 +38,7 @@ class Site:
             text=True,
             timeout=120,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1"},
+            env={**os.environ, **self.ports, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_COLOR": "1"},
         )
         assert "Traceback" not in done.stderr
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
