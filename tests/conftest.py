@@ -24,6 +24,33 @@ DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6 * 2**30
 
+MOST_WORKERS = 4
+"""Each has servers of its own, and some tests start as many processes as there are cores."""
+
+TESTS = Path(__file__).parent
+LONGEST = (
+    "fuzz/test_fuzz.py", "simulation/test_simulation.py", "demo/test_demo.py", "bench/test_bench.py",
+    "simulation/test_models.py", "domain/test_properties.py", "api/test_every_route.py",
+    "races/test_races.py", "cli/test_ledger.py", "cli/test_up_down.py", "wheel/test_model.py",
+    "stories/test_first_minutes.py", "limits/test_ledger_away.py", "cluster/test_faults.py",
+    "teeth/test_teeth.py", "faults/test_suite.py",
+)  # fmt: skip
+"""Files that several workers begin with, the longest first: none is left alone with one at the end."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: one for each core; none for a single file, which ends sooner without."""
+    one_file = len(config.args) == 1 and config.args[0].partition("::")[0].endswith(".py")
+    cores = os.cpu_count() or 1
+    return 0 if one_file or cores == 1 else min(cores, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        order = {TESTS / name: at for at, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
