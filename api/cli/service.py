@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -61,6 +62,7 @@ def serve(part: Part, settings: Settings, on_ready: Callable[[Any], None]) -> in
             asyncio.get_running_loop().add_signal_handler(number, ask, number)
         await part(settings, on_ready=on_ready, stop=stop)
 
+    spare_collector()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())
@@ -72,6 +74,13 @@ def serve(part: Part, settings: Settings, on_ready: Callable[[Any], None]) -> in
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return INTERRUPTED if signal.SIGINT in asked else OK
+
+
+def spare_collector() -> None:
+    """What has been made by now stays until the end: the collector need not look at it again, 40 ms each time
+    that a few thousand loops were planned."""
+    gc.collect()
+    gc.freeze()
 
 
 def set_process_limits() -> None:

@@ -1,6 +1,7 @@
 """The words of the domain as types: what is planned, for whom, under which policy, and what came of it.
 
-Everything here is a value: frozen, comparable, without behaviour that needs I/O or a clock.
+Everything here is a value: frozen, comparable, without behaviour that needs I/O or a clock. What is made for
+every plan says `gc=False`: values hold no circles, and looking for some took a sixth of the time of a plan.
 Enumerations follow the API contract, section 3.
 """
 
@@ -123,7 +124,7 @@ class EndReason(StrEnum):
     NO_CALLABLE_TIME = "no_callable_time"
 
 
-class Why(msgspec.Struct, frozen=True, omit_defaults=True):
+class Why(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the answer to "why then?", in the order applied.
 
     `rule` is one of strategy, routing, daypart, callback, dialer_window, cadence_window, statutory_window,
@@ -294,7 +295,7 @@ class Policy(msgspec.Struct, frozen=True, cache_hash=True):
     consent_required: bool = False
 
 
-class Lead(msgspec.Struct, frozen=True):
+class Lead(msgspec.Struct, frozen=True, gc=False):
     """What of a person matters to the planner.
 
     `key`: external id or keyed hash of the phone, the stable part of every jitter. `contacts`: the latest
@@ -364,7 +365,7 @@ class Loop(msgspec.Struct, frozen=True, gc=False):
     asked: Asked | None = None
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """How an attempt ended. `callback_at_ms`: when the person asked to be called (disposition callback).
     `step` and `run`: those of the plan that was dialled; only cadences need them."""
 
@@ -378,7 +379,7 @@ class Result(msgspec.Struct, frozen=True):
     run: int = 1
 
 
-class Planned(msgspec.Struct, frozen=True):
+class Planned(msgspec.Struct, frozen=True, gc=False):
     """The next attempt. It may be dialled in [at_ms, open_until_ms) under this policy and these contacts;
     `open_until_ms` is the exclusive closing instant, without the margin that the arm and the gate keep.
     `rules_revision`: of the calling rules it rests on, empty without rules."""

@@ -38,7 +38,7 @@ class Fit(Enum):
     BEFORE = "before"  # the last allowed instant up to the one wished for, with jitter if it is not that one
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """What a strategy would like: a call from `at_ms` on, before `until_ms` where it matters, in a daypart.
 
     Without `until_ms` it is looked for during `within_ms`. `late_ms`: how much later than wished an EXACT or
@@ -62,7 +62,7 @@ class Wish(msgspec.Struct, frozen=True):
     since_ms: Ms = 0
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """An allowed instant and the end of the open time around it."""
 
     at_ms: Ms

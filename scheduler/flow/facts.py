@@ -46,6 +46,7 @@ LEAD_STATUS_AT_END = {
 }
 """Any other reason closes the lead."""
 
+_PRIORITIES: dict[str, Priority] = {priority.value: priority for priority in Priority}
 _encode = msgspec.json.Encoder().encode
 _trail = msgspec.json.Decoder(tuple[Touch, ...]).decode
 
@@ -84,7 +85,7 @@ def loop_facts(row: Row) -> LoopFacts:
         started_at_ms=to_ms(row["started_at"]),
         run=trail[-1].run if trail else row["run"],
         step=row["step"],
-        history=to_ms_tuple(row["history"]),
+        history=to_ms_tuple(row["history"] or ()),
         consecutive_errors=row["consecutive_errors"],
         postponed=row["postponed"],
         blocked=row["blocked"],
@@ -98,8 +99,8 @@ def lead_facts(flow: Flow, row: Row, place: Place) -> Lead:
     return Lead(
         key=flow.lead_key(row["external_id"], row["phone"]),
         place=place,
-        priority=Priority(row["priority"]),
-        contacts=to_ms_tuple(row["contacts"]),
+        priority=_PRIORITIES[row["priority"]],
+        contacts=to_ms_tuple(row["contacts"] or ()),
         consent=row["consent_said"] is not None,
         appointment_at_ms=to_ms_or_none(row["appointment_at"]),
         tags=tuple(row["tags"] or ()),

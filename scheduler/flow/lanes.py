@@ -20,7 +20,7 @@ from scheduler.wheel import Lane, TimingWheel
 log = structlog.get_logger()
 
 
-class LaneKey(msgspec.Struct, frozen=True):
+class LaneKey(msgspec.Struct, frozen=True, gc=False):
     """What makes a lane; `batch_id` 0 for none."""
 
     agent_id: int

@@ -3,9 +3,10 @@
 -- Rows: the loop, its lead, how its last attempt ended, the agent's current policy version. A loop of a batch starts
 -- when its batch does (`batch_from`), one of the bulk not before its place in the batch, which is its next_at
 -- (`in_turn`). What was skipped ended, for the plan, at its time. `follows` is the cadence that the loop is to follow
--- now: its own, or that of its agent's settings
+-- now: its own, or that of its agent's settings. `history` and `contacts` are null where there are none
 SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.consecutive_errors, lo.postponed,
-       lo.history, lo.next_at, lo.status, lo.open_until, lo.next_kind, lo.next_step, lo.next_channel, lo.why, lo.held,
+       nullif(lo.history, '{}') AS history, lo.next_at, lo.status, lo.open_until, lo.next_kind, lo.next_step,
+       lo.next_channel, lo.why, lo.held,
        CASE WHEN lo.attempts > 0 OR le.attempts_count > 0 OR ba.batch_id IS NULL THEN lo.started_at
             ELSE greatest(lo.started_at, (ba.throttle ->> 'start_at')::timestamptz,
                           CASE WHEN le.priority = 'bulk' THEN lo.next_at END) END AS started_at,
@@ -21,7 +22,7 @@ SELECT lo.loop_id, lo.agent_id, lo.batch_id, lo.lane_id, lo.run, lo.step, lo.con
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.tags END AS tags,
        CASE WHEN ca.cadence_id IS NOT NULL THEN le.variables END AS variables,
        le.lead_id, le.external_id, le.phone, le.place_id, le.priority,
-       le.contacts, le.consent AS consent_said, le.version AS lead_version, ag.policy_version,
+       nullif(le.contacts, '{}') AS contacts, le.consent AS consent_said, le.version AS lead_version, ag.policy_version,
        CASE WHEN last.state = 'skipped' THEN 'canceled' ELSE last.outcome END AS outcome,
        CASE WHEN last.state = 'skipped' THEN last.due_at ELSE last.ended_at END AS ended_at, last.kind,
        last.disposition, last.callback_at, last.error,
