@@ -43,7 +43,7 @@ class Exchange:
         raw = msgspec.json.encode(body)
         headers = sign(secrets_of(SECRET), "m", self.world.clock.wall_ms() // SECOND - late_s, raw)
         async with ClientSession() as session, session.post(self.url, data=raw, headers=headers) as answer:
-            return answer.status, await answer.json()
+            return answer.status, await answer.json(content_type=None)
 
 
 @pytest.fixture
@@ -89,9 +89,12 @@ def loaded(clock: ScaledClock, monkeypatch: pytest.MonkeyPatch) -> Any:
         def now(cls, tz: tzinfo | None = None) -> Wall:
             return cls.fromtimestamp(clock.now_ms() / SECOND, tz or EPOCH.tzinfo)
 
+        def timestamp(self) -> float:
+            """What is signed is signed by the clock on the wall, here as in the API."""
+            return super().timestamp() + (clock.wall_ms() - clock.now_ms()) / SECOND
+
     spec.loader.exec_module(receiver)
     monkeypatch.setattr(receiver, "datetime", Wall)
-    monkeypatch.setattr(receiver, "STARTED", Wall.now())
     return receiver
 
 
@@ -116,7 +119,7 @@ async def test_a_lead_is_called_by_the_example_and_its_reports_complete_the_atte
 
 
 async def test_the_example_keeps_the_contract(exchange: Exchange):
-    """TELEPHONY 2: the same key, the same answer; no call is denied that it may have forgotten."""
+    """TELEPHONY 2: the same key, the same answer; no call is denied by what may have forgotten it."""
     now_ms = exchange.world.now_ms
 
     def at(ms: Ms) -> str:
@@ -133,15 +136,14 @@ async def test_the_example_keeps_the_contract(exchange: Exchange):
     assert await exchange.ask(asked) == (202, first)
     assert (await exchange.ask({**asked, "key": "late", "arrive_by": at(now_ms - 1)}))[0] == 422
     assert (await exchange.ask(asked, late_s=400))[0] == 401
-    assert await exchange.ask({"type": "cancel", "ref": first["ref"]}) == (202, {})
+    assert (await exchange.ask({"type": "cancel", "ref": first["ref"]}))[0] == 202
 
-    def look_up(key: str, armed_ms: Ms) -> dict[str, Any]:
-        return {"type": "lookup", "key": key, "ref": None, "armed_at": at(armed_ms)}
+    def look_up(key: str) -> dict[str, Any]:
+        return {"type": "lookup", "key": key, "ref": None, "armed_at": at(now_ms)}
 
-    status, known = await exchange.ask(look_up("k", now_ms))
+    status, known = await exchange.ask(look_up("k"))
     assert (status, known["known"], known["ref"]) == (200, True, first["ref"])
-    assert await exchange.ask(look_up("late", now_ms + 9000)) == (200, {"known": False})
-    assert (await exchange.ask(look_up("k2", now_ms - 3_600_000)))[0] == 503
+    assert (await exchange.ask(look_up("late")))[0] == 503
     async with ClientSession() as session, session.post(exchange.url, json=asked) as answer:
         assert answer.status == 401
     for task in exchange.receiver.dialing:

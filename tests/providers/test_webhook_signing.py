@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook
 
 from dialer.signing import ID, SIGNATURE, TIMESTAMP, read_secret, secrets_of, sign, verify
 
@@ -83,3 +86,17 @@ def test_a_setting_holds_one_secret_or_two_or_none():
 
     assert secrets_of(f"{SECRET}, {other}") == [KEY, read_secret(other)]
     assert secrets_of("") == []
+
+
+def test_the_library_that_integrators_use_takes_what_we_sign_and_signs_what_we_take():
+    """standardwebhooks, the reference: both ways, also while one secret takes the other's place."""
+    now = datetime.now(UTC)
+    body, second = b'{"status": "answered"}', "whsec_" + "bmV3" * 8
+    theirs, new = Webhook(SECRET), Webhook(second)
+    headers = sign(secrets_of(f"{second},{SECRET}"), "m-1", int(now.timestamp()), body)
+    assert theirs.verify(body, headers) == new.verify(body, headers) == {"status": "answered"}
+
+    said = {"webhook-id": "m-2", "webhook-timestamp": str(int(now.timestamp()))}
+    said["webhook-signature"] = theirs.sign("m-2", now, body.decode())
+    assert verify(secrets_of(f"{second},{SECRET}"), said, body, now.timestamp())
+    assert not verify(secrets_of(second), said, body, now.timestamp())
