@@ -25,7 +25,7 @@ demo: | $(UV)
 	@$(UV) run --quiet --no-dev dialwheel demo $(ARGS)
 
 test: | $(UV)
-	@$(UV) run --quiet pytest -q $(ARGS)
+	@$(UV) run --quiet pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: | $(UV)
 	@$(UV) run --quiet ruff check .
