@@ -68,6 +68,9 @@ async def _whom(call: Call, said: CadencePreviewIn) -> _Whom:
             ),
             None,
         )
+    for name in ("timezone", "region", "appointment_at", "tags", "variables"):
+        if getattr(said, name):
+            raise invalid(f"/{name}", "invalid", "a lead has its own: leave it out, or the lead")
     try:
         row = await reads.lead(
             call.deps.flow.database, call.account_id, call.ids.read("lead", said.lead) or 0

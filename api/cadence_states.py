@@ -37,7 +37,10 @@ def goal(move: str, version: int | None) -> str:
 
 
 def conflict(status: str, do: str) -> Problem:
-    return Problem("state-conflict", f"the cadence is {status}", hint=do)
+    """`do`: what to do from any state but the archive."""
+    return Problem(
+        "state-conflict", f"the cadence is {status}", hint="restore it first" if status == "archived" else do
+    )
 
 
 def check_runnable(form: CadenceForm, statuses: dict[int, str] | None) -> None:

@@ -17,6 +17,13 @@ class NextAttempt(msgspec.Struct):
     headline: str
 
 
+class Consent(msgspec.Struct):
+    basis: str
+    captured_at: str | None
+    source: str
+    expires_at: str | None
+
+
 class Lead(msgspec.Struct):
     """`why`: how the next attempt came to its instant; empty when none is planned."""
 
@@ -35,7 +42,7 @@ class Lead(msgspec.Struct):
     priority: str
     agent_id: str | None
     batch_id: str | None
-    consent: Raw | None
+    consent: Consent | None
     tags: list[str]
     variables: Raw
     status: str

@@ -50,7 +50,7 @@ def lead(row: Row, ids: PublicIds) -> schemas_leads.Lead:
         priority=row["priority"],
         agent_id=ids.write_or_none("agt", row["agent_id"]),
         batch_id=ids.write_or_none("bat", row["batch_id"] or None),
-        consent=_raw_or_none(row["consent"]),
+        consent=_consent(row["consent"]),
         tags=list(row["tags"]),
         variables=_raw(row["variables"]),
         status=row["status"],
@@ -218,5 +218,11 @@ def _raw(text: str) -> Raw:
     return Raw(text.encode())
 
 
-def _raw_or_none(text: str | None) -> Raw | None:
-    return None if text is None else Raw(text.encode())
+def _consent(text: str | None) -> schemas_leads.Consent | None:
+    """What nothing was said of is shown as well."""
+    if text is None:
+        return None
+    said = msgspec.json.decode(text)
+    return schemas_leads.Consent(
+        said.get("basis", ""), said.get("captured_at"), said.get("source", ""), said.get("expires_at")
+    )

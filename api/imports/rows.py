@@ -17,7 +17,8 @@ import msgspec
 from api.imports.columns import Columns, field_of
 from api.imports.framing import parse_record
 from api.instants import sensible
-from api.lead_entries import entry_of_record
+from api.lead_entries import consent_text, entry_of_record
+from api.requests_leads import ConsentIn
 from api.spreadsheets import from_text
 from scheduler.domain.model import Priority
 from scheduler.domain.time import Ms
@@ -210,9 +211,12 @@ def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, 
             detail = "not an instant with its offset; write it like 2026-07-01T15:00:00Z"
             return BadField("malformed-row", "appointment_at", detail)
     name = values.get("name") or f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    consent = values.get("consent")
-    if isinstance(consent, str):
-        consent = {"basis": consent} if consent else None
+    consent = values.get("consent") or None
+    if consent is not None:
+        consent = _basis(consent) if isinstance(consent, str) else _consent(consent)
+        if consent is None:
+            detail = "a consent has a basis, and if you like captured_at, source and expires_at"
+            return BadField("malformed-row", "consent", detail)
     tags = values.get("tags") or ()
     if isinstance(tags, str):
         tags = [tag for part in _TAG_ENDS.split(tags) if (tag := part.strip())]
@@ -230,6 +234,21 @@ def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, 
         variables=variables,
         country=reading.country,
     )
+
+
+@lru_cache(maxsize=4096)
+def _basis(text: str) -> str | None:
+    return _consent({"basis": text})
+
+
+def _consent(said: dict[str, Any]) -> str | None:
+    """As it is kept; None for what is none: nobody is called because of words that nobody understands."""
+    try:
+        consent = msgspec.convert(said, type=ConsentIn)
+    except msgspec.ValidationError:
+        return None
+    given = (consent.captured_at, consent.expires_at)
+    return consent_text(consent) if all(at is None or sensible(at) for at in given) else None
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from api import views_settings as views
-from api.effective import gaps, open_times, place_at
+from api.effective import NOWHERE, gaps, open_times, place_at
 from api.instants import sensible, utc_ms
 from api.preconditions import tagged
 from api.problems import FieldError, Problem
@@ -20,6 +20,7 @@ from api.schemas_windows import AgentWindows, AgentWindowsChanged, Windows
 from api.weeks import read_week
 from scheduler.domain.calendars import calendar_of
 from scheduler.domain.model import Place, Priority
+from scheduler.domain.places import is_nobodys
 from scheduler.domain.time import DAY, Ms
 from scheduler.errors import NotFound, UnknownZone
 from scheduler.flow.policies import Follows
@@ -88,6 +89,8 @@ async def _of_agent(call: Call, query: EffectiveQuery) -> _Whose:
     if query.agent_id is None:
         raise _refused("agent_id", "name a lead or an agent", "required")
     agent_id = await _agent(call, query.agent_id)
+    if is_nobodys(query.region, NOWHERE):
+        raise _refused("region", "no region whose calling hours are known", "region-unknown")
     try:
         return _Whose(agent_id, place_at(query.timezone, query.region))
     except UnknownZone as error:

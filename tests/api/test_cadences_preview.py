@@ -83,6 +83,15 @@ async def test_a_lead_of_the_account_is_taken_as_it_is(site: Site):
     assert PHONE not in str(told)
 
 
+async def test_a_lead_is_where_it_is(site: Site):
+    """What is said and not looked at would be a wrong answer."""
+    made = await a_cadence(site, steps=STEPS)
+    lead = await (await site.post("/v1/leads", a_lead())).json()
+    for name, said in (("timezone", "Europe/Berlin"), ("region", "GB"), ("tags", ["hot"])):
+        reply = await site.post(f"/v1/cadences/{made['id']}/preview", {"lead": lead["id"], name: said})
+        assert await problem(reply) == (422, "validation-failed", [f"/{name}"])
+
+
 async def test_the_draft_is_played_or_the_version_that_is_asked_for(site: Site):
     made = await a_published_cadence(site, steps=STEPS)
     await change(site, made["id"], steps=[{"name": "only"}])

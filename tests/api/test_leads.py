@@ -76,7 +76,12 @@ async def test_every_field_of_a_lead_comes_back_as_it_was_said(site: Site):
     assert lead["external_id"] == "crm-1"
     assert lead["tags"] == ["hot", "solar"]
     assert lead["variables"] == {"plan": {"kwh": 4.5}}
-    assert lead["consent"]["basis"] == "express_written"
+    assert lead["consent"] == {
+        "basis": "express_written",
+        "captured_at": "2026-06-01T10:00:00.000Z",
+        "source": "form",
+        "expires_at": None,
+    }
     assert lead["appointment_at"] == "2026-07-01T21:00:00.000Z"
     assert lead["appointment_at_local"] == "2026-07-01T15:00:00.000-06:00"
     assert lead["timezone_source"] == "stated"

@@ -78,6 +78,7 @@ async def test_a_question_that_means_nothing_is_refused(site: Site) -> None:
         ("?agent_id=agt_x", "agent_id"),
         ("?lead_id=lead_x", "lead_id"),
         (f"?agent_id={site.agent}&timezone=Nowhere/City", "timezone"),
+        (f"?agent_id={site.agent}&region=Atlantis", "region"),
         (f"?agent_id={site.agent}&cadence_id=cad_x", "cadence_id"),
         (f"?agent_id={site.agent}&days=32", "days"),
     ):

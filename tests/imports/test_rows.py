@@ -125,6 +125,22 @@ def test_consent_of_the_file_is_for_rows_that_state_none():
     assert entry(f"{P},written", reading).consent == '{"basis":"written"}'
 
 
+@pytest.mark.parametrize(
+    "consent",
+    [
+        {"given": False}, {"basis": ""}, {"basis": "form", "expires_at": "2026-01-01"},
+        {"basis": "form", "expires_at": "2026-01-01T00:00:00"}, {"basis": "form", "until": "2026-01-01"},
+        {"basis": "form", "captured_at": "9999-01-01T00:00:00Z"}, {"basis": "form", "source": 5},
+    ],
+)  # fmt: skip
+def test_words_that_are_no_consent_make_nobody_callable(consent: object):
+    """As POST /v1/leads: an end that is misspelt would never come."""
+    block = read_block(JSON, [msgspec.json.encode({"phone": P, "consent": consent})], [1])
+
+    assert [(bad.code, bad.column) for bad in block.bad] == [("malformed-row", "consent")]
+    assert not block.entries
+
+
 def test_a_json_line_is_read_whole():
     record = {
         "phone": P, "name": "Robin", "tags": ["a"], "consent": {"basis": "form"}, "external_id": 17,
