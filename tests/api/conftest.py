@@ -14,6 +14,7 @@ from scheduler.ledger.database import Database
 from scheduler.wheel import TimingWheel
 from tests.api.builders import EPOCH, Site, a_site
 from tests.api.receiving import Outlets, Receiver, a_deliverer, a_receiver
+from tests.builders import empty
 from tests.worlds import ledger_url, open_world
 
 __all__ = ["ledger_url", "open_world"]
@@ -21,7 +22,8 @@ __all__ = ["ledger_url", "open_world"]
 
 @pytest.fixture
 async def wheel(valkey_url: str) -> AsyncIterator[TimingWheel]:
-    """An empty wheel, ready."""
+    """An empty wheel, ready: what callers used up of their allowances in the test before is forgotten too."""
+    await empty(valkey_url)
     wheel = await TimingWheel.connect(valkey_url)
     await wheel.begin_rebuild(0)
     await wheel.open_epoch(0, EPOCH)
