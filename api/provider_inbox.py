@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 import msgspec
@@ -48,11 +49,11 @@ Stop = Callable[[int, str], Awaitable[None]]
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """A report, as an event too, and what the ledger knows of its attempt."""
+    """A report, as an event too. `noted`: what it says of the conversation is in force already."""
 
     event: ProviderEvent
     report: Report
-    known: reports.Known
+    noted: bool = False
 
     @property
     def says(self) -> bool:
@@ -61,7 +62,11 @@ class _Told(msgspec.Struct, frozen=True):
         return said and self.report.status in FINAL
 
 
-Commit = Callable[[list[ProviderEvent]], Awaitable[None]]
+class _Heard(msgspec.Struct, frozen=True):
+    """What the ledger knew of a report's call; `kept`: it has the report now."""
+
+    known: reports.Known
+    kept: bool
 
 
 class ProviderInbox:
@@ -92,7 +97,7 @@ class ProviderInbox:
         self._stop = stop
         self._aside = aside
         self._recorder = Recorder(flow, ledger, self._posted, clock, metrics, group_commit_s=group_commit_s)
-        self._known = Grouped(self._look_up, MOST_TOGETHER)
+        self._in = Grouped(self._hear, MOST_TOGETHER)
         self._put = Grouped(self._put_aside, MOST_TOGETHER)
         self.early = EarlyReports(ledger, clock, flow.standing, self._take_now)
 
@@ -129,70 +134,81 @@ class ProviderInbox:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+            await self._in.at_rest()
             await self._put.at_rest()
 
     async def _take_now(self, attempt_id: int, report: Report) -> None:
-        if len(self._posted) + len(self._known) >= MOST_WAITING:
+        if len(self._in) >= MOST_WAITING:
             raise _too_many("the ledger")
+        told = _Told(self._event(attempt_id, report), report)
+        stops = report.disposition in STOPPED
         try:
+            heard = await self._in.ask(told, within_s=ANSWER_WITHIN_S)
+            if heard.kept and not stops and not told.says:
+                return
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._take(attempt_id, report)
+                kept = await self._heed(told, heard)
+                if stops:
+                    await self._end_calls(heard.known)
         except TimeoutError:
+            kept = False
+        if not kept:
             raise ServerUnavailable(
                 "the report is not on disk yet", "the ledger is busy or away", "send it again"
-            ) from None
+            )
 
-    async def _take(self, attempt_id: int, report: Report) -> None:
-        event = self._event(attempt_id, report)
-        known = await self._known.ask((attempt_id, event.event_id))
-        told = _Told(event, report, known)
-        await self._let_in([told], self._commit)
-        if report.disposition not in STOPPED:
-            return
-        if known.phone is None and not self._has_place(told):
+    async def _hear(self, told: Sequence[_Told]) -> list[_Heard]:
+        """Of these reports those that are new, committed together: but not what the conversation meant of a
+        call that is over, which is noted first. Raises ServerUnavailable."""
+        known = await reports.known(
+            self._ledger, self._posted.name, [(each.event.attempt_id, each.event.event_id) for each in told]
+        )
+        fresh: dict[str, ProviderEvent] = {}
+        for each, of in zip(told, known, strict=True):
+            if of.seen or not self._has_place(of):
+                continue
+            if of.state != "done" or each.noted or not each.says:
+                fresh.setdefault(each.event.event_id, each.event)
+        refused = await self._commit(list(fresh.values())) if fresh else set()
+        return [
+            _Heard(of, of.seen or (each.event.event_id in fresh and each.event.attempt_id not in refused))
+            for each, of in zip(told, known, strict=True)
+        ]
+
+    async def _heed(self, told: _Told, heard: _Heard) -> bool:
+        """What is to be done with a report besides; where its call is not known yet, it is kept. Answers
+        whether the ledger has it."""
+        known = heard.known
+        if not heard.kept and not self._has_place(known):
+            await self.early.keep(told.event.attempt_id, told.report)
+            return True
+        if told.says and not known.seen and (heard.kept or known.state == "done"):
+            await self._note(known, told)  # unless somebody else has closed it meanwhile, that is in
+        if not heard.kept and not told.noted:
+            [heard] = await self._hear([msgspec.structs.replace(told, noted=True)])
+        return heard.kept
+
+    async def _end_calls(self, known: reports.Known) -> None:
+        if known.phone is None and not self._has_place(known):
             raise ServerUnavailable(
                 "the call is not known yet", "the ledger was put back to an earlier state", "send it again"
             )
         if known.account_id is not None and known.phone is not None:
             await self._stop(known.account_id, known.phone)
 
-    async def _let_in(self, told: Sequence[_Told], commit: Commit) -> None:
-        """Of these reports those that are new; where the call is not known yet, they are kept."""
-        fresh = []
-        for each in told:
-            if not self._has_place(each):
-                await self.early.keep(each.event.attempt_id, each.report)
-            elif not each.known.seen:
-                fresh.append(each)
-        said = [each for each in fresh if each.says]
-        for each in said:
-            if each.known.state == "done":
-                await self._note(each)
-        if fresh:
-            await commit([each.event for each in fresh])
-        for each in said:
-            if each.known.state != "done":  # unless somebody else has closed it meanwhile, that is in
-                await self._note(each)
+    def _has_place(self, known: reports.Known) -> bool:
+        return known.account_id is not None and not self._flow.standing.quarantined
 
-    def _has_place(self, told: _Told) -> bool:
-        return told.known.account_id is not None and not self._flow.standing.quarantined
+    async def _note(self, known: reports.Known, told: _Told) -> None:
+        assert known.account_id is not None
+        await self._mean(known.account_id, told.event.attempt_id, told.report)
 
-    async def _note(self, told: _Told) -> None:
-        assert told.known.account_id is not None
-        await self._mean(told.known.account_id, told.event.attempt_id, told.report)
-
-    async def _commit(self, events: list[ProviderEvent]) -> None:
-        done = [self._posted.waits_for(event.event_id) for event in events]
-        self._recorder.events(events)
-        for each in done:
-            await asyncio.shield(each)
+    async def _commit(self, events: list[ProviderEvent]) -> set[int]:
+        return await self._recorder.commit(Group([], events))
 
     def _event(self, attempt_id: int, report: Report) -> ProviderEvent:
-        key = uuid5(self._installation_id, str(attempt_id))
+        key = _key(self._installation_id, attempt_id)
         return event_of(report, attempt_id, key, self._clock.now_ms())
-
-    async def _look_up(self, asked: Sequence[tuple[int, str]]) -> list[reports.Known]:
-        return await reports.known(self._ledger, self._posted.name, asked)
 
     async def _put_aside(self, events: list[ProviderEvent]) -> list[bool]:
         """Whether the provider may be told so. Raises ServerUnavailable when there is no room."""
@@ -206,28 +222,25 @@ class ProviderInbox:
 
     async def _bring_in(self, group: Group) -> None:
         """What waited on disk, in its order. Raises ServerUnavailable."""
-        events: dict[str, ProviderEvent] = {}
-        for event in group.events:
-            events.setdefault(event.event_id, event)
-        known = await self._look_up([(event.attempt_id, event.event_id) for event in events.values()])
-        told = [
-            _Told(event, report_of(event), each) for event, each in zip(events.values(), known, strict=True)
-        ]
+        told = [_Told(event, report_of(event)) for event in group.events]
         try:
-            await self._let_in(told, self._commit_now)
+            for each, heard in zip(told, await self._hear(told), strict=True):
+                await self._heed(each, heard)
         except ServerUnavailable:
             raise
         except Exception as error:  # one that cannot be digested: it stands in nobody else's way
             if len(told) > 1:
-                for event in events.values():
-                    await self._bring_in(Group([], [event]))
+                for each in told:
+                    await self._bring_in(Group([], [each.event]))
                 return
             attempt_id = told[0].event.attempt_id
             log.error("spooled_report_not_taken", attempt_id=attempt_id, error=type(error).__name__)
             await self.early.keep(attempt_id, told[0].report)
 
-    async def _commit_now(self, events: list[ProviderEvent]) -> None:
-        await self._recorder.commit(Group([], events))
+
+@lru_cache(maxsize=10_000)
+def _key(installation_id: UUID, attempt_id: int) -> UUID:
+    return uuid5(installation_id, str(attempt_id))
 
 
 def _too_many(what: str) -> Overloaded:

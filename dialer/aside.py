@@ -85,7 +85,7 @@ class Aside:
                 continue
             await asyncio.sleep(TRY_S)
 
-    async def drain(self, commit: Callable[[Group], Awaitable[None]], most: int, now_ms: Ms) -> int:
+    async def drain(self, commit: Callable[[Group], Awaitable[object]], most: int, now_ms: Ms) -> int:
         """Commit all of it, oldest first, at most so much at a time; answers how much it was.
 
         Raises ServerUnavailable with the rest still here.

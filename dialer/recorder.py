@@ -195,9 +195,9 @@ class Recorder:
         finally:
             self._committing -= len(group)
 
-    async def commit(self, group: Group) -> None:
-        """Now, whatever else waits. News that the ledger refuses is left out, and tried again later. Raises
-        ServerUnavailable."""
+    async def commit(self, group: Group) -> set[int]:
+        """Now, whatever else waits. News that the ledger refuses is left out, and tried again later: answers
+        the attempts that it is of. Raises ServerUnavailable."""
         now_ms = self._clock.now_ms()
         try:
             settled = await settle(
@@ -211,23 +211,24 @@ class Recorder:
         except ServerUnavailable:
             raise
         except Exception as error:  # something in it that the ledger will not have
-            await self._commit_apart(group, error)
-            return
+            return await self._commit_apart(group, error)
         self._refused.taken(group.attempt_ids())
         await self._tell_wheel(group.sent, settled, now_ms)
         await self._acknowledge(group)
         for outcome, count in Counter(settled.outcomes).items():
             self._metrics.attempt_ended(outcome, count)
+        return set()
 
-    async def _commit_apart(self, group: Group, error: Exception) -> None:
+    async def _commit_apart(self, group: Group, error: Exception) -> set[int]:
         """Halve the group until what is refused stands alone: it is kept and tried again."""
         attempt_ids = group.attempt_ids()
         if len(attempt_ids) == 1:
             self._refused.keep(attempt_ids[0], group, error)
-            return
+            self._news.set()
+            return set(attempt_ids)
         middle = len(attempt_ids) // 2
-        for part in (attempt_ids[:middle], attempt_ids[middle:]):
-            await self.commit(group.of(set(part)))
+        parts = (attempt_ids[:middle], attempt_ids[middle:])
+        return set().union(*[await self.commit(group.of(set(part))) for part in parts])
 
     async def _acknowledge(self, group: Group) -> None:
         """What the provider does not hear it hands out once more: the ledger knows it by then."""

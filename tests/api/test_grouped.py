@@ -68,3 +68,17 @@ async def test_nobody_is_asked_for_who_has_given_up():
 
     assert (await first[0], await stays) == (2, 6)
     assert oracle.groups == [[1], [3]]
+
+
+async def test_who_waits_too_long_is_told_so_and_the_group_goes_on():
+    oracle = Oracle()
+    asked = [asyncio.create_task(oracle.doubled.ask(each, within_s=0.01)) for each in (1, 2, 3, 4)]
+
+    said = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(each) for each in said] == [TimeoutError] * 4
+    later = oracle.ask(5)
+    await asyncio.sleep(0)
+    oracle.lets.set()
+    assert await later[0] == 10
+    assert oracle.groups == [[1, 2, 3], [5]]

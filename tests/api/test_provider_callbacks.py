@@ -277,7 +277,7 @@ async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(
 
     assert await world.value("SELECT count(*) FROM provider_event") == 1
     assert await world.value("SELECT outcome FROM attempt") == "busy"
-    assert len(desk.inbox._posted) == 0
+    assert len(desk.inbox._in) == 0
 
 
 async def test_more_reports_than_a_process_holds_are_told_to_come_again(
@@ -322,10 +322,10 @@ async def test_a_kept_report_that_cannot_be_taken_in_holds_up_no_other(
     world.flow.standing.quarantined = False
     commit = desk.inbox._commit
 
-    async def refused_once(events: list[ProviderEvent]) -> None:
+    async def refused_once(events: list[ProviderEvent]) -> set[int]:
         if events[0].attempt_id == one.attempt_id:
             raise ServerUnavailable("not this one")
-        await commit(events)
+        return await commit(events)
 
     with monkeypatch.context() as patch:
         patch.setattr(desk.inbox, "_commit", refused_once)

@@ -259,7 +259,7 @@ async def test_a_ledger_that_is_too_slow_is_not_waited_for_and_the_report_counts
         for _ in range(2):
             assert await desk.report(armed.attempt_id, "busy") == 204
     await drained(desk)
-    await until(lambda: len(desk.inbox._posted) == 0, "committed")
+    await desk.inbox._in.at_rest()
 
     assert await world.value("SELECT count(*) FROM provider_event") == 1
     assert await world.value("SELECT outcome FROM attempt") == "busy"

@@ -141,7 +141,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "report-once": Guard(
         "an event that comes again says nothing more, whatever it says",
-        cut(INBOX, "elif not each.known.seen:", "else:"),
+        cut(INBOX, "if of.seen or not self._has_place(of):", "if not self._has_place(of):"),
         (f"{IN_CALLBACKS}test_an_event_id_that_comes_again_with_another_body_is_ignored",),
     ),
     "report-stop-not-from-disk": Guard(
