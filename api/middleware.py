@@ -4,6 +4,7 @@ line.
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from scheduler.errors import DialwheelError
 from scheduler.metrics import Metrics
 
 log = structlog.get_logger()
+root_logger = logging.getLogger()
 
 SERVER = "dialwheel"
 """What answers say they come from: no versions, which tell what to try."""
@@ -51,14 +53,15 @@ def make_edge(metrics: Metrics) -> Middleware:
         method = request.method if request.method in _METHODS else "other"
         seconds = time.perf_counter() - began_s
         metrics.http(template, method, response.status, seconds)
-        log.debug(
-            "request_answered",
-            method=method,
-            route=template,
-            status=response.status,
-            ms=round(seconds * 1000, 1),
-            request_id=request[REQUEST_ID],
-        )
+        if root_logger.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "request_answered",
+                method=method,
+                route=template,
+                status=response.status,
+                ms=round(seconds * 1000, 1),
+                request_id=request[REQUEST_ID],
+            )
         return response
 
     return edge

@@ -202,12 +202,12 @@ def _handle(
     turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = NOBODY
-        if one.scope is not None:
-            await deps.rate_limits.admit(request)
-            caller = await _caller(one, deps, request)
-            caller.require(one.scope)
-        with serving(None if one.scope is None else caller.account_id):
+        if one.scope is None:
+            return await answer(request, Call(request, deps, NOBODY, request[REQUEST_ID]))
+        await deps.rate_limits.admit(request)
+        caller = await _caller(one, deps, request)
+        caller.require(one.scope)
+        with serving(caller.account_id):
             return await answer(request, Call(request, deps, caller, request[REQUEST_ID]))
 
     async def answer(request: web.Request, call: Call) -> web.StreamResponse:
@@ -266,21 +266,31 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise Problem("body-too-large")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("unsupported-media-type", "Content-Encoding is taken by imports only")
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise Problem("body-too-large")
+        body = await _whole(request, limit)
     except TimeoutError:
         raise Problem("malformed-body", f"the body did not arrive within {BODY_WITHIN_S:.0f} s") from None
     except (RequestPayloadError, web.HTTPException):
         raise Problem("malformed-body", "the body broke off") from None
+    if len(body) > limit:
+        raise Problem("body-too-large")
     if body and (
         request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8"
     ):
         raise Problem("unsupported-media-type", "send application/json in UTF-8")
+    return body
+
+
+async def _whole(request: web.Request, limit: int) -> bytes:
+    """The body, or its beginning where that alone is more than `limit` bytes."""
+    if request.content.is_eof():  # a small one comes with its head, and nobody need watch the time
+        return request.content.read_nowait()
+    body = bytearray()
+    async with asyncio.timeout(BODY_WITHIN_S):
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                break
     return bytes(body)
 
 
