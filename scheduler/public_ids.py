@@ -21,6 +21,7 @@ LENGTH = 13
 LARGEST = (1 << 48) - 1
 """More rows than any table will hold. The sixteen bits above it give away what was made up."""
 
+_PAIRS = [one + other for one in ALPHABET for other in ALPHABET]
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _HALF = 0xFFFF_FFFF
 _ROUNDS = (b"\x00", b"\x01", b"\x02", b"\x03")
@@ -31,14 +32,15 @@ class PublicIds:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._rounds: dict[str, tuple[hashlib.blake2b, ...]] = {}
 
     def write(self, prefix: str, number: int) -> str:
         """`write("lead", 7)` is `lead_` and thirteen characters. Numbers from 1 to `LARGEST`."""
         if not 0 < number <= LARGEST:
             raise ValueError("no number of a row")
         left, right = number >> 32, number & _HALF
-        for round_ in _ROUNDS:
-            left, right = right, left ^ self._mix(prefix, round_, right)
+        for round_ in self._rounds_of(prefix):
+            left, right = right, left ^ _mix(round_, right)
         return f"{prefix}_{_spell(left << 32 | right)}"
 
     def write_or_none(self, prefix: str, number: int | None) -> str | None:
@@ -53,8 +55,8 @@ class PublicIds:
         if block is None:
             return None
         left, right = block >> 32, block & _HALF
-        for round_ in reversed(_ROUNDS):
-            left, right = right ^ self._mix(prefix, round_, left), left
+        for round_ in reversed(self._rounds_of(prefix)):
+            left, right = right ^ _mix(round_, left), left
         number = left << 32 | right
         return number if 0 < number <= LARGEST else None
 
@@ -88,15 +90,26 @@ class PublicIds:
             made += hashlib.blake2b(said, key=self._key, person=b"veil").digest()
         return bytes(one ^ over for one, over in zip(body, made, strict=False))
 
-    def _mix(self, prefix: str, round_: bytes, half: int) -> int:
-        hashed = hashlib.blake2b(
-            half.to_bytes(4, "big"), digest_size=4, key=self._key, salt=round_, person=prefix.encode()
-        )
-        return int.from_bytes(hashed.digest(), "big")
+    def _rounds_of(self, prefix: str) -> tuple[hashlib.blake2b, ...]:
+        """Of a kind of ids, ready to hash a half: copying one is cheaper than setting it up."""
+        rounds = self._rounds.get(prefix)
+        if rounds is None:
+            rounds = self._rounds[prefix] = tuple(
+                hashlib.blake2b(digest_size=4, key=self._key, salt=salt, person=prefix.encode())
+                for salt in _ROUNDS
+            )
+        return rounds
+
+
+def _mix(round_: hashlib.blake2b, half: int) -> int:
+    hashed = round_.copy()
+    hashed.update(half.to_bytes(4, "big"))
+    return int.from_bytes(hashed.digest(), "big")
 
 
 def _spell(block: int) -> str:
-    return "".join([ALPHABET[block >> shift & 31] for shift in range(60, -1, -5)])
+    pairs = [_PAIRS[block >> shift & 1023] for shift in range(50, -1, -10)]
+    return ALPHABET[block >> 60] + "".join(pairs)
 
 
 def _unspell(text: str) -> int | None:

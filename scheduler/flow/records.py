@@ -74,13 +74,19 @@ def shown_facts(row: Row, ids: PublicIds) -> dict[str, Any]:
     """What of an attempt does not change any more, unless that is told: a row of `record_facts`."""
     return {
         "id": ids.write("att", row["attempt_id"]),
-        "batch_id": ids.write_or_none("bat", row["batch_id"]),
-        "cadence_id": ids.write_or_none("cad", row["cadence_id"]),
+        "batch_id": _shared_id(ids, "bat", row["batch_id"]),
+        "cadence_id": _shared_id(ids, "cad", row["cadence_id"]),
         **{name: _utc(row[name]) for name in _INSTANTS},
         **{name: row[name] for name in _PLAIN},
         "number": row["n"],
         "step": row["step"] + 1,
     }
+
+
+@lru_cache(maxsize=5000)
+def _shared_id(ids: PublicIds, prefix: str, number: int | None) -> str | None:
+    """Of what many attempts have in common."""
+    return ids.write_or_none(prefix, number)
 
 
 _INSTANTS = (*("due_at", "armed_at", "not_after", "dispatched_at", "answered_at", "ended_at", "callback_at"),)
@@ -111,8 +117,8 @@ async def _body(flow: Flow, ids: PublicIds, row: Row, now_ms: Ms) -> dict[str, A
     place = Place(tuple(row["zones"]), tuple(row["regions"]), tuple(row["own_zones"]), row["source"])
     return {
         "format": FORMAT,
-        "account_id": ids.write("acc", row["account_id"]),
-        "agent_id": ids.write("agt", row["agent_id"]),
+        "account_id": _shared_id(ids, "acc", row["account_id"]),
+        "agent_id": _shared_id(ids, "agt", row["agent_id"]),
         "lead_id": ids.write("lead", row["lead_id"]),
         "loop_id": ids.write("loop", row["loop_id"]),
         "recorded_at": _utc(to_datetime(now_ms)),
