@@ -77,7 +77,7 @@ KINDS = {
     "bulk, as fast as it goes": Kind("Bulk", 3),
     "reading at 100/s": Kind("Reading", 20, 100),
     "reading, as fast as it goes": Kind("Reading", 32),
-    "provider callbacks, as fast as they go": Kind("Reporting", 64),
+    "provider callbacks, as fast as they go": Kind("Reporting", 128),
 }
 
 
