@@ -5,9 +5,11 @@ from __future__ import annotations
 from api.problems import FieldError, Problem, invalid
 from scheduler.flow.context import Flow
 from scheduler.flow.enrolment import Enrolled
+from scheduler.flow.policies import read_dialer
 from scheduler.flow.terms import Target
 from scheduler.ledger import reads
 from scheduler.ledger.cadences import current
+from scheduler.ledger.pages import Slice
 from scheduler.public_ids import PublicIds
 
 _CODES = {
@@ -74,8 +76,19 @@ async def target_named(
             raise not_an_agent()
     cadence = None if cadence_id is None else await cadence_named(flow, ids, account_id, cadence_id)
     if cadence is not None and agent is None:
-        raise invalid("/agent_id", "required", "say which agent calls the leads of the cadence")
+        agent = await _agent_of(flow, account_id, cadence)
     return Target(account_id, agent, batch, cadence_id=cadence)
+
+
+async def _agent_of(flow: Flow, account_id: int, cadence_id: int) -> int:
+    """The one agent that dials by this cadence, or that the account has. Raises Problem 422 where several, or
+    none, may be meant."""
+    rows = await reads.agents(flow.database, account_id, Slice(None))
+    own = [row for row in rows if read_dialer(row["auto_dialer"]).cadence_id == cadence_id]
+    for meant in (own, rows):
+        if len(meant) == 1:
+            return int(meant[0]["agent_id"])
+    raise invalid("/agent_id", "required", "say which agent calls the leads of the cadence")
 
 
 def problem_of_row(code: str, detail: str, pointer: str = "") -> Problem:

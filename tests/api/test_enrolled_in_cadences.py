@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.builders import Site, a_lead
+from tests.api.builders import OTHER_PHONE, Site, a_lead
 
 CSV = {"Content-Type": "text/csv"}
 FILE = b"Phone,Plan\n+12125550101,pro\n+12125550102,free\n"
@@ -35,6 +35,25 @@ async def test_a_lead_shows_the_cadence_that_it_follows_and_its_step(site: Site)
     assert (planned["cadence_id"], planned["cadence_version"], planned["step"]) == (cadence, 1, 1)
     explained = await (await site.get(f"/v1/leads/{lead['id']}/explain")).json()
     assert (explained["callable_now"], explained["why"][0]["detail"]) == (True, "step 1 (One): at once")
+
+
+async def test_a_cadence_alone_enrols_where_it_is_plain_whose_it_is(site: Site):
+    """API 5: POST `/leads` enrols when `agent_id` or `cadence_id` is given."""
+    cadence = await a_cadence(site)
+    lead = a_lead(cadence_id=cadence)
+
+    of_the_only_agent = await (await site.post("/v1/leads", {**lead, "external_id": "a"})).json()
+    await site.post("/v1/agents", {"name": "another"})
+    several = await site.post("/v1/leads", {**lead, "phone": OTHER_PHONE})
+    dialer = {"strategy": "cadence", "cadence_id": cadence}
+    third = await (await site.post("/v1/agents", {"name": "a third", "auto_dialer": dialer})).json()
+    of_its_agent = await (await site.post("/v1/leads", {**lead, "phone": OTHER_PHONE})).json()
+
+    assert of_the_only_agent["agent_id"] == site.agent
+    assert (several.status, (await several.json())["errors"][0]["pointer"]) == (422, "/agent_id")
+    assert of_its_agent["agent_id"] == third["id"]
+    for lead in (of_the_only_agent, of_its_agent):
+        assert lead["next_attempt"]["headline"] == "Call 1 of Two calls v1"
 
 
 async def test_the_hours_of_a_cadence_are_a_blocker_of_their_own(site: Site):
