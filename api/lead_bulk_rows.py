@@ -29,7 +29,9 @@ class RowProblem(msgspec.Struct, omit_defaults=True):
     title: str
     status: int
     code: str
+    retryable: bool
     detail: str
+    hint: str = ""
     errors: tuple[FieldError, ...] = ()
 
 
@@ -86,7 +88,9 @@ def rejected(line: int, problem: Problem, action: str = "rejected") -> BulkRow:
         kind.title,
         kind.status,
         problem.code,
+        problem.retryable,
         problem.detail or kind.meaning,
+        problem.hint,
         problem.errors,
     )
     return BulkRow(line, kind.status, action, problem=told)

@@ -177,6 +177,11 @@ class Problem(Exception):
     def status(self) -> int:
         return KINDS[self.code].status
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may be answered otherwise later."""
+        return self.code in ("idempotency-in-progress", "rate-limited") or self.status >= 500
+
 
 class ProblemBody(msgspec.Struct, omit_defaults=True):
     type: str
@@ -225,7 +230,7 @@ def problem_response(problem: Problem, request_id: str, instance: str) -> web.Re
         status=kind.status,
         code=problem.code,
         request_id=request_id,
-        retryable=problem.code in ("idempotency-in-progress", "rate-limited") or kind.status >= 500,
+        retryable=problem.retryable,
         detail=problem.detail or kind.meaning,
         instance=instance,
         hint=problem.hint,

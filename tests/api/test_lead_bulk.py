@@ -52,6 +52,7 @@ async def test_each_line_is_answered_in_order_as_it_would_have_been_alone(site: 
     }  # fmt: skip
     assert problems[4]["errors"][0]["pointer"] == "/nmae"
     assert problems[6]["code"] == "dnc-blocked"
+    assert [problem["retryable"] for problem in problems.values()] == [False] * 4
     lead = await (await site.get(f"/v1/leads/{rows[0]['id']}")).json()
     assert lead["next_attempt"]["at"] == "2026-06-16T18:00:00.000Z"
     assert [row["n"] for row in await site.rows("SELECT count(*) AS n FROM loop")] == [1]
