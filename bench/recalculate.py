@@ -13,7 +13,6 @@ from typing import Any
 
 import uvloop
 
-from api.cli.service import spare_collector
 from api.imports.pipeline import run_import
 from api.imports.workers import ImportWorkers
 from api.job_kinds import KINDS
@@ -33,7 +32,6 @@ DAYS = ("mon", "tue", "wed", "thu", "fri")
 
 
 def run(loops: int) -> dict[str, Any]:
-    spare_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(loops))
 

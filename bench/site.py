@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from api.cli.service import spare_collector
 from api.embedded import EmbeddedStack
 from scheduler.settings import Settings
 
@@ -21,7 +22,8 @@ class Site(NamedTuple):
 
 @contextmanager
 def private_site(**changes: Any) -> Iterator[Site]:
-    """Fresh servers; `changes` are settings."""
+    """Fresh servers; `changes` are settings. This process collects garbage as the services do."""
+    spare_collector()
     with tempfile.TemporaryDirectory(prefix="dwb-") as folder, EmbeddedStack(Path(folder)) as private:
         assert private.postgres is not None
         assert private.valkey is not None
