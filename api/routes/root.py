@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from api.problems import KINDS, Problem
+from api.problems import KINDS, RETRY_AFTER_S, Problem
 from api.readiness import Readiness, checks_of, serves
 from api.routing import Call, Reply, route
 from scheduler.domain import rules
@@ -72,7 +72,8 @@ async def readyz(call: Call, query: ReadyQuery) -> Reply[Readiness]:
     failed = [check for check in checks if not serves(check)]
     status = "ok" if all(check.ok for check in checks) else "quarantined"
     if query.verbose is not None:
-        return Reply(Readiness("unready" if failed else status, checks), status=503 if failed else 200)
+        told = Readiness("unready" if failed else status, checks)
+        return Reply(told, 503, {"Retry-After": str(RETRY_AFTER_S)}) if failed else Reply(told)
     if failed:
         amiss = [check for check in failed if not check.starting]
         raise Problem("dependency-down" if amiss else "starting", (amiss or failed)[0].detail)

@@ -229,7 +229,9 @@ async def test_a_lost_wheel_or_ledger_is_alive_but_not_ready(site: Site):
     await site.database.close()
     reply = await site.client.get("/readyz")
     assert (reply.status, (await reply.json())["code"]) == (503, "dependency-down")
-    said = await (await site.client.get("/readyz?verbose")).json()
+    verbose = await site.client.get("/readyz?verbose")
+    assert (verbose.status, int(verbose.headers["Retry-After"]) > 0) == (503, True)
+    said = await verbose.json()
     assert [check["name"] for check in said["checks"] if not check["ok"]] == ["postgres", "wheel"]
     assert (await site.client.get("/livez")).status == 200
 
