@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -105,18 +106,18 @@ def place(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | None:
     if around is not None:
         return Placed(wish.at_ms, around[1], (wish.why, *kept_reasons(calendar, around)))
     meet = _earliest if wish.fit is Fit.EARLIEST else _uniform
-    at_ms = meet(calendar, wish, limits, wish.at_ms)
     from_ms = wish.at_ms
-    if at_ms is None or at_ms < limits.now_ms:
+    met = meet(calendar, wish, limits, from_ms)
+    if met is None or met.at_ms < limits.now_ms:
         if limits.now_ms <= wish.at_ms:
             return None
         from_ms = limits.now_ms
-        at_ms = meet(calendar, wish, limits, from_ms)
-    if at_ms is None:
+        met = meet(calendar, wish, limits, from_ms)
+    if met is None:
         return None
-    around = calendar.open.at(at_ms)
+    around = calendar.open.at(met.at_ms) if met.around is None else met.around
     assert around is not None  # `meet` looks nowhere else
-    return Placed(at_ms, around[1], _told(calendar, wish, limits, from_ms, at_ms, around))
+    return Placed(met.at_ms, around[1], _told(calendar, wish, limits, from_ms, met, around))
 
 
 def open_intervals(
@@ -194,19 +195,29 @@ def _place_before(calendar: Calendar, wish: Wish, limits: Limits) -> Placed | No
     return Placed(at_ms, around[1], tuple(why))
 
 
-def _earliest(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms | None:
+class _Met(NamedTuple):
+    """Where a wish can be met. `open_ms`: the first instant with room; `around`: the open time, if the search
+    has come across it."""
+
+    at_ms: Ms
+    open_ms: Ms
+    around: Interval | None = None
+
+
+def _earliest(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> _Met | None:
     until_ms = wish.until_ms or from_ms + wish.within_ms
     found = _openings(calendar, wish).first(max(from_ms, limits.free_ms), until_ms, ROOM)
     if found is None:
         return None
-    at_ms, _, closes_ms = found
-    if at_ms == from_ms:
-        return at_ms
-    room_ms = min(calendar.policy.jitter_max_s * SECOND, closes_ms - ROOM - at_ms)
-    return at_ms + int(limits.fraction() * room_ms)
+    open_ms, starts_ms, closes_ms = found
+    at_ms = open_ms
+    if open_ms != from_ms:
+        room_ms = min(calendar.policy.jitter_max_s * SECOND, closes_ms - ROOM - open_ms)
+        at_ms += int(limits.fraction() * room_ms)
+    return _Met(at_ms, open_ms, (starts_ms, closes_ms) if wish.part is None else None)
 
 
-def _uniform(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms | None:
+def _uniform(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> _Met | None:
     from_ms = max(from_ms, limits.free_ms)
     until_ms = wish.until_ms or from_ms + wish.within_ms
     stretches = [
@@ -217,15 +228,16 @@ def _uniform(calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms) -> Ms 
     into_ms = int(limits.fraction() * sum(end_ms - start_ms for start_ms, end_ms in stretches))
     for start_ms, end_ms in stretches:
         if into_ms < end_ms - start_ms:
-            return start_ms + into_ms
+            return _Met(start_ms + into_ms, start_ms)
         into_ms -= end_ms - start_ms
     return None
 
 
 def _told(
-    calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms, at_ms: Ms, around: Interval
+    calendar: Calendar, wish: Wish, limits: Limits, from_ms: Ms, met: _Met, around: Interval
 ) -> tuple[Why, ...]:
     """The lines of `why[]`, in the order applied."""
+    at_ms, open_ms, _ = met
     why = [wish.why]
     if limits.cap is not None and limits.free_ms > from_ms:
         text = f"{caps.cap_text(limits.cap)}: one more is allowed when the oldest of them has left the window"
@@ -237,8 +249,6 @@ def _told(
         why += kept_reasons(calendar, around)
         why.append(Why("daypart", "set", from_ms, at_ms, text))
         return tuple(why)
-    found = _openings(calendar, wish).first(from_ms, at_ms + 1, ROOM)
-    open_ms = found[0] if found else at_ms
     if open_ms > from_ms:
         why += moved_reasons(calendar, from_ms, open_ms, wish.part, ROOM)
     else:

@@ -77,12 +77,12 @@ class NextRow(msgspec.Struct, frozen=True, gc=False):
 Facts: TypeAlias = tuple[LoopFacts, Lead]
 
 
-def loop_facts(row: Row) -> LoopFacts:
-    """The loop as the planner takes it. A loop in a cadence is in the run of its last attempt; its row holds
-    that of the next one."""
+def loop_facts(row: Row, begun_ms: Ms | None = None) -> LoopFacts:
+    """The loop as the planner takes it, begun when its row says or at `begun_ms`. A loop in a cadence is in
+    the run of its last attempt; its row holds that of the next one."""
     trail = read_trail(row["trail"])
     return LoopFacts(
-        started_at_ms=to_ms(row["started_at"]),
+        started_at_ms=to_ms(row["started_at"]) if begun_ms is None else begun_ms,
         run=trail[-1].run if trail else row["run"],
         step=row["step"],
         history=to_ms_tuple(row["history"] or ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 import structlog
@@ -17,7 +17,7 @@ from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow
 from scheduler.flow.replan import planned_anew
 from scheduler.ledger.database import Connection, Row
-from scheduler.ledger.instants import to_datetime, to_ms, to_ms_or_none
+from scheduler.ledger.instants import to_ms, to_ms_or_none
 
 log = structlog.get_logger()
 
@@ -78,8 +78,8 @@ def _outlook(flow: Flow, row: Row, course: Course, place: Place, now_ms: Ms) -> 
     turn = _turn_of(why) if put_off and row["in_turn"] else None
     spread = put_off and (not row["in_turn"] or _paused(why) is not None)
     floor_ms = max(was_ms, now_ms) if spread else now_ms
-    facts: Row = _at_turn(row, turn, was_ms) if row["in_turn"] else row
-    loop, nxt = planned_anew(flow, facts, place, course, floor_ms, turn=turn)
+    begun_ms = _turn_ms(row, turn) if row["in_turn"] else None
+    loop, nxt = planned_anew(flow, row, place, course, floor_ms, turn=turn, begun_ms=begun_ms)
     move = _move(max(was_ms, now_ms), nxt)
     if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
         nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
@@ -93,11 +93,10 @@ def _turn_of(why: str) -> Why | None:
     return lines[-1] if lines else None
 
 
-def _at_turn(row: Row, turn: Why | None, was_ms: Ms) -> Any:
-    """The row of a loop that was never dialled with its place in the batch, without a word of it the batch's
-    beginning, instead of its present instant, which it may have been moved to."""
-    turn_ms = max(to_ms(row["batch_from"]), (turn.to_at if turn is not None else None) or 0)
-    return row if turn_ms == was_ms else {**row, "started_at": to_datetime(turn_ms)}
+def _turn_ms(row: Row, turn: Why | None) -> Ms:
+    """The place in its batch of a loop that was never dialled, without a word of it the batch's beginning;
+    not its present instant, which it may have been moved to."""
+    return max(to_ms(row["batch_from"]), (turn.to_at if turn is not None else None) or 0)
 
 
 def _move(was_ms: Ms, nxt: NextRow) -> Move:

@@ -131,12 +131,13 @@ def planned_anew(
     *,
     held_by: str = "",
     turn: Why | None = None,
+    begun_ms: Ms | None = None,
 ) -> tuple[Loop, NextRow]:
     """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it.
 
-    `turn`: the line that tells of its place in its batch.
+    `turn`: the line that tells of its place in its batch. `begun_ms`: when it begins, if its row does not say.
     """
-    loop = course.carried(loop_facts(row))
+    loop = course.carried(loop_facts(row, begun_ms))
     if row["in_turn"]:
         loop = course.begun_before(loop)
     outcome = course.plan(loop, lead_facts(flow, row, place), last_result(row), from_ms)
