@@ -135,7 +135,7 @@ def planned_anew(
 ) -> tuple[Loop, NextRow]:
     """The loop of a row of `replan_read`, carried over to what it follows now, and what comes next for it.
 
-    `turn`: the line that tells of its place in its batch. `begun_ms`: when it begins, if its row does not say.
+    `turn`: the line that tells of its place in its batch. `begun_ms`: when it begins, if not as its row says.
     """
     loop = course.carried(loop_facts(row, begun_ms))
     if row["in_turn"]:
