@@ -85,7 +85,8 @@ async def active_loops(
 
 async def lock_cadence(database: Database, on: Connection, account_id: int, cadence_id: int) -> Row:
     """It with the `content` of its latest version, until the transaction ends. Raises NotFound."""
-    row = await database.fetch_row("cadence_lock", account_id, cadence_id, on=on)
+    await database.execute("cadence_lock", account_id, cadence_id, on=on)
+    row = await database.fetch_row("cadence_locked", account_id, cadence_id, on=on)
     if row is None:
         raise NotFound("no such cadence")
     return row

@@ -196,9 +196,10 @@ async def revoke_key(
 async def lock_keys(database: Database, account_id: int, number: int, now_ms: Ms, on: Connection) -> int:
     """Hold other changes of the account's keys back; answers how many keys beside this one may do
     everything."""
-    row = await database.fetch_row("key_lock", account_id, number, to_datetime(now_ms), on=on)
+    await database.execute("key_lock", account_id, on=on)
+    row = await database.fetch_row("key_admins", account_id, number, to_datetime(now_ms), on=on)
     assert row is not None
-    return row["admins"]
+    return int(row["admins"])
 
 
 async def keys_page(database: Database, account_id: int, asked: Slice) -> list[Row]:

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from tests.api.builders import Site
+from tests.api.cadences import a_published_cadence
 from tests.api.settings import tag_of
 
 MANY = 50
@@ -61,14 +62,48 @@ async def test_changes_one_upon_the_other_are_an_unbroken_chain_in_the_audit_log
     assert (await (await site.get(path)).json())["name"] == chain[-1][1]
 
 
+async def until_somebody_waits(site: Site) -> None:
+    """For a row that a transaction of the test holds."""
+    for _ in range(10_000):
+        if await site.rows(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            return
+    raise AssertionError("nobody waits for a lock")
+
+
 async def test_of_the_last_two_keys_that_may_do_everything_one_stays_whoever_is_quicker(site: Site):
-    """RELIABILITY 5.2: keys, two at once; else nobody could make another one over HTTP."""
+    """RELIABILITY 5.2: keys, two at once; else nobody could make another one over HTTP. The second one's look
+    at the others begins before the first has committed."""
     keys = "/v1/api-keys"
     [mine] = (await (await site.get(keys)).json())["data"]
-    other = await (await site.post(keys, {"name": "n", "scopes": ["admin"]})).json()
+    await site.post(keys, {"name": "n", "scopes": ["admin"]})
+    async with site.database.transaction() as on:
+        await on.execute("SELECT FROM account FOR NO KEY UPDATE")
+        await on.execute("UPDATE api_key SET revoked_at = now() WHERE name = 'n'")
+        second = asyncio.ensure_future(site.send("DELETE", f"{keys}/{mine['id']}"))
+        await until_somebody_waits(site)
 
-    replies = await asyncio.gather(
-        site.send("DELETE", f"{keys}/{mine['id']}", key=other["secret"]),
-        site.send("DELETE", f"{keys}/{other['id']}"),
-    )
-    assert sorted(reply.status for reply in replies) == [204, 409]
+    assert (await second).status == 409
+
+
+async def test_an_edit_is_compared_with_what_was_published_while_it_waited(site: Site):
+    """API 1: `draft_dirty` is false where the draft says what the latest version says."""
+    path = f"/v1/cadences/{(await a_published_cadence(site))['id']}"
+    async with site.database.transaction() as on:
+        await on.execute("SELECT FROM cadence FOR NO KEY UPDATE")
+        await on.execute(
+            "INSERT INTO cadence_version "
+            "(account_id, cadence_id, version, content, published_by, published_at) "
+            "SELECT account_id, cadence_id, 2, jsonb_set(content::jsonb, '{name}', '\"New\"'), '', now() "
+            "FROM cadence_version"
+        )
+        await on.execute("UPDATE cadence SET version = 2")
+        edit = asyncio.ensure_future(
+            site.send("PATCH", path, json={"name": "New"}, headers={"If-Match": "*"})
+        )
+        await until_somebody_waits(site)
+    after = await edit
+
+    assert after.status == 200, await after.text()
+    assert not (await after.json())["draft_dirty"]

@@ -97,7 +97,6 @@ async def neighbors(database: Database) -> Database:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO lane (account_id, agent_id, class, batch_id, place_id) VALUES (1, 1, 'bulk', 3, 1)",
         LEAD + "VALUES (1, '+12125550101', 1, 'bulk', 3, NULL, now(), now())",
         LEAD + "VALUES (1, '+12125550101', 1, 'bulk', NULL, 3, now(), now())",
         LEAD + "VALUES (1, '+12125550101', 1, 'bulk', 1, 1, now(), now()),"
@@ -105,6 +104,9 @@ async def neighbors(database: Database) -> Database:
         _loop("2, 1, 3, 0, 3"), _loop("1, 3, 1, 0, 1"), _loop("1, 1, 3, 0, 1"), _loop("1, 1, 1, 3, 1"),
         _loop("1, 1, 1, 0, 3"), _loop("1, 99, 1, 0, 1"),
         LOOP + "VALUES (1, 1, 1, 0, 1, 'ended', 1, 1, now(), 'removed', 1, 1)",
+        "WITH la AS (INSERT INTO lane (account_id, agent_id, class, batch_id, place_id) "
+        "            VALUES (1, 1, 'live', 3, 1) RETURNING lane_id) "
+        + LOOP + "SELECT 1, 1, 1, 3, lane_id, 'ended', 1, 1, now(), 'removed', NULL, NULL FROM la",
         _attempt("2, 1, 1, 1, 0, 1"), _attempt("1, 2, 1, 1, 0, 1"), _attempt("1, 1, 3, 1, 0, 1"),
         _attempt("1, 1, 1, 3, 0, 1"), _attempt("1, 1, 1, 1, 3, 1"), _attempt("1, 1, 1, 1, 0, 3"),
         _attempt("1, 99, 1, 1, 0, 1"),

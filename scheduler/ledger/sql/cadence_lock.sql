@@ -1,8 +1,4 @@
--- cadence_lock: one cadence, which nobody else changes until the transaction ends, and its latest version.
+-- cadence_lock: nobody else changes the cadence until the transaction ends. What is read of it by the next statement is
+-- what the change before has left.
 -- $1 account_id bigint  $2 cadence_id bigint
-SELECT c.cadence_id, c.name, c.description, c.status, c.version, c.draft, c.draft_version, c.draft_dirty, c.step_times,
-       c.created_at, c.updated_at, v.content
-FROM cadence AS c
-LEFT JOIN cadence_version AS v USING (account_id, cadence_id, version)
-WHERE c.account_id = $1 AND c.cadence_id = $2
-FOR NO KEY UPDATE OF c;
+SELECT cadence_id FROM cadence WHERE account_id = $1 AND cadence_id = $2 FOR NO KEY UPDATE;
