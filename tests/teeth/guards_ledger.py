@@ -11,6 +11,8 @@ IN_SETTLE = "tests/flow/test_settle.py::"
 IN_CADENCES = "tests/services/test_cadences.py::"
 IN_RACE = "tests/flow/test_opt_out_race.py::"
 IN_INDEXES = "tests/ledger/test_indexes.py::"
+IN_KEYS = "tests/ledger/test_composite_keys.py::"
+KEYS = "scheduler/ledger/migrations/0111_keys_of_leads.sql"
 PAUSED = f"{IN_ARM}test_what_is_paused_is_refused_and_does_not_come_straight_back"
 
 GUARDS: dict[str, Guard] = {
@@ -175,6 +177,41 @@ GUARDS: dict[str, Guard] = {
         "a late report puts right only what was written off as unknown",
         cut("scheduler/ledger/sql/attempt_amend.sql", " AND a.outcome = 'unknown'", ""),
         (f"{IN_SETTLE}test_what_is_over_stays_over", f"{IN_SETTLE}test_five_reports_of_one_end_count_once"),
+    ),
+    "keys-of-attempts": Guard(
+        "an attempt is of a loop of its own account, lead, agent and lane",
+        cut(
+            KEYS,
+            "FROM loop AS lo WHERE lo.loop_id = m.loop_id) IS NOT TRUE\n              OR (SELECT",
+            "FROM loop AS lo WHERE lo.loop_id = m.loop_id) IS NULL\n              OR (SELECT",
+        ),
+        (f"{IN_KEYS}test_leads_loops_and_attempts_refer_to_their_account_s_own",),
+    ),
+    "keys-of-stray-loops": Guard(
+        "a loop that was led to another account's agent, batch or lane is never called",
+        cut(
+            KEYS,
+            "IS NOT TRUE\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.account_id",
+            "IS NULL\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.account_id",
+        ),
+        (f"{IN_KEYS}test_a_loop_that_strays_to_another_account_is_never_called",),
+    ),
+    "keys-settled": Guard(
+        "who serves a tenant cannot change what makes a row its account's",
+        cut(
+            KEYS,
+            "EXECUTE format('REVOKE UPDATE ON %I FROM dialwheel_service, dialwheel_tenant', keyed.name);",
+            "",
+        ),
+        (f"{IN_KEYS}test_what_makes_a_row_its_account_s_is_never_changed_for_a_tenant",),
+    ),
+    "last-key": Guard(
+        "of two last keys that may do everything one stays: the others are counted after the lock was had",
+        cut("scheduler/ledger/keys.py", 'await database.execute("key_lock", account_id, on=on)', "pass"),
+        (
+            "tests/api/test_changes_at_once.py"
+            "::test_of_the_last_two_keys_that_may_do_everything_one_stays_whoever_is_quicker",
+        ),
     ),
     "settle-lock": Guard(
         "two processes that settle the same end write it once: the lead is locked before it is read",
