@@ -191,8 +191,8 @@ GUARDS: dict[str, Guard] = {
         "a loop that was led to another account's agent, batch or lane is never called",
         cut(
             KEYS,
-            "IS NOT TRUE\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.account_id",
-            "IS NULL\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.account_id",
+            "IS NOT TRUE\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.",
+            "IS NULL\n              OR (m.cadence_id IS NOT NULL AND\n                  (SELECT ca.",
         ),
         (f"{IN_KEYS}test_a_loop_that_strays_to_another_account_is_never_called",),
     ),
