@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from api.problems import CONTENT_TYPE, KINDS, ProblemBody
-from api.routing import NoQuery, Route, showing
+from api.routing import NoQuery, Route, showing, tagged
 
 REF = "#/components/schemas/{name}"
 
@@ -62,10 +62,16 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     if twice:
         raise ValueError(f"two operations are called {twice}")
     paths: dict[str, dict[str, Any]] = {}
-    heeding = showing(routes)
+    heeding, with_tags = showing(routes), tagged(routes)
     for one in routes:
         path = _PARAMETER.sub(r"{\1}", one.path)
         paths.setdefault(path, {})[one.method.lower()] = _operation(one, of_type, components)
+        for status, answer in paths[path][one.method.lower()]["responses"].items():
+            if status.isdigit():
+                answer["headers"] = {
+                    name: {"$ref": f"#/components/headers/{name}"}
+                    for name in _headers_of(one, int(status), one.name in with_tags)
+                }
         if one.name in heeding:
             paths[path][one.method.lower()]["parameters"].append(_MAY_MATCH)
     problems = "".join(f"| `{code}` | {kind.status} | {kind.meaning} |\n" for code, kind in KINDS.items())
@@ -84,6 +90,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "components": {
             "schemas": {name: components[name] for name in sorted(_reached(used, components))},
             "responses": {"Problem": _problem_response(of_type)},
+            "headers": {name: _header(text) for name, text in _HEADERS.items()},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "`dw_live_…` or `dw_test_…`"}
             },
@@ -169,10 +176,44 @@ _STATUS = {
 }
 
 
+_HEADERS = {
+    "X-Request-Id": "Names this request in problems and in our logs; yours, where you sent one.",
+    "ETag": "Names what was answered: for `If-None-Match`, and for `If-Match` of a change.",
+    "Location": "Where to read what was made, or how far it is.",
+    "Link": 'The next page, `rel="next"`; none with the last one.',
+    "Idempotency-Replayed": "`true`: the answer that is stored for this `Idempotency-Key`.",
+    "RateLimit-Policy": 'Whose allowance, how many requests, in how many seconds: `"key";q=6000;w=60`.',
+    "RateLimit": 'What is left of it, and in how many seconds all of it is back: `"key";r=5990;t=12`.',
+    "Retry-After": "Seconds until the same request may be answered otherwise.",
+}
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"description": text, "required": False, "schema": {"type": "string"}}
+
+
+def _headers_of(one: Route, status: int, has_tag: bool) -> list[str]:
+    """Which of them an answer may have."""
+    may = {
+        "ETag": has_tag and status != 204,
+        "Location": status in (201, 202) and one.reply is not None,
+        "Link": "cursor" in getattr(one.query, "__struct_fields__", ()),
+        "Idempotency-Replayed": one.method == "POST" and one.scope is not None,
+        "RateLimit-Policy": one.scope is not None,
+        "RateLimit": one.scope is not None,
+        "Retry-After": status >= 400,
+    }
+    return ["X-Request-Id", *(name for name, yes in may.items() if yes)]
+
+
 def _problem_response(of_type: dict[str, Any]) -> dict[str, Any]:
     return {
         "description": "What went wrong, where, and what to do; 429 and 503 carry `Retry-After`",
         "content": {CONTENT_TYPE: {"schema": of_type[_key(ProblemBody)]}},
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"}
+            for name in ("X-Request-Id", "Retry-After", "RateLimit-Policy", "RateLimit")
+        },
     }
 
 

@@ -175,14 +175,23 @@ def _successes(method: str, path: str, query: type) -> tuple[int, ...]:
 
 
 def add_routes(app: web.Application, routes: tuple[Route, ...], deps: Deps) -> None:
-    shown = {one.reply for one in routes if one.method == "GET" and isinstance(one.reply, type)}
-    shows = showing(routes)
+    shows, with_tags = showing(routes), tagged(routes)
     for one in routes:
         path = one.path.replace("{id}", ID)
-        has_tag = one.method in ("GET", "HEAD", "PATCH") or one.reply in shown
+        has_tag = one.name in with_tags
         app.router.add_route(one.method, path, _handle(one, deps, has_tag, shows.get(one.name)))
         if one.method == "GET":
             app.router.add_route("HEAD", path, _handle(one, deps, has_tag))
+
+
+def tagged(routes: Sequence[Route]) -> set[str]:
+    """The names of those whose answers have an `ETag`: an object as a GET shows it, a list, a change."""
+    shown = {one.reply for one in routes if one.method == "GET" and isinstance(one.reply, type)}
+    return {
+        one.name
+        for one in routes
+        if one.reply is not None and (one.method in ("GET", "PATCH") or one.reply in shown)
+    }
 
 
 def showing(routes: Sequence[Route]) -> dict[str, Route]:

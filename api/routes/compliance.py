@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.problems import FieldError, Problem
-from api.regions import known_region
+from api.regions import meant_regions
 from api.requests_windows import RulesQuery
 from api.routing import Call, Reply, route
 from api.schemas_effective import Rule, Rulebook, RuleCap, RuleHours
@@ -17,18 +17,18 @@ async def show_rules(call: Call, query: RulesQuery) -> Reply[Rulebook]:
     book = rules.load()
     if not query.region:
         return Reply(Rulebook(book.revision, [_rule(book, row) for row in book.rows.values()]))
-    regions = dict.fromkeys(_region(text) for text in query.region)
+    regions = dict.fromkeys(region for text in query.region for region in _regions(text))
     return Reply(Rulebook(book.revision, [_rule(book, book.rows[region]) for region in regions]))
 
 
-def _region(text: str) -> str:
-    region = known_region(text)
-    if region is None or not rules.load().knows(region):
+def _regions(text: str) -> list[str]:
+    regions = [region for region in meant_regions(text) if rules.load().knows(region)]
+    if not regions:
         detail = "no rule is known for this region: nobody there is called"
         raise Problem(
             "validation-failed", detail, errors=(FieldError("not-found", detail, parameter="region"),)
         )
-    return region
+    return regions
 
 
 def _rule(book: Rules, row: RuleRow) -> Rule:

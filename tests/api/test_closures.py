@@ -42,6 +42,20 @@ async def test_a_closed_region_is_not_called_and_the_others_are(site: Site) -> N
     assert any("hurricane" in line["detail"] for line in why)
 
 
+async def test_whoever_closes_ca_closes_california_too(site: Site) -> None:
+    """`CA` is Canada's code and California's; whichever is meant, nobody there is called."""
+    lead = await a_waiting_lead(site, phone="+14155550123")
+
+    closed = await (await close(site, regions=["ca"])).json()
+    await do_jobs(site)
+
+    assert (closed["regions"], closed["impact"]["later"]) == (["CA", "US-CA"], 1)
+    assert await planned_at(site, lead) > "2026-06-18T16:00"
+    for said, meant in (("Canada", ["CA"]), ("US-CA", ["US-CA"])):
+        answer = await close(site, "/v1/compliance/closures?dry_run=true", regions=[said])
+        assert (await answer.json())["regions"] == meant
+
+
 async def test_a_permit_is_refused_for_what_was_planned_before_the_closing(site: Site) -> None:
     """I10: nothing hangs on the job: the arm refuses what is outdated from the commit on."""
     await a_waiting_lead(site)

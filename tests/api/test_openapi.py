@@ -10,7 +10,7 @@ import pytest
 
 from api.app import ROUTES
 from api.openapi import describe
-from tests.api.builders import Site
+from tests.api.builders import OTHER_PHONE, Site, a_lead
 
 
 @pytest.fixture
@@ -81,3 +81,26 @@ async def test_the_page_needs_nothing_from_elsewhere(site: Site):
 async def test_the_document_is_served_without_a_key(site: Site):
     reply = await site.client.get("/openapi.json")
     assert (reply.status, (await reply.json())["openapi"]) == (200, "3.1.0")
+
+
+async def test_each_answer_has_the_headers_that_are_described_and_no_others_of_ours(
+    site: Site, document: dict[str, Any]
+):
+    """API 1: `ETag` everywhere, `Link`, `RateLimit`, `Idempotency-Replayed`, request ids."""
+    ours = set(document["components"]["headers"])
+    lead = a_lead(agent_id=site.agent)
+    key = {"Idempotency-Key": "k"}
+    for method, path, sent, of in (
+        ("POST", "/v1/leads", {"json": lead, "headers": key}, {"Location", "ETag"}),
+        ("POST", "/v1/leads", {"json": lead, "headers": key}, {"Location", "ETag", "Idempotency-Replayed"}),
+        ("POST", "/v1/leads", {"json": {**lead, "phone": OTHER_PHONE}}, {"Location", "ETag"}),
+        ("GET", "/v1/leads", {"params": {"limit": "1"}}, {"ETag", "Link"}),
+        ("POST", "/v1/exports", {"json": {"kind": "leads"}}, {"Location", "ETag"}),
+        ("POST", "/v1/account/resume", {}, {"ETag"}),
+        ("GET", "/v1/account", {}, {"ETag"}),
+    ):
+        reply = await site.send(method, path, **sent)
+        described = document["paths"][path][method.lower()]["responses"][str(reply.status)]["headers"]
+        told = {name for name in ours if name in reply.headers}
+        assert told == of | {"X-Request-Id", "RateLimit-Policy", "RateLimit"}, (method, path)
+        assert told <= set(described), (method, path)
