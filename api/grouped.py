@@ -23,11 +23,19 @@ class _Waiting(Generic[Asked, Answer]):
 
 class Grouped(Generic[Asked, Answer]):
     """Alone nobody waits; under load one round trip serves many. `answer` gets at most `most` at once and
-    answers each, in order; what it raises is raised to all of the group."""
+    answers each, in order; what it raises is raised to all of the group. `pause_s`: after a group the next
+    waits so long for company. Else who comes first would go alone, and all others wait for that."""
 
-    def __init__(self, answer: Callable[[list[Asked]], Awaitable[Sequence[Answer]]], most: int) -> None:
+    def __init__(
+        self,
+        answer: Callable[[list[Asked]], Awaitable[Sequence[Answer]]],
+        most: int,
+        *,
+        pause_s: float = 0.0,
+    ) -> None:
         self._answer = answer
         self._most = most
+        self._pause_s = pause_s
         self._waiting: list[_Waiting[Asked, Answer]] = []
         self._group: list[_Waiting[Asked, Answer]] = []
         self._work: asyncio.Task[None] | None = None
@@ -68,6 +76,8 @@ class Grouped(Generic[Asked, Answer]):
             for each, one in zip(group, said, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(one)
+            if len(group) > 1:
+                await asyncio.sleep(self._pause_s)
         self._group = []
 
     def _give_up(self, loop: asyncio.AbstractEventLoop, pause_s: float) -> None:

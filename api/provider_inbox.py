@@ -97,7 +97,7 @@ class ProviderInbox:
         self._stop = stop
         self._aside = aside
         self._recorder = Recorder(flow, ledger, self._posted, clock, metrics, group_commit_s=group_commit_s)
-        self._in = Grouped(self._hear, MOST_TOGETHER)
+        self._in = Grouped(self._hear, MOST_TOGETHER, pause_s=group_commit_s)
         self._put = Grouped(self._put_aside, MOST_TOGETHER)
         self.early = EarlyReports(ledger, clock, flow.standing, self._take_now)
 

@@ -280,6 +280,23 @@ async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(
     assert len(desk.inbox._in) == 0
 
 
+async def test_a_report_that_the_ledger_refuses_is_503_and_those_beside_it_are_taken(desk: Desk):
+    """I23: committed together, each is answered for itself; told again it counts once (I14)."""
+    world = desk.world
+    armed = [await world.an_armed_attempt(number) for number in phones(4)]
+    refuse = "ALTER TABLE provider_event ADD CONSTRAINT none CHECK (attempt_id <> {})"
+    await world.run(refuse.format(armed[1].attempt_id))
+
+    async def all_report() -> list[int]:
+        return await asyncio.gather(*(desk.report(each.attempt_id, "busy") for each in armed))
+
+    assert await all_report() == [204, 503, 204, 204]
+    await world.run("ALTER TABLE provider_event DROP CONSTRAINT none")
+    assert await all_report() == [204] * 4
+    assert await world.value("SELECT count(*) FROM attempt WHERE outcome = 'busy'") == 4
+    assert await world.value("SELECT count(*) FROM provider_event") == 4
+
+
 async def test_more_reports_than_a_process_holds_are_told_to_come_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ):
