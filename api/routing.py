@@ -210,6 +210,13 @@ def _handle(
     """`shows`: answers the object whose tag an `If-Match` names that this route does not ask for."""
     turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
+    async def straight(request: web.Request) -> web.StreamResponse:
+        response: web.StreamResponse = await one.handler(Call(request, deps, NOBODY, request[REQUEST_ID]))
+        return response
+
+    if one.scope is None and one.streams:  # nobody to admit, nothing to keep
+        return straight
+
     async def handle(request: web.Request) -> web.StreamResponse:
         if one.scope is None:
             return await answer(request, Call(request, deps, NOBODY, request[REQUEST_ID]))

@@ -50,8 +50,7 @@ def serve(part: Part, settings: Settings, on_ready: Callable[[Any], None]) -> in
     asked: list[signal.Signals] = []
 
     def ready(told: Any) -> None:
-        gc.collect()
-        gc.freeze()  # what is up stays: to look through it again and again was a tenth of an API's time
+        spare_collector()
         on_ready(told)
 
     async def main() -> None:
@@ -70,7 +69,6 @@ def serve(part: Part, settings: Settings, on_ready: Callable[[Any], None]) -> in
             asyncio.get_running_loop().add_signal_handler(number, ask, number)
         await part(settings, on_ready=ready, stop=stop)
 
-    spare_collector()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())
