@@ -72,7 +72,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
                     name: {"$ref": f"#/components/headers/{name}"}
                     for name in _headers_of(one, int(status), one.name in with_tags)
                 }
-        if one.name in heeding:
+        if one.name in heeding or one.compares:
             paths[path][one.method.lower()]["parameters"].append(_MAY_MATCH)
     problems = "".join(f"| `{code}` | {kind.status} | {kind.meaning} |\n" for code, kind in KINDS.items())
     used = set(re.findall(r"#/components/schemas/([^\"]+)", msgspec.json.encode(paths).decode()))

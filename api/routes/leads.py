@@ -10,6 +10,7 @@ from aiohttp import web
 from api import views
 from api.lead_entries import check_parts, consent_text, entry_of
 from api.lead_targets import agent_named, batch_named, not_an_agent, refusal_of, target_named
+from api.preconditions import require_match
 from api.problems import Problem, invalid
 from api.requests_leads import ConsentIn, LeadChange, LeadIn
 from api.routing import Call, Reply, route
@@ -21,6 +22,7 @@ from scheduler.flow.erase import erase_lead
 from scheduler.flow.lead_change import LeadEdit, change_lead
 from scheduler.ledger import reads
 from scheduler.ledger.instants import to_ms
+from scheduler.ledger.leads import LeadFilter, page_of_leads
 
 
 @route("POST", "/v1/leads", scope="leads:write", answers=(201, 200))
@@ -33,7 +35,7 @@ async def create_lead(call: Call, body: LeadIn) -> Reply[Lead]:
     return await _take_in(call, body, entry_of(body))
 
 
-@route("PUT", "/v1/leads/external/{external_id}", scope="leads:write", answers=(201, 200))
+@route("PUT", "/v1/leads/external/{external_id}", scope="leads:write", answers=(201, 200), compares=True)
 async def upsert_lead(call: Call, body: LeadIn) -> Reply[Lead]:
     """Take in the lead of an external id, or change it where the body says something else."""
     external_id = call.request.match_info["external_id"]
@@ -41,6 +43,12 @@ async def upsert_lead(call: Call, body: LeadIn) -> Reply[Lead]:
         raise Problem("not-found")
     if body.external_id not in (None, external_id):
         raise invalid("/external_id", "invalid", "the path states another external id")
+    if "If-Match" in call.request.headers:
+        named = LeadFilter(external_ids=(external_id,))
+        known = await page_of_leads(call.deps.flow.database, call.account_id, named, limit=1)
+        if not known:
+            raise Problem("version-stale", "there is no lead of that external id")
+        require_match(call.request, await _shown(call, known[0].lead_id))
     return await _take_in(call, body, entry_of(body, external_id))
 
 

@@ -276,3 +276,13 @@ async def test_events_tell_nothing_of_an_erased_person_any_more(site: Site):
     assert reply.status == 200
     assert "lead.created" in said
     assert not any(word in said for word in PERSONAL)
+
+
+async def test_a_lead_of_an_external_id_is_changed_by_whoever_has_read_it_as_it_is(site: Site):
+    """API 1: `ETag` everywhere, 412 stale."""
+    path, lead = "/v1/leads/external/crm-1", a_lead(name="A")
+    none = await site.send("PUT", path, json=lead, headers={"If-Match": "*"})
+    tag = (await site.send("PUT", path, json=lead)).headers["ETag"]
+    changed = await site.send("PUT", path, json={**lead, "name": "B"}, headers={"If-Match": tag})
+    stale = await site.send("PUT", path, json={**lead, "name": "C"}, headers={"If-Match": tag})
+    assert [reply.status for reply in (none, changed, stale)] == [412, 200, 412]
