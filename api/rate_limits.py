@@ -24,6 +24,9 @@ from scheduler.wheel.rates import Allowance, Taken, take
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("rate_headers", dict)
 """What the answer says of the caller's allowance."""
 
+WHOLE_S = 60
+"""An allowance of which nothing is left is all back in so many seconds."""
+
 SPEND_WITHIN_MS = 3_000
 AT_ONCE = 200
 """A two-hundredth of a minute's allowance is taken at a time."""
@@ -96,7 +99,7 @@ class RateLimits:
             self._purses.clear()
         if not taken.count:
             after_s = max(1, math.ceil(taken.again_us / 1_000_000))
-            headers = {**_said(allowances[-1], 0, after_s), "Retry-After": str(after_s)}
+            headers = {**_said(allowances[-1], 0, WHOLE_S), "Retry-After": str(after_s)}
             detail = f"more than {allowances[-1].per_min} requests in a minute"
             raise Problem("rate-limited", detail, headers=headers)
         others = self._purses.get(together)  # filled by another request meanwhile
@@ -122,6 +125,6 @@ class RateLimits:
 
 def _said(allowance: _Counted, left: int, whole_s: int) -> dict[str, str]:
     return {
-        "RateLimit-Policy": f'"{allowance.policy}";q={allowance.per_min};w=60',
+        "RateLimit-Policy": f'"{allowance.policy}";q={allowance.per_min};w={WHOLE_S}',
         "RateLimit": f'"{allowance.policy}";r={max(0, left)};t={whole_s}',
     }

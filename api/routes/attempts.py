@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api import schemas, views
+from api.coming import AHEAD_MS
 from api.contact_filters import ids_of
 from api.instants import sensible
 from api.paging import listed, slice_of
@@ -64,8 +65,10 @@ async def note(call: Call, body: ResultIn) -> Reply[schemas.Attempt]:
     attempt_id = call.id("att")
     if body.outcome is None and body.disposition is None and body.callback_at is None and body.talk_s is None:
         raise invalid("", "required", "say at least one of outcome, disposition, callback_at, talk_s")
-    if body.callback_at is not None and not sensible(body.callback_at):
-        raise invalid("/callback_at", "out-of-range", "an instant between the years 2000 and 2200")
+    if body.callback_at is not None and not (
+        sensible(body.callback_at) and to_ms(body.callback_at) <= call.deps.clock.now_ms() + AHEAD_MS
+    ):  # one that has passed is no slip: reports come late
+        raise invalid("/callback_at", "out-of-range", "an instant within a year")
     await note_result(
         call.deps.flow,
         call.deps.clock,

@@ -123,6 +123,7 @@ async def test_what_the_network_reported_is_never_contradicted(site: Site):
         {"disposition": ""},
         {"talk_s": -1},
         {"callback_at": "9999-01-01T00:00:00Z"},
+        {"callback_at": "2027-07-01T00:00:00Z"},
         {"callback_at": "soon"},
     ],
 )

@@ -30,6 +30,7 @@ async def test_an_answer_tells_what_is_left_and_who_asks_too_much_waits(
     body = await refused.json()
     assert (refused.status, body["code"], body["retryable"]) == (429, "rate-limited", True)
     assert 1 <= int(refused.headers["Retry-After"]) <= 15
+    assert refused.headers["RateLimit"] == '"key";r=0;t=60', "all of it is back later than the next one is"
 
 
 async def test_a_key_that_is_wrong_is_counted_by_its_address_before_it_is_looked_up(
