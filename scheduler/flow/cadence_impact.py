@@ -24,6 +24,5 @@ async def measure_version(
     loops = [row["loop_id"] for row in found]
     counts = {"earlier": 0, "later": 0, "unchanged": 0, "out": 0}
     for first in range(0, len(loops), PIECE):
-        for each in await look(as_if, loops[first : first + PIECE], now_ms, on):
-            counts[each.move] += 1
+        (await look(as_if, loops[first : first + PIECE], now_ms, on)).tally(counts)
     return summed_up(counts, waiting, step)

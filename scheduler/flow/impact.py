@@ -47,8 +47,7 @@ async def measure(
         found = await database.fetch("recalculate_sample", account_id, list(agents), step, 2 * most, on=on)
         loops = [row["loop_id"] for row in found]
         for first in range(0, len(loops), PIECE):
-            for each in await look(as_if, loops[first : first + PIECE], now_ms, on):
-                counts[each.move] += 1
+            (await look(as_if, loops[first : first + PIECE], now_ms, on)).tally(counts)
     return summed_up(counts, waiting, step)
 
 

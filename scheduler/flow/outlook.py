@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 import structlog
 
+from scheduler.domain.calendars import calendar_of
+from scheduler.domain.consent import expires_ms
 from scheduler.domain.model import Loop, Place, Why
+from scheduler.domain.placement import ROOM
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course, courses_of
 from scheduler.flow.facts import NextRow
+from scheduler.flow.lanes import LaneKey
 from scheduler.flow.replan import planned_anew
 from scheduler.ledger.database import Connection, Row
 from scheduler.ledger.instants import to_ms, to_ms_or_none
@@ -33,38 +37,57 @@ _lines = msgspec.json.Decoder(tuple[Why, ...]).decode
 
 class Outlook(msgspec.Struct, frozen=True, gc=False):
     """One loop: `row` is that of `replan_read`, `loop` as it is carried over, `course` what it follows,
-    `next` its plan now. `keeps`: what is stored is that very plan."""
+    `next` its plan now."""
 
     row: Row
     course: Course
     loop: Loop
     next: NextRow
     move: Move
-    keeps: bool
 
 
-async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) -> list[Outlook]:
+class Outlooks(NamedTuple):
+    """`stay`: rows in which the very plan of now is stored already; `anew`: the other loops."""
+
+    stay: list[Row]
+    anew: list[Outlook]
+
+    def tally(self, moves: dict[str, int]) -> None:
+        """Add up how many loops move, and where to."""
+        moves["unchanged"] += len(self.stay)
+        for each in self.anew:
+            moves[each.move] += 1
+
+
+async def look(flow: Flow, loop_ids: Sequence[int], now_ms: Ms, on: Connection) -> Outlooks:
     """Plan those of these loops that wait anew, writing nothing. One that cannot be planned is left out, with
     a line in the log."""
-    if not loop_ids:
-        return []
-    return await outlooks_of(flow, await flow.database.fetch("replan_read", loop_ids, on=on), now_ms, on)
+    rows = await flow.database.fetch("replan_read", loop_ids, on=on) if loop_ids else []
+    return await outlooks_of(flow, rows, now_ms, on)
 
 
-async def outlooks_of(
-    flow: Flow, rows: Sequence[Row], now_ms: Ms, on: Connection | None = None
-) -> list[Outlook]:
+async def outlooks_of(flow: Flow, rows: Sequence[Row], now_ms: Ms, on: Connection | None = None) -> Outlooks:
     """The same for loops that were read, by the settings in them."""
-    found: list[Outlook] = []
+    found = Outlooks([], [])
     failed: dict[int, str] = {}
+    lanes = {lane.ref.lane_id: lane.key for lane in flow.lanes.known()}
     for first in range(0, len(rows), BREATH):
         group = rows[first : first + BREATH]
         for row, course in zip(group, await courses_of(flow, group, on), strict=True):
-            place = await flow.places.get(row["place_id"])
+            place, lane = await flow.places.get(row["place_id"]), lanes.get(row["lane_id"])
             try:
-                found.append(_outlook(flow, row, course, place, now_ms))
+                anew = (
+                    None
+                    if stays(row, course, place, lane, now_ms)
+                    else outlook(flow, row, course, place, lane, now_ms)
+                )
             except Exception as error:  # of the planner, over one lead: it waits, and is heard of again
                 failed[row["loop_id"]] = type(error).__name__
+                continue
+            if anew is None:
+                found.stay.append(row)
+            else:
+                found.anew.append(anew)
         await asyncio.sleep(0)
     if failed:  # one line for all: a fault of ours would write a million
         loop_id, kind = next(iter(failed.items()))
@@ -72,7 +95,44 @@ async def outlooks_of(
     return found
 
 
-def _outlook(flow: Flow, row: Row, course: Course, place: Place, now_ms: Ms) -> Outlook:
+def stays(row: Row, course: Course, place: Place, lane: LaneKey | None, now_ms: Ms) -> bool:
+    """Whether a first touch is where its batch has put it, open as it stands, and all of the plan is stored:
+    what `outlook` would find, in a third of the time. False where that may be or not."""
+    if not row["in_turn"] or row["status"] != "scheduled" or row["cadence_id"] is not None:
+        return False
+    told = (row["asked"], row["contacts"], row["quiet_until"], row["history"], row["outcome"], row["follows"])
+    if told != _NOTHING or row["once"]:
+        return False
+    policy = course.policy
+    if policy.cadence is not None or policy.strategy == "cadence" or policy.max_attempts == 0 or lane is None:
+        return False
+    if policy.consent_required and (
+        row["consent_said"] is None or expires_ms(row["consent_said"]) is not None
+    ):
+        return False
+    planned = (row["next_kind"], row["next_channel"], row["next_step"], row["agent_id"], row["batch_id"])
+    if planned != ("first", "call", row["step"], lane.agent_id, lane.batch_id):
+        return False
+    if lane.lane_class != "bulk" or lane.place_id != row["place_id"]:
+        return False
+    why, was_ms = row["why"], to_ms(row["next_at"])
+    turn = None if _paused(why) is not None else _turn_of(why)
+    if turn is None or was_ms < now_ms or _turn_ms(row, turn) != was_ms:
+        return False
+    around = calendar_of(policy, place).open.at(was_ms)
+    if around is None or was_ms + ROOM > around[1]:
+        return False
+    return to_ms_or_none(row["open_until"]) == around[1]
+
+
+_NOTHING = (None,) * 6
+
+
+def outlook(
+    flow: Flow, row: Row, course: Course, place: Place, lane: LaneKey | None, now_ms: Ms
+) -> Outlook | None:
+    """What would be planned for a loop that waits on `lane` (None: on one that is not known here); None where
+    that is stored already."""
     was_ms, why = to_ms(row["next_at"]), row["why"]
     put_off = _put_off(why) is not None
     turn = _turn_of(why) if put_off and row["in_turn"] else None
@@ -83,8 +143,9 @@ def _outlook(flow: Flow, row: Row, course: Course, place: Place, now_ms: Ms) -> 
     move = _move(max(was_ms, now_ms), nxt)
     if move == "unchanged" and was_ms < now_ms:  # overdue: it keeps its place in the line
         nxt, put_off = msgspec.structs.replace(nxt, next_at_ms=was_ms), True
-    keeps = move == "unchanged" and _same(row, course, loop, nxt, put_off)
-    return Outlook(row, course, loop, nxt, move, keeps)
+    if move == "unchanged" and nxt.lane == lane and _same(row, course, loop, nxt, put_off):
+        return None
+    return Outlook(row, course, loop, nxt, move)
 
 
 def _turn_of(why: str) -> Why | None:

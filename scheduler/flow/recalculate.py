@@ -16,7 +16,7 @@ from scheduler.flow.facts import encode_trail
 from scheduler.flow.lanes import LaneKey
 from scheduler.flow.moving import Moved, follow_moves
 from scheduler.flow.news import of_planned
-from scheduler.flow.outlook import Outlook
+from scheduler.flow.outlook import Outlook, Outlooks
 from scheduler.flow.replan import replan_loops
 from scheduler.ledger.columns import numbers, words
 from scheduler.ledger.contention import in_transaction
@@ -61,29 +61,28 @@ async def fetch_piece(flow: Flow, name: str, *arguments: Any) -> Piece:
         return Piece(rows, found["upto"])
 
 
-async def write_piece(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> int:
+async def write_piece(flow: Flow, found: Outlooks, now_ms: Ms) -> int:
     """Write what is still as it was read, and have the wheel follow; answers how many loops are up to date.
     Leads that somebody holds are left alone: what holds them plans them."""
-    parts = -(-len(outlooks) // PART)
-    return sum([await _write_part(flow, outlooks[part::parts], now_ms) for part in range(parts)])
+    parts = -(-(len(found.stay) + len(found.anew)) // PART)
+    combs = [Outlooks(found.stay[part::parts], found.anew[part::parts]) for part in range(parts)]
+    return sum([await _write_part(flow, comb, now_ms) for comb in combs])
 
 
-async def _write_part(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> int:
-    keys = {each.next.lane for each in outlooks if each.next.lane is not None}
+async def _write_part(flow: Flow, part: Outlooks, now_ms: Ms) -> int:
+    keys = {each.next.lane for each in part.anew if each.next.lane is not None}
     lanes = {key: ref.lane_id for key, ref in (await flow.lanes.ensure(keys, now_ms)).items()}
-    shards = await flow.lanes.shards_of({*lanes.values(), *(each.row["lane_id"] for each in outlooks)})
+    shards = await flow.lanes.shards_of({*lanes.values(), *(each.row["lane_id"] for each in part.anew)})
 
     async def write(on: Connection) -> tuple[int, list[Moved], list[Placing]]:
-        leads = numbers(each.row["lead_id"] for each in outlooks)
+        leads = numbers(row["lead_id"] for row in (*part.stay, *(each.row for each in part.anew)))
         locked = await flow.database.fetch("recalculate_lock", leads, on=on)
         versions = {row["lead_id"]: row["version"] for row in locked}
-        ours = [each for each in outlooks if versions.get(each.row["lead_id"]) == each.row["lead_version"]]
-        handing = [each.row["loop_id"] for each in ours if each.next.hands_to is not None]
+        same = [row for row in part.stay if versions.get(row["lead_id"]) == row["lead_version"]]
+        anew = [each for each in part.anew if versions.get(each.row["lead_id"]) == each.row["lead_version"]]
+        handing = [each.row["loop_id"] for each in anew if each.next.hands_to is not None]
         begun = await replan_loops(flow, flow.database, handing, now_ms, on) if handing else []
-        ours = [each for each in ours if each.next.hands_to is None]
-        same = [each for each in ours if each.keeps and _lane_of(each, lanes) == each.row["lane_id"]]
-        kept = {each.row["loop_id"] for each in same}
-        anew = [each for each in ours if each.row["loop_id"] not in kept]
+        anew = [each for each in anew if each.next.hands_to is None]
         if same:
             await _stamp(flow, same, on)
         written = await _write(flow, anew, lanes, now_ms, on) if anew else set()
@@ -100,13 +99,13 @@ async def _write_part(flow: Flow, outlooks: Sequence[Outlook], now_ms: Ms) -> in
     return count
 
 
-async def _stamp(flow: Flow, same: Sequence[Outlook], on: Connection) -> None:
+async def _stamp(flow: Flow, same: Sequence[Row], on: Connection) -> None:
     await flow.database.execute(
         "recalculate_stamp",
-        numbers([each.row["loop_id"] for each in same]),
-        numbers([each.row["policy_version"] for each in same]),
-        numbers([each.row["lead_version"] for each in same]),
-        numbers([to_ms(each.row["next_at"]) for each in same]),
+        numbers([row["loop_id"] for row in same]),
+        numbers([row["policy_version"] for row in same]),
+        numbers([row["lead_version"] for row in same]),
+        numbers([to_ms(row["next_at"]) for row in same]),
         on=on,
     )
 

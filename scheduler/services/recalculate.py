@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from scheduler.domain.time import SECOND, Ms
 from scheduler.flow.context import Flow
 from scheduler.flow.hours import shape_hours
-from scheduler.flow.outlook import Outlook, outlooks_of
+from scheduler.flow.outlook import Outlooks, outlooks_of
 from scheduler.flow.recalculate import Piece, read_piece, write_piece
 from scheduler.services.jobs import Work
 
@@ -57,12 +57,12 @@ async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> 
     planning = asyncio.ensure_future(anext(pieces))
     try:
         while True:
-            outlooks, upto = await planning
+            found, upto = await planning
             if upto is not None:
                 planning = asyncio.ensure_future(anext(pieces))
-            written = await write_piece(flow, outlooks, work.clock.now_ms())
+            written = await write_piece(flow, found, work.clock.now_ms())
             done += written
-            missed += len(outlooks) - written
+            missed += len(found.stay) + len(found.anew) - written
             if upto is None:
                 await work.advance(done, cursor=[number + 1, 0])
                 return missed
@@ -76,7 +76,7 @@ async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> 
 
 async def _planned(
     flow: Flow, work: Work, read: Read, after: int
-) -> AsyncGenerator[tuple[list[Outlook], int | None], None]:
+) -> AsyncGenerator[tuple[Outlooks, int | None], None]:
     """Piece by piece what is planned, and how far that reaches; None at the end."""
     reading = asyncio.ensure_future(read(after))
     try:

@@ -10,7 +10,7 @@ from api.job_kinds import KINDS
 from scheduler.domain.model import Priority
 from scheduler.flow import recalculate as recalculation
 from scheduler.flow.impact import measure
-from scheduler.flow.outlook import Outlook, outlooks_of
+from scheduler.flow.outlook import Outlooks, outlooks_of
 from scheduler.flow.pause import Scope, pause, resume
 from scheduler.flow.recalculate import KIND, read_piece, write_piece
 from scheduler.flow.throttle import Throttle
@@ -46,7 +46,7 @@ async def recalculate(world: World) -> dict[str, Any]:
     return dict(await job(database, world.account_id, job_id))
 
 
-async def read_outlooks(world: World) -> list[Outlook]:
+async def read_outlooks(world: World) -> Outlooks:
     piece = await read_piece(world.flow, world.account_id, [world.agent_id], 0)
     return await outlooks_of(world.flow, piece.rows, world.now_ms)
 
@@ -201,7 +201,7 @@ async def test_a_plan_that_changed_meanwhile_is_not_overwritten(world: World) ->
         "UPDATE loop SET status = 'paused', next_at = NULL",
     ):
         outlooks = await read_outlooks(world)
-        assert len(outlooks) == 1
+        assert len(outlooks.stay) + len(outlooks.anew) == 1
         await world.run(meanwhile)
         before = await world.loop(enrolled.loop_id or 0)
 
