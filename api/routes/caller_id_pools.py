@@ -81,8 +81,8 @@ async def delete_pool(call: Call) -> web.Response:
     """Remove a pool that no agent uses; its numbers stay."""
     pool_id = call.id("cip")
     async with editing(call) as edit:
-        await caller_ids.delete_pool(call.deps.flow.database, edit.on, call.account_id, pool_id)
-        await edit.tell("caller_id_pool_deleted", f"caller_id_pool:{pool_id}", None, None)
+        name = await caller_ids.delete_pool(call.deps.flow.database, edit.on, call.account_id, pool_id)
+        await edit.tell("caller_id_pool_deleted", f"caller_id_pool:{pool_id}", {"name": name}, None)
     await off_the_wheel(call, f"c:{pool_id}")
     return web.Response(status=204)
 

@@ -88,8 +88,10 @@ async def delete_caller_id(call: Call) -> web.Response:
     """Remove a number that is in no pool."""
     caller_id_id = call.id("cid")
     async with editing(call) as edit:
-        await caller_ids.delete_caller_id(call.deps.flow.database, edit.on, call.account_id, caller_id_id)
-        await edit.tell("caller_id_deleted", f"caller_id:{caller_id_id}", None, None)
+        was = await caller_ids.delete_caller_id(
+            call.deps.flow.database, edit.on, call.account_id, caller_id_id
+        )
+        await edit.tell("caller_id_deleted", f"caller_id:{caller_id_id}", {"phone": was}, None)
     return web.Response(status=204)
 
 

@@ -111,8 +111,8 @@ async def delete_template(call: Call) -> web.Response:
     """Remove a template of the account's own. Cadences made of it stay."""
     template_id = _own(call)
     async with editing(call) as edit:
-        await templates.delete_template(call.deps.flow.database, edit.on, call.account_id, template_id)
-        await edit.tell("template_deleted", f"template:{template_id}", None, None)
+        name = await templates.delete_template(call.deps.flow.database, edit.on, call.account_id, template_id)
+        await edit.tell("template_deleted", f"template:{template_id}", {"name": name}, None)
     return web.Response(status=204)
 
 

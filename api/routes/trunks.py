@@ -65,8 +65,8 @@ async def delete_trunk(call: Call) -> web.Response:
     """Remove a trunk that no agent uses."""
     trunk_id = call.id("trk")
     async with editing(call) as edit:
-        await trunks.delete_trunk(call.deps.flow.database, edit.on, call.account_id, trunk_id)
-        await edit.tell("trunk_deleted", f"trunk:{trunk_id}", None, None)
+        name = await trunks.delete_trunk(call.deps.flow.database, edit.on, call.account_id, trunk_id)
+        await edit.tell("trunk_deleted", f"trunk:{trunk_id}", {"name": name}, None)
     await off_the_wheel(call, f"t:{trunk_id}")
     return web.Response(status=204)
 

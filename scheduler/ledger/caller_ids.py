@@ -134,10 +134,11 @@ async def change_caller_id(
     return _found(await database.fetch("caller_id_change", *values, on=on), "caller id")
 
 
-async def delete_caller_id(database: Database, on: Connection, account_id: int, caller_id_id: int) -> None:
-    """Raises NotFound; Refused (`in-use`) while it is in a pool."""
+async def delete_caller_id(database: Database, on: Connection, account_id: int, caller_id_id: int) -> str:
+    """Answers its phone. Raises NotFound; Refused (`in-use`) while it is in a pool."""
     with refusing(taken=PHONE_TAKEN, in_use=IN_A_POOL):
-        _found(await database.fetch("caller_id_delete", account_id, caller_id_id, on=on), "caller id")
+        rows = await database.fetch("caller_id_delete", account_id, caller_id_id, on=on)
+    return str(_found(rows, "caller id")["phone"])
 
 
 async def pools(database: Database, account_id: int, asked: Slice) -> list[Row]:
@@ -193,10 +194,11 @@ async def fill_pool(
         raise LedgerRefused("no such caller id")
 
 
-async def delete_pool(database: Database, on: Connection, account_id: int, pool_id: int) -> None:
-    """Its numbers stay. Raises NotFound; Refused (`in-use`) while an agent has it."""
+async def delete_pool(database: Database, on: Connection, account_id: int, pool_id: int) -> str:
+    """Its numbers stay; answers its name. Raises NotFound; Refused (`in-use`) while an agent has it."""
     with refusing(taken=NAME_TAKEN, in_use=POOL_IN_USE):
-        _found(await database.fetch("caller_id_pool_delete", account_id, pool_id, on=on), "caller id pool")
+        rows = await database.fetch("caller_id_pool_delete", account_id, pool_id, on=on)
+    return str(_found(rows, "caller id pool")["name"])
 
 
 def _found(rows: list[Row], what: str) -> Row:

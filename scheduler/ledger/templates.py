@@ -76,10 +76,12 @@ async def change_template(
     return changed is not None
 
 
-async def delete_template(database: Database, on: Connection, account_id: int, template_id: int) -> None:
-    """Raises NotFound."""
-    if await database.fetch_row("template_delete", account_id, template_id, on=on) is None:
+async def delete_template(database: Database, on: Connection, account_id: int, template_id: int) -> str:
+    """Answers its name. Raises NotFound."""
+    row = await database.fetch_row("template_delete", account_id, template_id, on=on)
+    if row is None:
         raise NotFound("no such template")
+    return str(row["name"])
 
 
 def _json(form: CadenceForm) -> str:

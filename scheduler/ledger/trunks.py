@@ -69,12 +69,13 @@ async def change_trunk(
     return row
 
 
-async def delete_trunk(database: Database, on: Connection, account_id: int, trunk_id: int) -> None:
-    """Raises NotFound; Refused (`in-use`) when an agent uses it."""
+async def delete_trunk(database: Database, on: Connection, account_id: int, trunk_id: int) -> str:
+    """Answers its name. Raises NotFound; Refused (`in-use`) when an agent uses it."""
     with refusing(taken=TAKEN, in_use=IN_USE):
         row = await database.fetch_row("trunk_delete", account_id, trunk_id, on=on)
     if row is None:
         raise NotFound("no such trunk")
+    return str(row["name"])
 
 
 def encode_changes(changes: dict[str, Any]) -> str:

@@ -315,6 +315,22 @@ async def test_a_rehearsal_leaves_nothing_behind(site: Site, planted: Planted):
     assert await holdings(site, site.home.account_id) == before
 
 
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [("trunks", {"name": "x"}), ("caller-id-pools", {"name": "x"}), ("templates", {"name": "x"}),
+     ("caller-ids", {"phone": "+12125550199"}), ("agents", {"name": "x"}),
+     ("no-call-days", {"date": "2026-12-24"}),
+     ("dnc/lists", {"name": "x"}), ("cadences", {"name": "x"}), ("accounts", {"name": "x"})],
+)  # fmt: skip
+async def test_the_audit_log_still_tells_what_was_deleted(site: Site, what: str, fields: dict[str, Any]):
+    """API 5: who, before, after; RELIABILITY 5.1."""
+    made = await (await site.post(f"/v1/{what}", fields)).json()
+    assert (await site.send("DELETE", f"/v1/{what}/{made['id']}")).status in (200, 204)
+    [line] = (await (await site.get(f"/v1/audit?target={made['id']}&limit=1")).json())["data"]
+    assert line["after"] is None
+    assert line["before"].items() >= fields.items()
+
+
 @pytest.mark.parametrize("what", ["agents", "batches"])
 async def test_what_is_deleted_can_be_rehearsed(site: Site, what: str):
     """API 5: ° of a CRUD is of its DELETE as well."""
