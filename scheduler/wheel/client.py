@@ -77,6 +77,17 @@ class _Client(Redis):
     _quiet_until_s = 0.0
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """The library sends under `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that
+        comes when the bytes have just left: the task would go on, and whoever ends it would wait for ever."""
+        task = asyncio.current_task()
+        asked = task.cancelling() if task else 0
+        try:
+            return await self._execute(*args, **options)
+        finally:
+            if task and task.cancelling() > asked:
+                raise asyncio.CancelledError
+
+    async def _execute(self, *args: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
         if loop.time() < self._quiet_until_s:
             raise TimeoutError("it did not answer a moment ago")
