@@ -85,7 +85,8 @@ async def receive(call: Call) -> web.StreamResponse:
 
     202 with the import once all rows are in; with `Accept: application/x-ndjson` a line for each thing that
     happens while they come. With `parts=true` and no body 201 and an import that waits for its parts; with
-    `dry_run=true` nothing is kept, and 200 says how the file would come in.
+    `dry_run=true` nothing is kept, and 200 says how the file would come in. Columns go by their usual names;
+    a parameter `map.<column>=<field>` for each other one names a field, `variables.<name>` or `ignore`.
     """
     query, mapping = read_query(call.request)
     if query.parts:
