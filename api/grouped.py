@@ -8,6 +8,9 @@ from itertools import chain
 from math import inf
 from typing import Generic, TypeVar
 
+HELD_UP_S = 0.2
+"""A group that takes longer is held up, by a lock that somebody else has: others pass it."""
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -24,7 +27,8 @@ class _Waiting(Generic[Asked, Answer]):
 class Grouped(Generic[Asked, Answer]):
     """Alone nobody waits; under load one round trip serves many. `answer` gets at most `most` at once and
     answers each, in order; what it raises is raised to all of the group. `pause_s`: after a group the next
-    waits so long for company. Else who comes first would go alone, and all others wait for that."""
+    waits so long for company. Else who comes first would go alone, and all others wait for that. `lines`: so
+    many groups may be under way, where one is held up."""
 
     def __init__(
         self,
@@ -32,13 +36,16 @@ class Grouped(Generic[Asked, Answer]):
         most: int,
         *,
         pause_s: float = 0.0,
+        lines: int = 1,
     ) -> None:
         self._answer = answer
         self._most = most
         self._pause_s = pause_s
+        self._lines = lines
         self._waiting: list[_Waiting[Asked, Answer]] = []
-        self._group: list[_Waiting[Asked, Answer]] = []
-        self._work: asyncio.Task[None] | None = None
+        self._groups: list[list[_Waiting[Asked, Answer]]] = []
+        self._work: set[asyncio.Task[None]] = set()
+        self._moved_s = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -50,41 +57,59 @@ class Grouped(Generic[Asked, Answer]):
         Its group goes on."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append(_Waiting(asked, answer, loop.time() + within_s))
-        if self._work is None or self._work.done():
-            self._work = loop.create_task(self._answer_all())
+        now_s = loop.time()
+        self._waiting.append(_Waiting(asked, answer, now_s + within_s))
+        self._begin(loop, now_s)
         if self._watch is None and within_s < inf:
-            self._watch = loop.call_later(within_s / 8, self._give_up, loop, within_s / 8)
+            self._watch = loop.call_later(within_s / 8, self._look, loop, within_s / 8)
         return await answer
 
     async def at_rest(self) -> None:
         """Return when nothing is under way."""
-        if self._work is not None:
-            await asyncio.wait({self._work})
+        if self._work:
+            await asyncio.wait(self._work)
 
-    async def _answer_all(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            group = self._group = [each for each in group if not each.answer.done()]  # who has given up
-            try:
-                said = await self._answer([each.asked for each in group]) if group else []
-            except Exception as error:
-                for each in group:
-                    if not each.answer.done():
-                        each.answer.set_exception(error)
-                continue
-            for each, one in zip(group, said, strict=True):
+    def _begin(self, loop: asyncio.AbstractEventLoop, now_s: float) -> None:
+        """A line, where there is none or those that there are do not get on."""
+        if not self._work or (len(self._work) < self._lines and now_s - self._moved_s >= HELD_UP_S):
+            self._moved_s = now_s
+            self._work.add(loop.create_task(self._work_off()))
+
+    async def _work_off(self) -> None:
+        try:
+            while self._waiting:
+                await self._answer_group()
+        finally:  # in the turn that saw nobody waiting: who comes next begins a line
+            self._work.discard(asyncio.current_task())
+
+    async def _answer_group(self) -> None:
+        self._moved_s = asyncio.get_running_loop().time()
+        group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        group = [each for each in group if not each.answer.done()]  # who has given up
+        self._groups.append(group)
+        try:
+            said = await self._answer([each.asked for each in group]) if group else []
+        except Exception as error:
+            for each in group:
                 if not each.answer.done():
-                    each.answer.set_result(one)
-            if len(group) > 1:
-                await asyncio.sleep(self._pause_s)
-        self._group = []
+                    each.answer.set_exception(error)
+            return
+        finally:
+            self._groups.remove(group)
+        for each, one in zip(group, said, strict=True):
+            if not each.answer.done():
+                each.answer.set_result(one)
+        if len(group) > 1:
+            await asyncio.sleep(self._pause_s)
 
-    def _give_up(self, loop: asyncio.AbstractEventLoop, pause_s: float) -> None:
+    def _look(self, loop: asyncio.AbstractEventLoop, pause_s: float) -> None:
+        """Who has waited too long is told so; who waits behind one that is held up need not."""
         now_s = loop.time()
-        for each in chain(self._group, self._waiting):
+        for each in chain(*self._groups, self._waiting):
             if each.until_s <= now_s and not each.answer.done():
                 each.answer.set_exception(TimeoutError())
         self._waiting = [each for each in self._waiting if not each.answer.done()]
-        busy = self._group or self._waiting
-        self._watch = loop.call_later(pause_s, self._give_up, loop, pause_s) if busy else None
+        if self._waiting:
+            self._begin(loop, now_s)
+        busy = self._groups or self._waiting
+        self._watch = loop.call_later(pause_s, self._look, loop, pause_s) if busy else None

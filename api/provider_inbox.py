@@ -41,6 +41,9 @@ MOST_TOGETHER = 500
 MOST_COMMITTED = 250
 """Reports that are committed at once: what they end is planned in one go, some 10 ms."""
 
+LINES = 3
+"""Groups under way where one is held up: all wait together for a lead that somebody keeps locked."""
+
 ANSWER_WITHIN_S = 8.0
 """A provider that hears nothing for so long asks again; most give up after 15 s."""
 
@@ -100,7 +103,7 @@ class ProviderInbox:
         self._stop = stop
         self._aside = aside
         self._recorder = Recorder(flow, ledger, self._posted, clock, metrics, group_commit_s=group_commit_s)
-        self._in = Grouped(self._hear, MOST_COMMITTED, pause_s=group_commit_s)
+        self._in = Grouped(self._hear, MOST_COMMITTED, pause_s=group_commit_s, lines=LINES)
         self._put = Grouped(self._put_aside, MOST_TOGETHER)
         self.early = EarlyReports(ledger, clock, flow.standing, self._take_now)
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from api import grouped
 from api.grouped import Grouped
 
 
@@ -82,3 +83,25 @@ async def test_who_waits_too_long_is_told_so_and_the_group_goes_on():
     oracle.lets.set()
     assert await later[0] == 10
     assert oracle.groups == [[1, 2, 3], [5]]
+
+
+async def test_a_group_that_is_held_up_is_passed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(grouped, "HELD_UP_S", 0.0)
+    held = asyncio.Event()
+
+    async def double(asked: list[int]) -> list[int]:
+        if 1 in asked:
+            await held.wait()
+        return [2 * each for each in asked]
+
+    doubled: Grouped[int, int] = Grouped(double, 3, lines=2)
+    first = asyncio.create_task(doubled.ask(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert await doubled.ask(2) == 4
+    assert await doubled.ask(3) == 6
+    assert not first.done()
+    held.set()
+    assert await first == 2
+    await doubled.at_rest()

@@ -19,6 +19,7 @@ from scheduler.flow.lookup import NoCall
 from scheduler.ledger.instants import to_ms
 from tests.api.reporting import SECRET, SECRET_TEXT, Desk, LiveProvider, a_desk, a_report
 from tests.builders import DAY, PHONE, SECOND, ScriptedProvider, phones
+from tests.dialer.builders import until
 from tests.worlds import OpenWorld
 
 
@@ -278,6 +279,22 @@ async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(
     assert await world.value("SELECT count(*) FROM provider_event") == 1
     assert await world.value("SELECT outcome FROM attempt") == "busy"
     assert len(desk.inbox._in) == 0
+
+
+async def test_reports_pass_one_whose_lead_somebody_else_keeps_locked(desk: Desk):
+    world = desk.world
+    held, other = [await world.an_armed_attempt(number) for number in phones(2)]
+
+    async with world.stores.database.transaction() as on:
+        await on.execute(
+            "SELECT FROM lead JOIN loop USING (lead_id) WHERE loop_id = $1 FOR UPDATE", held.loop_id
+        )
+        waits = asyncio.create_task(desk.report(held.attempt_id, "busy"))
+        await until(lambda: bool(desk.inbox._in._groups), "under way")
+        assert await desk.report(other.attempt_id, "busy", "first") == 204
+        assert await desk.report(other.attempt_id, "busy", "second") == 204
+        assert not waits.done()
+    assert await waits == 204
 
 
 async def test_a_report_that_the_ledger_refuses_is_503_and_those_beside_it_are_taken(desk: Desk):
