@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from api.preconditions import names, tag_of
 from api.problems import KINDS, RETRY_AFTER_S, Problem
 from api.readiness import Readiness, checks_of, serves
 from api.routing import Call, Reply, route
@@ -98,8 +99,12 @@ async def show_problem(call: Call) -> web.Response:
 
 @route("GET", "/openapi.json", scope=None, gives=("application/json",))
 async def show_openapi(call: Call) -> web.Response:
-    """This document."""
-    return web.Response(body=call.request.app[OPENAPI], content_type="application/json")
+    """This document; it changes with the build, and its `ETag` with it."""
+    body = call.request.app[OPENAPI]
+    tag = tag_of(body)
+    if names(call.request.headers.get("If-None-Match"), tag):
+        return web.Response(status=304, headers={"ETag": tag})
+    return web.Response(body=body, content_type="application/json", headers={"ETag": tag})
 
 
 @route("GET", "/docs", scope=None, gives=("text/html",))

@@ -81,6 +81,8 @@ async def test_the_page_needs_nothing_from_elsewhere(site: Site):
 async def test_the_document_is_served_without_a_key(site: Site):
     reply = await site.client.get("/openapi.json")
     assert (reply.status, (await reply.json())["openapi"]) == (200, "3.1.0")
+    again = await site.client.get("/openapi.json", headers={"If-None-Match": reply.headers["ETag"]})
+    assert (again.status, await again.read()) == (304, b"")
 
 
 async def test_each_answer_has_the_headers_that_are_described_and_no_others_of_ours(
