@@ -62,8 +62,12 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     def first_wish(self) -> Wish:
         """The first attempt of any strategy: at once."""
         at_ms = self.loop.started_at_ms
-        why = Why("strategy", "set", None, at_ms, "first attempt, at once", self.policy.strategy)
-        return Wish(at_ms, AttemptKind.FIRST, self.loop.step, why)
+        return Wish(at_ms, AttemptKind.FIRST, self.loop.step, at_once(self.policy, at_ms))
+
+
+def at_once(policy: Policy, at_ms: Ms) -> Why:
+    """The line that tells of a first attempt."""
+    return Why("strategy", "set", None, at_ms, "first attempt, at once", policy.strategy)
 
 
 Strategy: TypeAlias = Callable[[Case], Iterator[Wish | Why | Ended]]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from scheduler.domain.time import Ms
 from scheduler.flow.context import Flow
-from scheduler.flow.facts import encode_trail
+from scheduler.flow.facts import encode_trail, encode_why
 from scheduler.flow.lanes import LaneKey
 from scheduler.flow.moving import Moved, follow_moves
 from scheduler.flow.news import of_planned
@@ -64,9 +64,8 @@ async def fetch_piece(flow: Flow, name: str, *arguments: Any) -> Piece:
 async def write_piece(flow: Flow, found: Outlooks, now_ms: Ms) -> int:
     """Write what is still as it was read, and have the wheel follow; answers how many loops are up to date.
     Leads that somebody holds are left alone: what holds them plans them."""
-    parts = -(-(len(found.stay) + len(found.anew)) // PART)
-    combs = [Outlooks(found.stay[part::parts], found.anew[part::parts]) for part in range(parts)]
-    return sum([await _write_part(flow, comb, now_ms) for comb in combs])
+    parts = -(-found.total() // PART)
+    return sum([await _write_part(flow, found.comb(part, parts), now_ms) for part in range(parts)])
 
 
 async def _write_part(flow: Flow, part: Outlooks, now_ms: Ms) -> int:
@@ -75,23 +74,21 @@ async def _write_part(flow: Flow, part: Outlooks, now_ms: Ms) -> int:
     shards = await flow.lanes.shards_of({*lanes.values(), *(each.row["lane_id"] for each in part.anew)})
 
     async def write(on: Connection) -> tuple[int, list[Moved], list[Placing]]:
-        leads = numbers(row["lead_id"] for row in (*part.stay, *(each.row for each in part.anew)))
-        locked = await flow.database.fetch("recalculate_lock", leads, on=on)
+        rows = (*part.stay, *(each.row for each in part.retold), *(each.row for each in part.anew))
+        locked = await flow.database.fetch("recalculate_lock", numbers(row["lead_id"] for row in rows), on=on)
         versions = {row["lead_id"]: row["version"] for row in locked}
-        same = [row for row in part.stay if versions.get(row["lead_id"]) == row["lead_version"]]
-        anew = [each for each in part.anew if versions.get(each.row["lead_id"]) == each.row["lead_version"]]
-        handing = [each.row["loop_id"] for each in anew if each.next.hands_to is not None]
+        ours = part.those(lambda row: versions.get(row["lead_id"]) == row["lead_version"])
+        handing = [each.row["loop_id"] for each in ours.anew if each.next.hands_to is not None]
         begun = await replan_loops(flow, flow.database, handing, now_ms, on) if handing else []
-        anew = [each for each in anew if each.next.hands_to is None]
-        if same:
-            await _stamp(flow, same, on)
+        anew = [each for each in ours.anew if each.next.hands_to is None]
+        kept = await _keep(flow, ours, on)
         written = await _write(flow, anew, lanes, now_ms, on) if anew else set()
         told = of_planned((each.row, each.next) for each in anew if each.row["loop_id"] in written)
         await tell_all(flow.database, told, now_ms, on)
         moves = [
             move for each in anew if each.row["loop_id"] in written for move in _moves(each, lanes, shards)
         ]
-        return len(same) + len(written) + len(handing), moves, begun
+        return kept + len(written) + len(handing), moves, begun
 
     count, moves, begun = await in_transaction(flow.database, write)
     await follow_moves(flow, moves, now_ms)
@@ -99,14 +96,31 @@ async def _write_part(flow: Flow, part: Outlooks, now_ms: Ms) -> int:
     return count
 
 
-async def _stamp(flow: Flow, same: Sequence[Row], on: Connection) -> None:
-    await flow.database.execute(
-        "recalculate_stamp",
-        numbers([row["loop_id"] for row in same]),
-        numbers([row["policy_version"] for row in same]),
-        numbers([row["lead_version"] for row in same]),
-        numbers([to_ms(row["next_at"]) for row in same]),
-        on=on,
+async def _keep(flow: Flow, ours: Outlooks, on: Connection) -> int:
+    """Write that these are up to date where they are; answers how many were still there."""
+    told: list[str] = []
+    if ours.stay:
+        told.append(await flow.database.execute("recalculate_stamp", *_as_read(ours.stay), on=on))
+    if ours.retold:
+        told.append(
+            await flow.database.execute(
+                "recalculate_retell",
+                *_as_read([each.row for each in ours.retold]),
+                numbers([each.open_until_ms for each in ours.retold]),
+                [encode_why(each.lines) for each in ours.retold],
+                on=on,
+            )
+        )
+    return sum(int(tag.removeprefix("UPDATE ")) for tag in told)
+
+
+def _as_read(rows: Sequence[Row]) -> tuple[str, str, str, str]:
+    """The loops, the versions that they are up to date with, and when they wait."""
+    return (
+        numbers([row["loop_id"] for row in rows]),
+        numbers([row["policy_version"] for row in rows]),
+        numbers([row["lead_version"] for row in rows]),
+        numbers([to_ms(row["next_at"]) for row in rows]),
     )
 
 

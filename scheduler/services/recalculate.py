@@ -62,7 +62,7 @@ async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> 
                 planning = asyncio.ensure_future(anext(pieces))
             written = await write_piece(flow, found, work.clock.now_ms())
             done += written
-            missed += len(found.stay) + len(found.anew) - written
+            missed += found.total() - written
             if upto is None:
                 await work.advance(done, cursor=[number + 1, 0])
                 return missed

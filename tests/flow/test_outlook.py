@@ -17,7 +17,7 @@ from scheduler.flow.context import Flow
 from scheduler.flow.courses import Course
 from scheduler.flow.facts import encode_why
 from scheduler.flow.lanes import LaneKey
-from scheduler.flow.outlook import outlook, stays
+from scheduler.flow.outlook import Retold, outlook, unmoved
 from scheduler.flow.replan import planned_anew
 from scheduler.ledger.instants import to_datetime
 from tests.domain.builders import ROUND_THE_CLOCK, a_policy, instant
@@ -115,8 +115,9 @@ def test_i20_what_is_said_to_stay_is_what_the_planner_says(
     course, now_ms = Course(policy), started_ms + later_min * MINUTE
     lane = LANE if found["lane_id"] == 7 else LaneKey(1, "live", 2, 3)
 
-    if stays(found, course, place, lane, now_ms):
-        assert outlook(FLOW, found, course, place, lane, now_ms) is None
+    short = unmoved(found, course, place, lane, now_ms)
+
+    assert short is None or short == outlook(FLOW, found, course, place, lane, now_ms)
 
 
 @pytest.mark.parametrize("sign", SIGNS)
@@ -132,7 +133,11 @@ def test_only_what_nothing_is_said_of_takes_the_short_way(sign: dict[str, Any]):
     found = cast(Any, {**row, **sign})
     lane = LANE if found["lane_id"] == 7 else LaneKey(1, "live", 2, 3)
 
-    assert stays(found, Course(policy), place, lane, now_ms) == (not sign)
+    short = unmoved(found, Course(policy), place, lane, now_ms)
+    if "open_until" in sign:
+        assert isinstance(short, Retold)
+    else:
+        assert short == (None if sign else "stays")
 
 
 def test_what_a_pause_has_moved_is_planned():
@@ -142,9 +147,9 @@ def test_what_a_pause_has_moved_is_planned():
     assert row is not None
     paused = row | {"why": row["why"].replace("]", "," + encode_why((Why("pause", "moved"),))[1:])}
 
-    assert stays(cast(Any, row), Course(policy), place, LANE, now_ms)
-    assert not stays(cast(Any, paused), Course(policy), place, LANE, now_ms)
-    assert not stays(cast(Any, row), Course(policy), place, LANE, now_ms + 2 * HOUR)
+    assert unmoved(cast(Any, row), Course(policy), place, LANE, now_ms) == "stays"
+    assert unmoved(cast(Any, paused), Course(policy), place, LANE, now_ms) is None
+    assert unmoved(cast(Any, row), Course(policy), place, LANE, now_ms + 2 * HOUR) is None
 
 
 @pytest.mark.parametrize(("before_closing_s", "open_as_it_stands"), [(120, True), (119, False)])
@@ -157,7 +162,7 @@ def test_what_has_no_room_before_the_hours_end_is_planned(before_closing_s: int,
     why = row["why"].replace(str(now_ms + MINUTE), str(int(turn_ms)))
     late = row | {"next_at": to_datetime(int(turn_ms)), "why": why}
 
-    assert stays(cast(Any, late), Course(policy), place, LANE, now_ms) == open_as_it_stands
+    assert (unmoved(cast(Any, late), Course(policy), place, LANE, now_ms) is not None) == open_as_it_stands
 
 
 def test_what_a_cadence_says_is_planned():
@@ -166,7 +171,7 @@ def test_what_a_cadence_says_is_planned():
     row = a_row(policy, place, PHONES[0], now_ms, now_ms + HOUR)
     waits = msgspec.structs.replace(policy, cadence=Cadence(steps=(Step(),), initial_delay_s=60))
 
-    assert stays(cast(Any, row), Course(policy), place, LANE, now_ms)
-    assert not stays(cast(Any, row), Course(waits), place, LANE, now_ms)
-    assert not stays(cast(Any, row), Course(a_policy(strategy="cadence")), place, LANE, now_ms)
-    assert not stays(cast(Any, row), Course(a_policy(max_attempts=0)), place, LANE, now_ms)
+    assert unmoved(cast(Any, row), Course(policy), place, LANE, now_ms) == "stays"
+    assert unmoved(cast(Any, row), Course(waits), place, LANE, now_ms) is None
+    assert unmoved(cast(Any, row), Course(a_policy(strategy="cadence")), place, LANE, now_ms) is None
+    assert unmoved(cast(Any, row), Course(a_policy(max_attempts=0)), place, LANE, now_ms) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ from tests.worlds import OpenWorld
 
 MORNINGS = '{"wed": {"enabled": true, "ranges": [{"start": "09:00", "end": "10:00"}]}}'
 FRIDAYS = MORNINGS.replace("wed", "fri")
+TILL_FIVE = "{" + ", ".join(
+    f'"{day}": {{"enabled": true, "ranges": [{{"start": "09:00", "end": "17:00"}}]}}'
+    for day in ("mon", "tue", "wed", "thu", "fri")
+) + "}"  # fmt: skip
 ALWAYS = "{" + ", ".join(
     f'"{day}": {{"enabled": true, "ranges": [{{"start": "00:00", "end": "24:00"}}]}}'
     for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -201,7 +206,7 @@ async def test_a_plan_that_changed_meanwhile_is_not_overwritten(world: World) ->
         "UPDATE loop SET status = 'paused', next_at = NULL",
     ):
         outlooks = await read_outlooks(world)
-        assert len(outlooks.stay) + len(outlooks.anew) == 1
+        assert outlooks.total() == 1
         await world.run(meanwhile)
         before = await world.loop(enrolled.loop_id or 0)
 
@@ -295,6 +300,28 @@ async def test_a_batch_keeps_its_places_and_goes_back_to_them(world: World) -> N
 
     assert await world.rows("SELECT loop_id, next_at FROM loop ORDER BY 1") == before
     assert await outdated(world) == 0
+
+
+@pytest.mark.parametrize("in_a_batch", [True, False])
+async def test_hours_that_end_earlier_are_told_of_loops_that_stay(world: World, in_a_batch: bool) -> None:
+    """D38: what people see of an instant that stays is what holds now."""
+    await (send(world, phones(40)) if in_a_batch else world.enrol(phones(40)))
+    read = "SELECT loop_id, next_at, open_until, why, held, lane_id, status FROM loop ORDER BY 1"
+    before = await world.rows(read)
+
+    await change(world, TILL_FIVE)
+    done = await recalculate(world)
+
+    stayed = 0
+    for was, now in zip(before, await world.rows(read), strict=True):
+        if was["next_at"] == now["next_at"]:
+            stayed += 1
+            assert now["open_until"] == was["open_until"] - timedelta(hours=1)
+            assert "17:00" in now["why"]
+            assert ("throttle" in now["why"]) == in_a_batch
+            assert all(now[name] == was[name] for name in ("held", "lane_id", "status"))
+    assert (done["done"], await outdated(world)) == (40, 0)
+    assert stayed > 20
 
 
 async def test_a_paced_batch_goes_back_to_its_beginning(world: World) -> None:
