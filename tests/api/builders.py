@@ -29,7 +29,9 @@ from scheduler.wheel import TimingWheel
 NOON_ON_A_TUESDAY: Ms = 1_781_632_800_000  # 2026-06-16T18:00:00Z: 14:00 in New York, 12:00 in Denver
 PHONE = "+12125550123"  # New York
 OTHER_PHONE = "+12125550124"
-PERMIT_S = 0.2
+PERMIT_S = 0.02
+"""A change is answered once permits of before have run out: short, but where that wait is what is tested."""
+LONG_PERMIT_S = 0.2
 EPOCH = "e1"
 LIVE_PRESET = {"enabled": True, "strategy": "followup"}
 

@@ -11,8 +11,9 @@ from api.live.deliverer import Deliverer
 from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import WebhookSender
 from scheduler.ledger.database import Database
+from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
-from tests.api.builders import EPOCH, Site, a_site
+from tests.api.builders import EPOCH, PERMIT_S, Site, a_site
 from tests.api.receiving import Outlets, Receiver, a_deliverer, a_receiver
 from tests.builders import empty
 from tests.worlds import ledger_url, open_world
@@ -32,9 +33,16 @@ async def wheel(valkey_url: str) -> AsyncIterator[TimingWheel]:
 
 
 @pytest.fixture
-async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
+def permit_s() -> float:
+    """Of `site`; parametrized by tests of what waits for permits."""
+    return PERMIT_S
+
+
+@pytest.fixture
+async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any, permit_s: float) -> Site:
     """The stores come first: the API ends before them."""
-    return await a_site(aiohttp_client, database, wheel)
+    settings = Settings(permit_s=permit_s, import_workers=0)
+    return await a_site(aiohttp_client, database, wheel, settings=settings)
 
 
 @pytest.fixture

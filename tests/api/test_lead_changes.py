@@ -13,7 +13,7 @@ from scheduler.flow.arm import arm
 from scheduler.ledger.accounts import create_agent
 from scheduler.services.herald import Herald
 from scheduler.wheel import Claim, Release
-from tests.api.builders import EPOCH, LIVE_PRESET, OTHER_PHONE, PHONE, Site, a_lead, a_tenant
+from tests.api.builders import EPOCH, LIVE_PRESET, LONG_PERMIT_S, OTHER_PHONE, PHONE, Site, a_lead, a_tenant
 
 LEAD = {"name": "Ana Ruiz", "email": "ana@example.com", "external_id": "crm-1", "variables": {"plan": "gold"}}
 
@@ -91,6 +91,7 @@ async def test_another_place_moves_the_call_to_hours_there_at_once(site: Site):
     assert await claims(site) == []
 
 
+@pytest.mark.parametrize("permit_s", [LONG_PERMIT_S])
 async def test_a_call_that_was_permitted_before_is_waited_for(site: Site):
     """RELIABILITY 3.3: what is answered is in force: permits of before have run out."""
     lead = await take_in(site, agent_id=site.agent)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain.time import DAY, HOUR
-from tests.api.builders import OTHER_PHONE, Site, a_lead, a_tenant
+from tests.api.builders import LONG_PERMIT_S, OTHER_PHONE, Site, a_lead, a_tenant
 from tests.api.test_lead_changes import claims, permit, take_in
 
 PAUSING = ["replied", "clicked", "booked", "inbound_call", "human_takeover"]
@@ -64,6 +64,7 @@ async def test_a_signal_told_twice_is_one_and_an_old_one_stops_nothing(site: Sit
     assert [entry["detail"] for entry in story if entry["kind"] == "signal"] == ["replied", "replied"]
 
 
+@pytest.mark.parametrize("permit_s", [LONG_PERMIT_S])
 async def test_a_permit_from_before_the_signal_is_waited_for(site: Site):
     """RELIABILITY 3.3: what is answered is in force."""
     lead = await take_in(site, agent_id=site.agent)
