@@ -133,13 +133,13 @@ def test_the_same_seed_gives_the_same_books(played: tuple[Path, dict[str, Any]],
 
 def test_ctrl_c_stops_cleanly_and_the_next_run_calls_nobody_twice(tmp_path: Path):
     """I1: calls under way are neither lost nor repeated over a stop."""
-    first = start(tmp_path, "--until-done", "--leads", "400", "--json", "-")
+    first = start(tmp_path, "--until-done", "--leads", "150", "--json", "-")
     _wait_for_rings(tmp_path / "d" / "demo" / "simulator" / "rings.ndjson", first)
     first.send_signal(signal.SIGINT)
     stopped = finish(first)
     told = stopped.summary()
 
-    second = demo(tmp_path, "--until-done", "--leads", "400", "--json", "-").summary()
+    second = demo(tmp_path, "--until-done", "--leads", "150", "--json", "-").summary()
 
     assert stopped.code == 130
     assert told["waiting"] > 0
