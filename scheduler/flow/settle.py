@@ -360,9 +360,9 @@ async def _store(
         "event_store",
         provider,
         [event.event_id for event in events],
-        [event.attempt_id for event in events],
-        [event.kind for event in events],
-        [to_datetime(event.at_ms) for event in events],
+        numbers(event.attempt_id for event in events),
+        words(event.kind for event in events),
+        numbers(event.at_ms for event in events),
         to_datetime(now_ms),
         on=on,
     )

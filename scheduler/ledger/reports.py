@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from scheduler.domain.time import DAY, Ms
+from scheduler.ledger.columns import numbers
 from scheduler.ledger.database import Database
 from scheduler.ledger.instants import to_datetime
 
@@ -34,7 +35,7 @@ class Early(msgspec.Struct, frozen=True):
 async def known(ledger: Database, provider: str, asked: Sequence[tuple[int, str]]) -> list[Known]:
     """For each attempt and event, in order."""
     attempt_ids, event_ids = zip(*asked, strict=True)
-    rows = await ledger.fetch("reports_known", provider, list(attempt_ids), list(event_ids))
+    rows = await ledger.fetch("reports_known", provider, numbers(attempt_ids), list(event_ids))
     return [Known(row["account_id"], row["state"], row["phone"], row["seen"]) for row in rows]
 
 

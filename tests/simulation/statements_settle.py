@@ -258,13 +258,14 @@ def event_store(
     s: Statement,
     provider: str,
     event_ids: Sequence[str],
-    attempt_ids: Sequence[int],
-    kinds: Sequence[str],
-    ats: Sequence[datetime],
+    attempt_ids: str,
+    kinds: str,
+    ats_ms: str,
     now: datetime,
 ) -> list[Row]:
     kept = []
-    for event_id, attempt_id, kind, at in zip(event_ids, attempt_ids, kinds, ats, strict=True):
+    literals = _list(attempt_ids, False), _list(kinds, True), _list(ats_ms, False)
+    for event_id, attempt_id, kind, at_ms in zip(event_ids, *literals, strict=True):
         try:
             s.insert(
                 "provider_event",
@@ -273,7 +274,7 @@ def event_store(
                     "event_id": event_id,
                     "attempt_id": attempt_id,
                     "kind": kind,
-                    "at": at,
+                    "at": _at(at_ms),
                     "received_at": now,
                 },
             )
