@@ -13,7 +13,24 @@ from api.problems import Problem
 
 def tag_of(body: bytes) -> str:
     """The `ETag` of a JSON answer."""
-    return f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"'
+    return f'"{_digest(body)}"'
+
+
+def tag_of_object(shown: Any, body: bytes) -> str:
+    """The `ETag` of what is answered as `body`.
+
+    Some of it may change without anybody changing it, as its type says: before a dot stands what `If-Match`
+    looks at, or nobody could edit what is running.
+    """
+    by_itself = getattr(shown, "CHANGES_BY_ITSELF", ())
+    if not by_itself:
+        return tag_of(body)
+    said = {name: getattr(shown, name) for name in shown.__struct_fields__ if name not in by_itself}
+    return f'"{_digest(msgspec.json.encode(said))}.{_digest(body)}"'
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=10).hexdigest()
 
 
 def names(said: str | None, tag: str) -> bool:
@@ -29,10 +46,17 @@ def require_match(request: web.Request, current: Any) -> None:
     said = request.headers.get("If-Match")
     if said is None:
         raise Problem("precondition-required", "send the ETag of the object that you have read as If-Match")
-    if not names(said, tag_of(msgspec.json.encode(current))):
+    tag = tag_of_object(current, msgspec.json.encode(current))
+    if not names(",".join(_settled(part) for part in said.split(",")), _settled(tag)):
         raise Problem("version-stale")
+
+
+def _settled(tag: str) -> str:
+    """Of a tag what stands before the dot."""
+    before, dot, _ = tag.strip().partition(".")
+    return f'{before}"' if dot else before
 
 
 def tagged(shown: Any) -> dict[str, str]:
     """The `ETag` of an object that is answered with more around it than a GET shows."""
-    return {"ETag": tag_of(msgspec.json.encode(shown))}
+    return {"ETag": tag_of_object(shown, msgspec.json.encode(shown))}

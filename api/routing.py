@@ -23,7 +23,7 @@ from api.deps import Deps
 from api.idempotency import KEPT, once
 from api.intake import SCOPE as INTAKE
 from api.live.tickets import caller_with_ticket
-from api.preconditions import names, require_match, tag_of
+from api.preconditions import names, require_match, tag_of_object
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
 from scheduler.ledger.tenancy import serving
@@ -321,7 +321,7 @@ def _response(request: web.Request, reply: Any, has_tag: bool) -> web.StreamResp
     body = msgspec.json.encode(reply.body)
     headers = dict(reply.headers)
     if has_tag:
-        headers.setdefault("ETag", tag_of(body))
+        headers.setdefault("ETag", tag_of_object(reply.body, body))
     if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), headers["ETag"]):
         return web.Response(status=304, headers=headers)
     if reply.status == 204:

@@ -6,7 +6,7 @@ Instants are texts made by `api.instants`.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -99,6 +99,8 @@ class BatchCounts(msgspec.Struct):
 
 
 class Batch(msgspec.Struct):
+    CHANGES_BY_ITSELF: ClassVar = ("updated_at", "counts", "first_touch_done_rate")
+
     id: str
     object: str
     created_at: str

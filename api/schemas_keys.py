@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -41,6 +41,8 @@ class RotateIn(msgspec.Struct, forbid_unknown_fields=True):
 
 class Key(msgspec.Struct):
     """`prefix`: how the key begins, to tell it by; `last_used_at`, to the minute, is no change of it."""
+
+    CHANGES_BY_ITSELF: ClassVar = ("last_used_at",)
 
     id: str
     object: str

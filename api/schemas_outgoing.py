@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -81,6 +81,8 @@ class Trunk(msgspec.Struct):
 class CallerId(msgspec.Struct):
     """`used_today`: calls on the account's local day."""
 
+    CHANGES_BY_ITSELF: ClassVar = ("used_today",)
+
     id: str
     object: str
     created_at: str
@@ -96,6 +98,8 @@ class CallerId(msgspec.Struct):
 
 class Pool(msgspec.Struct):
     """`left_today`: calls that its numbers have left; `renews_at`: when that changes by itself."""
+
+    CHANGES_BY_ITSELF: ClassVar = ("left_today", "renews_at")
 
     id: str
     object: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -90,6 +90,8 @@ class SimClock(msgspec.Struct):
 class Sim(msgspec.Struct):
     """The simulator that carries all calls of this process: no phone rings. `rings`: how many it has counted
     since it was made."""
+
+    CHANGES_BY_ITSELF: ClassVar = ("rings", "clock")
 
     object: str
     provider: str

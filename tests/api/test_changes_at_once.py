@@ -8,7 +8,7 @@ import json
 import pytest
 from aiohttp import ClientResponse
 
-from tests.api.builders import Site
+from tests.api.builders import Site, a_lead
 from tests.api.cadences import a_published_cadence
 from tests.api.settings import tag_of
 
@@ -46,6 +46,19 @@ async def test_of_changes_to_a_batch_that_all_have_read_one_wins_as_well(site: S
 
     assert sorted(reply.status for reply in replies) == [200, *[412] * (MANY - 1)]
     assert len(await said_of_changes(site, "batch_changed")) == 1
+
+
+async def test_what_changes_by_itself_keeps_nobody_from_changing_the_rest(site: Site):
+    """API 5: the throttle is editable while running; who reads the counts anew gets them all the same."""
+    batch = await (await site.post("/v1/batches", {"name": "b", "agent_id": site.agent})).json()
+    path = f"/v1/batches/{batch['id']}"
+    tag = await tag_of(site, path)
+    await site.post("/v1/leads", a_lead(agent_id=site.agent, batch_id=batch["id"]))
+
+    shown = await site.get(path, headers={"If-None-Match": tag["If-Match"]})
+    assert (shown.status, (await shown.json())["counts"]["leads"]) == (200, 1)
+    faster = {"throttle": {"max_per_min": 5}}
+    assert [(await site.send("PATCH", path, json=faster, headers=tag)).status for _ in range(2)] == [200, 412]
 
 
 @pytest.mark.parametrize("what", ["account", "agent"])
