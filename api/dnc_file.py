@@ -17,24 +17,30 @@ from api.spreadsheets import from_text
 from scheduler.domain.numbers import BadNumber, normalize
 
 TYPES = ("text/csv", "text/plain", "application/x-ndjson")
+MOST = 20
+"""Phones of a line that are looked at."""
+
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """One line: its number in E.164, or why it holds none."""
+    """One line: its numbers in E.164, and of one that could not be read why."""
 
     row: int
-    phone: str | None
+    phones: tuple[str, ...] = ()
     code: str = ""
 
 
 class Lines:
-    """Reads lines. The first one may be a header, whose column counts then; else the column of its number
-    does. Of several columns one has to be told from the others: nobody's "never call me" is passed over."""
+    """Reads lines. The first one may be a header, whose columns of phones count then, all of them; else those
+    do that have a number in it.
+
+    Nobody's "never call me" is passed over: a file of which no column can be told from the others is refused.
+    """
 
     def __init__(self, *, ndjson: bool) -> None:
         self._ndjson = ndjson
-        self._column: int | None = None
+        self._columns: list[int] = []
         self._begun = False
 
     def read(self, row: int, line: bytes) -> Numbered | None:
@@ -44,25 +50,29 @@ class Lines:
         try:
             text = line.decode("utf-8-sig" if row == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            return Numbered(row, None, "encoding")
-        said = self._json(text) if self._ndjson else self._cell(text)
+            return Numbered(row, code="encoding")
+        said = self._json(text) if self._ndjson else self._cells(text)
         if said is None:
-            return None if not self._ndjson else Numbered(row, None, "malformed-row")
-        try:
-            return Numbered(row, normalize(said))
-        except BadNumber as error:
-            return Numbered(row, None, error.code)
+            return None if not self._ndjson else Numbered(row, code="malformed-row")
+        found, code = list[str](), ""
+        for number in [each for each in said if each][:MOST] or [""]:
+            try:
+                found.append(normalize(number))
+            except BadNumber as error:
+                code = error.code
+        return Numbered(row, tuple(found), code)
 
-    def _json(self, text: str) -> str | None:
+    def _json(self, text: str) -> list[str] | None:
         try:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             return None
+        values = [value]
         if isinstance(value, dict):
-            value = next((of for name, of in value.items() if _is_phone_column(name)), None)
-        return value[:64] if isinstance(value, str) else None
+            values = [of for name, of in value.items() if _is_phone_column(name)]
+        return [of[:64] for of in values if isinstance(of, str)] or None
 
-    def _cell(self, text: str) -> str | None:
+    def _cells(self, text: str) -> list[str] | None:
         delimiter = next((each for each in (";", "\t", ",") if each in text), ",")
         try:
             cells = next(csv.reader([text], delimiter=delimiter), [])
@@ -70,18 +80,17 @@ class Lines:
             cells = [text]
         if not self._begun:
             self._begun = True
-            self._column = next((at for at, name in enumerate(cells) if _is_phone_column(name)), None)
-            if self._column is not None:
+            self._columns = [at for at, name in enumerate(cells) if _is_phone_column(name)]
+            if self._columns:
                 return None
-            self._column = next((at for at, cell in enumerate(cells) if _is_phone(cell)), None)
-            if self._column is None and len(cells) > 1:
+            self._columns = [at for at, cell in enumerate(cells) if _is_phone(cell)]
+            if not self._columns and len(cells) > 1:
                 raise Problem(
                     "validation-failed",
                     "the file has no phone column",
                     hint="call its column Phone in the first line, or send one number a line",
                 )
-        at = self._column or 0
-        return from_text(cells[at].strip())[:64] if at < len(cells) else ""
+        return [from_text(cells[at].strip())[:64] for at in self._columns or [0] if at < len(cells)]
 
 
 def _is_phone_column(name: str) -> bool:
@@ -113,7 +122,7 @@ async def numbers_of(
             block = framer.take(len(framer.records))
             for row, line in zip(block.lines, block.records, strict=True):
                 if len(line) > max_line:
-                    kept.append(Numbered(row, None, "cell-too-large"))
+                    kept.append(Numbered(row, code="cell-too-large"))
                 elif (read := lines.read(row, line)) is not None:
                     kept.append(read)
             while len(kept) >= group:

@@ -174,10 +174,10 @@ async def import_entries(call: Call) -> web.StreamResponse:
     listing = _listing(call, list_id, query.reason)
     while group is not None:
         rows += len(group)
-        bad = [each for each in group if each.phone is None]
+        bad = [each for each in group if each.code]
         rejected += len(bad)
         errors += [DncRejected(each.row, each.code) for each in bad[: MOST_ERRORS - len(errors)]]
-        phones = list(dict.fromkeys(each.phone for each in group if each.phone is not None))
+        phones = list(dict.fromkeys(phone for each in group for phone in each.phones))
         if phones:
             await listing.put(phones)
         group = await anext(numbers, None)

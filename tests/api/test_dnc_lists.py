@@ -89,6 +89,18 @@ async def test_numbers_are_read_from_the_forms_that_people_have(site: Site, body
     assert await blocked(site, PHONE, "+12125550124") == [True, True]
 
 
+async def test_all_phones_of_a_line_are_meant(site: Site):
+    """A file that somebody's system wrote has a column for each of a person's phones."""
+    file = b"Name,Mobile,Home Phone\nAna,2125550123,2125550124\nBob,,2125550125\nEve,12,2125550126\nKim,,\n"
+    said = await send(site, file)
+    assert (said["rows"], said["added"]) == (4, 4)
+    assert [(error["row"], error["code"]) for error in said["errors"]] == [
+        (4, "phone-invalid"), (5, "phone-missing"),
+    ]  # fmt: skip
+    phones = [f"+1212555012{n}" for n in (3, 4, 5, 6)]
+    assert await blocked(site, *phones) == [True] * 4
+
+
 @pytest.mark.parametrize(
     ("body", "rejected"),
     [
