@@ -178,8 +178,8 @@ async def import_entries(call: Call) -> web.StreamResponse:
         rejected += len(bad)
         errors += [DncRejected(each.row, each.code) for each in bad[: MOST_ERRORS - len(errors)]]
         phones = list(dict.fromkeys(phone for each in group for phone in each.phones))
-        if phones:
-            await listing.put(phones)
+        for at in range(0, len(phones), GROUP):
+            await listing.put(phones[at : at + GROUP])
         group = await anext(numbers, None)
     await listing.finish()
     body = DncImported(
