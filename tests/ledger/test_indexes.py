@@ -137,11 +137,3 @@ async def test_an_attempt_has_an_outcome_exactly_when_it_is_done(
     """I23: every closed attempt says how."""
     with pytest.raises(asyncpg.CheckViolationError):
         await _attempt(database, state=state, outcome=outcome)
-
-
-async def test_commits_are_durable_on_every_connection(database: Database) -> None:
-    """I1 I2, RELIABILITY 5b: an arm that Postgres could forget would be given twice."""
-    async with database.connection() as on:
-        assert await on.fetchval("SHOW synchronous_commit") == "on"
-        assert await on.fetchval("SHOW fsync") == "on"
-        assert await on.fetchval("SHOW full_page_writes") == "on"

@@ -307,7 +307,7 @@ GUARDS: dict[str, Guard] = {
     "durable-commits": Guard(
         "a permit is on disk before anything leaves: synchronous_commit stays on",
         cut("scheduler/ledger/database.py", '"synchronous_commit": "on"', '"synchronous_commit": "off"'),
-        (f"{IN_INDEXES}test_commits_are_durable_on_every_connection",),
+        ("tests/limits/test_durable.py::test_commits_are_durable_on_every_connection",),
     ),
     "durable-server": Guard(
         "a Postgres that answers before it has written is refused at start",
