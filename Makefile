@@ -24,6 +24,7 @@ help:
 demo: | $(UV)
 	@$(UV) run --quiet --no-dev dialwheel demo $(ARGS)
 
+# a worker for each core, four at most, each with servers of its own; none for a single file or with ARGS="-n 0"
 test: | $(UV)
 	@$(UV) run --quiet pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
