@@ -121,7 +121,7 @@ class _Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPException) and resp.status >= 400:  # raised before our own handlers
             detail = "it expects something other than 100-continue"
-            resp = problem_response(Problem("malformed-body", detail), request_id(None), request.path)
+            resp = _refusal(Problem("malformed-body", detail), request.path)
         return await super().finish_response(request, resp, start_time)
 
     def handle_error(
@@ -135,10 +135,17 @@ class _Connection(web.RequestHandler):
         log.info("request_unreadable", error=type(exc).__name__, status=status)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
-        response = problem_response(_problem(status, exc), request_id(None), "")
+        response = _refusal(_problem(status, exc), "")
         response.headers["Server"] = SERVER
         response.force_close()
         return response
+
+
+def _refusal(problem: Problem, path: str) -> web.Response:
+    named = request_id(None)
+    response = problem_response(problem, named, path)
+    response.headers["X-Request-Id"] = named
+    return response
 
 
 def _problem(status: int, error: BaseException | None) -> Problem:

@@ -70,6 +70,7 @@ async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_
     assert headers["content-type"].startswith("application/problem+json")
     problem = json.loads(body)
     assert problem["status"] == status
+    assert problem["request_id"] == headers["x-request-id"]
     assert "Bad Header" not in body.decode()
     assert headers["server"] == "dialwheel", "which version it is nobody needs to know"
 
