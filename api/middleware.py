@@ -119,7 +119,7 @@ def _cut_if_started(request: web.Request) -> None:
 async def put_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal before the head of any response is written, streamed ones as well."""
     request[STARTED] = True
-    response.headers["X-Request-Id"] = request.get(REQUEST_ID) or request_id(None)
+    response.headers.setdefault("X-Request-Id", request.get(REQUEST_ID) or request_id(None))
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = SERVER
     for name, said in request.get(HEADERS, {}).items():
