@@ -1,12 +1,13 @@
 """The job behind a change of settings: every loop that it makes outdated is planned anew, a piece at a time.
 
-While one piece is written the next one is planned and the one after that is read, so that ledger and planner
+While pieces are written the next one is planned and the one after that is read, so that ledger and planner
 work side by side.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -19,6 +20,9 @@ from scheduler.services.jobs import Work
 
 PASSES = 3
 """Leads that were held the first time are looked at again; who changes one plans it by himself."""
+
+WRITES = 2
+"""Pieces written side by side: while Postgres is at one, the other is put into words."""
 
 SAY_MS: Ms = SECOND
 """How often the job says how far it is: each time is a commit. What was done since is looked over again
@@ -55,23 +59,31 @@ async def _pass(flow: Flow, work: Work, read: Read, number: int, after: int) -> 
     said_ms = work.clock.wall_ms()
     pieces = _planned(flow, work, read, after)
     planning = asyncio.ensure_future(anext(pieces))
+    writing: deque[tuple[asyncio.Task[int], int, int | None]] = deque()
     try:
         while True:
             found, upto = await planning
             if upto is not None:
                 planning = asyncio.ensure_future(anext(pieces))
-            written = await write_piece(flow, found, work.clock.now_ms())
-            done += written
-            missed += found.total() - written
-            if upto is None:
-                await work.advance(done, cursor=[number + 1, 0])
-                return missed
-            if work.clock.wall_ms() - said_ms >= SAY_MS:
-                await work.advance(done, cursor=[number, upto])
-                said_ms = work.clock.wall_ms()
+            task = asyncio.create_task(write_piece(flow, found, work.clock.now_ms()))
+            writing.append((task, found.total(), upto))
+            while len(writing) == WRITES or (writing and upto is None):
+                oldest, total, reached = writing[0]
+                written = await oldest
+                writing.popleft()
+                done += written
+                missed += total - written
+                if reached is None:
+                    await work.advance(done, cursor=[number + 1, 0])
+                    return missed
+                if work.clock.wall_ms() - said_ms >= SAY_MS:
+                    await work.advance(done, cursor=[number, reached])
+                    said_ms = work.clock.wall_ms()
     finally:
         await _stop(planning)
         await pieces.aclose()
+        for task, _, _ in writing:
+            await _stop(task)
 
 
 async def _planned(
