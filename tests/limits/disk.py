@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 BALLAST = "ballast"
+LOOKS = 100
 
 
 class SmallDisk:
@@ -21,12 +23,23 @@ class SmallDisk:
         self.path = path
 
     def fill(self, *, leave: int = 0) -> None:
-        """Use up all but `leave` bytes."""
+        """Use up all but `leave` bytes, beside a server that takes and frees room meanwhile."""
+        with open(self.path / BALLAST, "ab") as ballast:
+            for _ in range(LOOKS):
+                size = self._room() - leave
+                if size <= 0:
+                    return
+                try:
+                    os.posix_fallocate(ballast.fileno(), ballast.seek(0, os.SEEK_END), size)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise  # else the server was quicker with a part of it
+        raise AssertionError(f"{self.path} had room again after each of {LOOKS} fillings")
+
+    def _room(self) -> int:
+        """Bytes."""
         disk = os.statvfs(self.path)
-        size = disk.f_bavail * disk.f_frsize - leave
-        if size > 0:
-            with open(self.path / BALLAST, "ab") as ballast:
-                os.posix_fallocate(ballast.fileno(), ballast.tell(), size)
+        return disk.f_bavail * disk.f_frsize
 
     def free(self) -> None:
         (self.path / BALLAST).unlink(missing_ok=True)
