@@ -33,6 +33,9 @@ FIELDS = tuple(ALIASES)
 IGNORE = "ignore"
 VARIABLE = "variables."
 
+LEAST_DIGITS = 7
+"""A name with so many is a phone number."""
+
 
 class Columns(msgspec.Struct, frozen=True):
     """The header as it came, the position of each known field, and the other columns as named variables."""
@@ -78,10 +81,9 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
                 fields[field], taken[at] = at, field
                 break
     if "phone" not in fields:
-        raise ImportRefused(
-            "validation-failed",
+        raise _refused(
             "the file has no phone column",
-            "its columns are: " + ", ".join(name[:40] for name in header[:20]),
+            header,
             "name one of them Phone, or say which it is: map.<column>=phone",
         )
     return Columns(header, fields, _variables(header, taken))
@@ -91,11 +93,23 @@ def _position(header: tuple[str, ...], column: str) -> int:
     for at, name in enumerate(header):
         if name == column or _plain(name) == _plain(column):
             return at
-    raise ImportRefused(
-        "validation-failed",
-        f"there is no column {column!r}",
-        "its columns are: " + ", ".join(name[:40] for name in header[:20]),
-        "write the name as it is in the file's first line",
+    raise _refused(
+        f"there is no column {column!r}", header, "write the name as it is in the file's first line"
+    )
+
+
+def _refused(what: str, header: tuple[str, ...], do: str) -> ImportRefused:
+    """With the columns that there are; but a row that stands in their place is somebody's, and this text is
+    kept and shown to others."""
+    if any(sum(map(str.isdigit, name)) >= LEAST_DIGITS or "@" in name for name in header):
+        return ImportRefused(
+            "validation-failed",
+            what,
+            "its first line is a row, no list of column names",
+            "begin it with a line such as: Phone,First Name,Last Name",
+        )
+    return ImportRefused(
+        "validation-failed", what, "its columns are: " + ", ".join(name[:40] for name in header[:20]), do
     )
 
 

@@ -131,6 +131,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "blank": (b"\n\n", 400),
     "header only": (b"Phone\n", 400),
     "no phone column": (b"Name,Age\nAna,5\n", 422),
+    "no header": (b"+12125550101,Ana Ruiz\n+12125550102,Lee Kim\n", 422),
     "UTF-16": ("Phone\n+12125550101\n".encode("utf-16"), 400),
     "a zip": (b"PK\x03\x04" + b"\0" * 100, 400),
     "a picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, 400),
@@ -149,6 +150,7 @@ async def test_what_is_no_file_of_leads_is_refused_whole_and_says_what_to_do(
     assert reply.content_type == "application/problem+json"
     assert reply.status in (status, 422), problem
     assert problem["hint"]
+    assert "Ana" not in json.dumps(problem)  # the first row is no list of columns
     for table in ("lead", "batch", "import"):
         assert await site.rows(f"SELECT 1 FROM {table}") == []
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from api.app import make_app
 from api.imports import writing
@@ -198,6 +199,22 @@ async def test_a_file_that_cannot_be_read_fails_and_says_why(site: Site):
     job = await (await site.get(f"/v1/jobs/{said['job_id']}")).json()
     assert (job["status"], job["error"]) == ("failed", said["trouble"])
     assert await value(site, "SELECT status FROM batch") == "running"
+
+
+async def test_why_a_file_failed_holds_nothing_of_the_row_that_stands_where_its_header_should(site: Site):
+    """I25: what an erasure does not reach names nobody: not the import, its job, nor a log line."""
+    made = await sent(site, b"+12125550131,Ana Ruiz\n", 6)
+    with structlog.testing.capture_logs() as logged:
+        await complete(site, made)
+        await work(site)
+
+    said = await shown(site, made)
+    job = await (await site.get(f"/v1/jobs/{said['job_id']}")).text()
+    assert said["status"] == "failed"
+    assert said["trouble"].endswith("its first line is a row, no list of column names")
+    for told in (str(said), job, str(logged)):
+        assert "Ruiz" not in told
+        assert "5550131" not in told
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 3])
