@@ -27,6 +27,11 @@ _DATED = re.compile(r"\d{4}-")
 """How an instant begins; a bare number would be read as seconds since 1970."""
 
 
+def in_utf8(charset: str | None) -> bool:
+    """Whether a `Content-Type` that names this charset, or none, is of a text in UTF-8."""
+    return (charset or "utf-8").lower() in ("utf-8", "utf8", "us-ascii", "ascii")
+
+
 def decode_body(raw: bytes, type_: type[T]) -> T:
     """Raises Problem: 400 for what is no JSON, 422 for what is not the shape."""
     raw = raw or b"{}"

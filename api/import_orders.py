@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from api.decoding import decode_query
+from api.decoding import decode_query, in_utf8
 from api.imports.opening import Layout
 from api.imports.orders import Order
 from api.problems import FieldError, Problem
@@ -42,10 +42,7 @@ def read_query(request: web.Request) -> tuple[ImportQuery, dict[str, str]]:
 
 def read_format(request: web.Request) -> str | None:
     """What the body is. Raises Problem 400 or 415."""
-    if request.content_type not in FORMATS or (request.charset or "utf-8").lower() not in (
-        "utf-8",
-        "us-ascii",
-    ):
+    if request.content_type not in FORMATS or not in_utf8(request.charset):
         raise Problem(
             "unsupported-media-type", "send text/csv or application/x-ndjson in UTF-8, gzip if you like"
         )

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.web import RequestPayloadError
 
 from api.auth import Caller
-from api.decoding import decode_body, decode_query
+from api.decoding import decode_body, decode_query, in_utf8
 from api.deps import Deps
 from api.idempotency import KEPT, once
 from api.intake import SCOPE as INTAKE
@@ -290,9 +290,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise Problem("malformed-body", "the body broke off") from None
     if len(body) > limit:
         raise Problem("body-too-large")
-    if body and (
-        request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8"
-    ):
+    if body and not (request.content_type == "application/json" and in_utf8(request.charset)):
         raise Problem("unsupported-media-type", "send application/json in UTF-8")
     return body
 

@@ -5,6 +5,7 @@ others, and connections that do nothing are let go of before they are too many.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ log = structlog.get_logger()
 
 TOLD_AGAIN_S = 60.0
 """A flood of connections is a line in the log a minute."""
+
+_STRANGE = re.compile(r"b['\"][!-~]+ (?P<path>/[!-~]*) HTTP/1\.[01]['\"]")
+"""The line of a request whose method the parser does not know, as its error quotes it."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,16 @@ class Runner(web.AppRunner):
         server = await super()._make_server()
         limits = self._app.get(LIMITS, Limits())
         options = {**self._kwargs, "keepalive_timeout": limits.idle_s}
-        return _Server(limits.connections, server.request_handler, server.request_factory, options)
+        served = (server.request_handler, server.request_factory, options)
+        return _Server(limits.connections, self._app.router, *served)
 
 
 class _Server(web.Server):
-    def __init__(self, most: int, handler: Any, factory: Any, options: dict[str, Any]) -> None:
+    def __init__(
+        self, most: int, router: web.UrlDispatcher, handler: Any, factory: Any, options: dict[str, Any]
+    ) -> None:
         super().__init__(handler, request_factory=factory, **options)
+        self.router = router
         self._most = most
         self._tell_at_s = 0.0
 
@@ -135,7 +143,7 @@ class _Connection(web.RequestHandler):
         log.info("request_unreadable", error=type(exc).__name__, status=status)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
-        response = _refusal(_problem(status, exc), "")
+        response = _refusal(*_problem(status, exc, self._manager))
         response.headers["Server"] = SERVER
         response.force_close()
         return response
@@ -148,9 +156,26 @@ def _refusal(problem: Problem, path: str) -> web.Response:
     return response
 
 
-def _problem(status: int, error: BaseException | None) -> Problem:
-    if isinstance(error, BadHttpMethod):
-        return Problem("method-not-allowed", "no such method")
+def _problem(status: int, error: BaseException | None, server: Any) -> tuple[Problem, str]:
+    """And the path, where one can be read."""
     if status >= 500:
-        return Problem("internal")
-    return Problem("malformed-body", "the request is no HTTP that can be read")
+        return Problem("internal"), ""
+    line = _STRANGE.search(error.message) if isinstance(error, BadHttpMethod) else None
+    if line is None:
+        return Problem("malformed-body", "the request is no HTTP that can be read"), ""
+    path = line["path"].partition("?")[0]
+    allowed = _methods(server.router, path)
+    if not allowed:
+        return Problem("not-found"), path
+    return Problem("method-not-allowed", "no such method", headers={"Allow": ",".join(allowed)}), path
+
+
+def _methods(router: web.UrlDispatcher, path: str) -> list[str]:
+    """Those of a path; none where there is no such path."""
+    found = set()
+    for resource in router.resources():
+        info = resource.get_info()
+        pattern = info.get("pattern")
+        if info.get("path") == path or (pattern is not None and pattern.fullmatch(path)):
+            found |= {one.method for one in resource}
+    return sorted(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -39,9 +40,7 @@ async def list_keys(call: Call, query: ListQuery) -> Reply[Page[Key]]:
 @route("POST", "/v1/api-keys", scope="admin")
 async def create(call: Call, body: KeyIn) -> Reply[NewKey]:
     """A new key; its secret is in this answer and nowhere else."""
-    expires_at_ms = None if body.expires_at is None else to_ms(body.expires_at)
-    if body.expires_at is not None and not sensible(body.expires_at):
-        raise invalid("/expires_at", "out-of-range", "an instant between the years 2000 and 2200")
+    expires_at_ms = None if body.expires_at is None else _end(call, body.expires_at)
     made = await _issue(call, body.name, body.environment, list(body.scopes), expires_at_ms)
     return _new(made)
 
@@ -56,16 +55,16 @@ async def show(call: Call) -> Reply[Key]:
 async def change(call: Call, body: KeyChange) -> Reply[Key]:
     """Its name, scopes or end; in force everywhere within five seconds."""
     database, number = call.deps.flow.database, call.id("key")
-    if body.expires_at and not sensible(body.expires_at):
-        raise invalid("/expires_at", "out-of-range", "an instant between the years 2000 and 2200")
     async with editing(call) as edit:
         now_ms = call.deps.clock.wall_ms()
         others = await keys.lock_keys(database, call.account_id, number, now_ms, edit.on)
         row = await keys.key_row(database, call.account_id, number, edit.on)
         scopes = row["scopes"] if body.scopes is UNSET else list(body.scopes)
         expires_at_ms = to_ms_or_none(row["expires_at"])
-        if body.expires_at is not UNSET:
-            expires_at_ms = None if body.expires_at is None else to_ms(body.expires_at)
+        if body.expires_at is None:
+            expires_at_ms = None
+        elif body.expires_at is not UNSET and to_ms(body.expires_at) != expires_at_ms:
+            expires_at_ms = _end(call, body.expires_at)
         if "admin" in row["scopes"] and ("admin" not in scopes or expires_at_ms is not None):
             _keep_an_admin(others)
         name = row["name"] if body.name is UNSET else body.name
@@ -118,6 +117,16 @@ async def rotate(call: Call, body: RotateIn) -> Reply[NewKey]:
         body.grace_s,
     )
     return _new(made)
+
+
+def _end(call: Call, at: datetime) -> Ms:
+    """Raises Problem 422 for an instant that has passed, or that nobody means."""
+    if not sensible(at):
+        raise invalid("/expires_at", "out-of-range", "an instant between the years 2000 and 2200")
+    if to_ms(at) <= call.deps.clock.wall_ms():
+        hint = "write a later instant; DELETE ends a key at once"
+        raise invalid("/expires_at", "out-of-range", "this instant has passed", hint=hint)
+    return to_ms(at)
 
 
 async def _issue(

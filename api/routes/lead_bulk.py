@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.arriving import chunks_of
+from api.decoding import in_utf8
 from api.idempotency import KeptStream
 from api.intake import refuse_full_disk
 from api.lead_bulk import Bulk
@@ -42,7 +43,7 @@ async def take_many(call: Call) -> web.StreamResponse:
     in. A line counts as its own request would: bad ones stop nobody.
     """
     request = call.request
-    if request.content_type not in TYPES or (request.charset or "utf-8").lower() not in ("utf-8", "us-ascii"):
+    if request.content_type not in TYPES or not in_utf8(request.charset):
         raise Problem("unsupported-media-type", f"send {NDJSON} in UTF-8")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem("unsupported-media-type", "Content-Encoding is taken by imports only")

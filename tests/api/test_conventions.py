@@ -64,6 +64,19 @@ async def test_a_body_of_another_type_is_415(site: Site, headers: dict[str, str]
 
 
 @pytest.mark.parametrize(
+    "type_",
+    ["application/json; charset=utf8", "application/json;charset=UTF8", 'application/json; charset="UTF-8"',
+     "Application/JSON", "application/json; charset=us-ascii"],
+)  # fmt: skip
+async def test_a_body_may_name_its_charset_as_clients_do(site: Site, type_: str):
+    reply = await site.send("POST", "/v1/leads/search", data=b"{}", headers={"Content-Type": type_})
+    lines = type_.lower().replace("application/json", "application/x-ndjson")
+    bulk = await site.send("POST", "/v1/leads/bulk", data=b"{}\n", headers={"Content-Type": lines})
+
+    assert (reply.status, bulk.status) == (200, 200)
+
+
+@pytest.mark.parametrize(
     ("query", "parameter"),
     [("limit=0", "limit"), ("limit=-1", "limit"), ("limit=1000000000", "limit"), ("limit=x", "limit"),
      ("limit=1&limit=2", "limit"), ("order=up", "order"), ("lmit=5", "lmit"), ("order=%00", "order"),

@@ -95,6 +95,23 @@ async def test_a_key_that_makes_no_sense_is_422(site: Site, body: dict):
     assert (await site.post(KEYS, body)).status == 422
 
 
+async def test_a_key_does_not_end_before_it_begins(site: Site):
+    """API 2: pointer and hint; DELETE is for ending one at once."""
+    past = {"expires_at": "2020-01-01T00:00:00Z"}
+    key = await make(site)
+    made = await site.post(KEYS, {"name": "x", "scopes": ["read"], **past})
+    changed = await site.send("PATCH", f"{KEYS}/{key['id']}", json=past)
+    for reply in (made, changed):
+        problem = await reply.json()
+        assert (reply.status, problem["errors"][0]["pointer"]) == (422, "/expires_at")
+        assert "DELETE" in problem["hint"]
+
+    await site.rows("UPDATE api_key SET expires_at = now() - interval '1 hour' WHERE name = 'crm'")
+    shown = await (await site.get(f"{KEYS}/{key['id']}")).json()
+    again = {"name": "renamed", "expires_at": shown["expires_at"]}
+    assert (await site.send("PATCH", f"{KEYS}/{key['id']}", json=again)).status == 200, "as it is"
+
+
 async def test_keys_are_managed_by_admins_and_only_their_own(site: Site):
     reader = await make(site)
     assert (await site.get(KEYS, key=reader["secret"])).status == 403

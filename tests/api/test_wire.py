@@ -31,7 +31,8 @@ async def say(site: Site, text: bytes) -> tuple[int, dict[str, str], bytes]:
         ("BREW /v1/account HTTP/1.1\r\n" + HEAD + "\r\n", 405),
         ("TRACE /v1/account HTTP/1.1\r\n" + HEAD + "\r\n", 405),
         ("GET /v1/account HTTP/9.9\r\n" + HEAD + "\r\n", 400),
-        ("GARBAGE\r\n\r\n", 405),
+        ("BREW /v1/nothing HTTP/1.1\r\n" + HEAD + "\r\n", 404),
+        ("GARBAGE\r\n\r\n", 400),
         ("GET /v1/account HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", 400),
         ("GET /v1/account HTTP/1.1\r\n" + HEAD + "X: " + "y" * 20_000 + "\r\n\r\n", 400),
         ("GET /" + "a" * 20_000 + " HTTP/1.1\r\n" + HEAD + "\r\n", 400),
@@ -58,11 +59,11 @@ async def say(site: Site, text: bytes) -> tuple[int, dict[str, str], bytes]:
         ("GET /v1/account HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         ("GET \\v1\\account HTTP/1.1\r\n" + HEAD + "\r\n", 400),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 405),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         ("CONNECT example.com:443 HTTP/1.1\r\n" + HEAD + "\r\n", 404),
         ("OPTIONS * HTTP/1.1\r\n" + HEAD + "\r\n", 404),
     ],
-    ids=range(28),
+    ids=range(29),
 )
 async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_: str, status: int):
     found, headers, body = await say(site, request_.encode())
@@ -73,6 +74,19 @@ async def test_what_cannot_be_read_is_answered_as_a_problem(site: Site, request_
     assert problem["request_id"] == headers["x-request-id"]
     assert "Bad Header" not in body.decode()
     assert headers["server"] == "dialwheel", "which version it is nobody needs to know"
+
+
+@pytest.mark.parametrize("method", ["BREW", "OPTIONS", "TRACE", "PUT"])
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/v1/account?x=1", "GET,HEAD,PATCH"), ("/v1/leads/lead_1/timeline", "GET,HEAD")]
+)
+async def test_a_method_that_a_path_has_not_is_told_those_that_it_has(
+    site: Site, method: str, path: str, allowed: str
+):
+    """API 2: `method-not-allowed`, also where nobody has ever heard of the method."""
+    status, headers, body = await say(site, f"{method} {path} HTTP/1.1\r\n{HEAD}\r\n".encode())
+    assert (status, headers["allow"]) == (405, allowed)
+    assert json.loads(body)["instance"] == path.partition("?")[0]
 
 
 @pytest.mark.parametrize(
