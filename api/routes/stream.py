@@ -19,6 +19,9 @@ from api.schemas_events import StreamTicket
 from scheduler.errors import DialwheelError
 
 HEARTBEAT_S = 15.0
+KEY_S = 1.0
+"""So often a stream looks whether its key still holds, which is remembered for the rest of five seconds."""
+
 HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 """No proxy may hold events back."""
 
@@ -59,15 +62,17 @@ async def stream_events(call: Call, query: StreamQuery) -> web.StreamResponse:
 async def _pass_on(call: Call, listener: Listener, response: web.StreamResponse) -> None:
     """Until the listener is cut off, the server stops or the key holds no more."""
     clock = call.deps.clock
-    checked_s = clock.monotonic_s()
+    checked_s = written_s = clock.monotonic_s()
     while not listener.over:
-        said = await listener.take(HEARTBEAT_S)
-        if not listener.over:
-            await response.write(said or HEARTBEAT)
-        if clock.monotonic_s() - checked_s >= HEARTBEAT_S:
+        said = await listener.take(min(KEY_S, HEARTBEAT_S))
+        now_s = clock.monotonic_s()
+        if now_s - checked_s >= KEY_S:
             if not await _still_welcome(call):
                 return
-            checked_s = clock.monotonic_s()
+            checked_s = now_s
+        if not listener.over and (said or now_s - written_s >= HEARTBEAT_S):
+            await response.write(said or HEARTBEAT)
+            written_s = now_s
 
 
 @route("POST", "/v1/stream-tickets", scope="read")
@@ -89,9 +94,9 @@ def _last_seen(call: Call, query: StreamQuery) -> int | None:
 
 
 async def _still_welcome(call: Call) -> bool:
-    """Whether the key still holds; a ledger that is away revokes nothing."""
+    """Whether the key still holds and may read; a ledger that is away revokes nothing."""
     try:
-        await call.deps.keys.caller_of_key(call.caller.key_id)
+        (await call.deps.keys.caller_of_key(call.caller.key_id)).require("read")
     except Problem:
         return False
     except DialwheelError:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from api.auth import REMEMBERED_S
 from api.live import room
 from api.routes import stream
 from scheduler.ledger.keys import revoke_key
@@ -283,12 +284,19 @@ async def test_a_silent_stream_shows_that_it_is_there(site: Site, monkeypatch: p
     assert lines == [b"retry: 2000\n", b"\n", b": here\n"]
 
 
-async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RELIABILITY 5: who was let in is not let in for ever."""
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+@pytest.mark.parametrize("taken", ["the key", "its scope", "the account"])
+async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.MonkeyPatch, taken: str) -> None:
+    """RELIABILITY 5: who was let in is not let in for ever, and hears nothing more within five seconds."""
+    assert stream.KEY_S + REMEMBERED_S <= 5
+    monkeypatch.setattr(stream, "KEY_S", 0.05)
     async with listening(site, {"topics": "attempts"}) as reader:
-        key_id = site.home.key.split("_")[2]
-        await revoke_key(site.database, site.home.account_id, key_id, site.clock.now_ms())
+        key_id, account_id = site.home.key.split("_")[2], site.home.account_id
+        if taken == "the key":
+            await revoke_key(site.database, account_id, key_id, site.clock.now_ms())
+        elif taken == "its scope":
+            await site.rows("UPDATE api_key SET scopes = '{leads:write}' WHERE key_id = $1", key_id)
+        else:
+            await site.rows("UPDATE account SET suspended_at = now() WHERE account_id = $1", account_id)
         site.deps.keys._known.clear()
 
         assert await reader.next() is None
