@@ -129,7 +129,10 @@ async def ping(call: Call) -> Reply[Delivery]:
 
 @route("POST", "/v1/webhooks/{id}/rotate", scope="admin")
 async def rotate(call: Call, body: RotateSecretIn) -> Reply[SecretWebhook]:
-    """A new secret, in this answer and nowhere else; the one before signs too for `grace_s`."""
+    """A new secret, in this answer and nowhere else; the one before signs too for `grace_s`.
+
+    So do the two before that one, where they still did: a rotation whose answer was lost is done again.
+    """
     database, number = call.deps.flow.database, call.id(PREFIX)
     until_ms = call.deps.clock.wall_ms() + body.grace_s * SECOND if body.grace_s else None
     async with editing(call) as edit:
@@ -225,6 +228,7 @@ async def _renew_secret(call: Call, edit: Edit, number: int, old_until_ms: Ms | 
         sealed,
         old_until_ms=old_until_ms,
         now_ms=edit.now_ms,
+        wall_ms=call.deps.clock.wall_ms(),
     )
     return SECRET_PREFIX + base64.b64encode(secret).decode()
 

@@ -185,9 +185,9 @@ async def purge_deliveries(database: Database, before_ms: Ms, *, most: int) -> i
 
 
 def _taken(row: Row, wall_ms: Ms) -> Taken:
-    secrets = [row["secret"]]
+    secrets, each = row["secret"], len(row["secret"])
     if row["old_secret"] is not None and (to_ms_or_none(row["old_secret_until"]) or 0) > wall_ms:
-        secrets.append(row["old_secret"])
+        secrets += row["old_secret"]
     replay = None if row["replay_seq"] is None else (row["replay_seq"], row["replay_upto_seq"])
     return Taken(
         row["webhook_id"],
@@ -195,7 +195,7 @@ def _taken(row: Row, wall_ms: Ms) -> Taken:
         row["url"],
         row["types"],
         row["mode"],
-        secrets,
+        [secrets[at : at + each] for at in range(0, len(secrets), each)],
         row["seq"],
         replay,
         row["failures"],

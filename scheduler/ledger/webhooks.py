@@ -14,6 +14,9 @@ from scheduler.ledger.database import Connection, Database, Row
 from scheduler.ledger.instants import to_datetime, to_datetime_or_none
 from scheduler.ledger.pages import ONE, Created, Slice
 
+MOST_OLD_SECRETS = 3
+"""Signatures beside the newest one: who lost the answer of a rotation rotates again, and again."""
+
 
 async def create_webhook(
     database: Database,
@@ -58,8 +61,9 @@ async def set_secret(
     *,
     old_until_ms: Ms | None,
     now_ms: Ms,
+    wall_ms: Ms,
 ) -> None:
-    """`old_until_ms` (wall time): the secret before signs too until then; None: it ends now."""
+    """`old_until_ms` (wall time): the secrets that sign now do so too until then; None: they end now."""
     await database.execute(
         "webhook_secret",
         account_id,
@@ -67,6 +71,8 @@ async def set_secret(
         sealed,
         to_datetime_or_none(old_until_ms),
         to_datetime(now_ms),
+        to_datetime(wall_ms),
+        MOST_OLD_SECRETS,
         on=on,
     )
 

@@ -181,6 +181,25 @@ async def test_while_a_secret_rotates_both_sign_and_afterwards_the_new_one_alone
     assert one.signed_by(new["secret"], now_s)
 
 
+async def test_rotated_again_the_secrets_that_still_sign_go_on_until_they_are_told_to_end(
+    site: Site, receiver: Receiver, outlets: Outlets
+) -> None:
+    """API 7: who lost the answer of a rotation rotates again, and what is in use signs all the while."""
+    hook = await registered(site, receiver.url)
+    path, deliverer = f"/v1/webhooks/{hook['id']}/rotate", outlets()
+    secrets = [hook["secret"]]
+    for grace_s in (3600, 3600, 3600, 3600, 0):
+        secrets.append((await (await site.post(path, {"grace_s": grace_s})).json())["secret"])
+        await told(site, [1])
+        await deliver(site, deliverer)
+
+    now_s = site.clock.wall_ms() / SECOND
+    sign = [
+        [place for place, each in enumerate(secrets) if got.signed_by(each, now_s)] for got in receiver.got
+    ]
+    assert sign == [[0, 1], [0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 4], [5]]
+
+
 async def test_a_ping_says_hello(site: Site, receiver: Receiver, outlets: Outlets) -> None:
     hook = await registered(site, receiver.url)
     made = await (await site.post(f"/v1/webhooks/{hook['id']}/ping")).json()
