@@ -52,6 +52,22 @@ _MAY_MATCH = {
     "description": "Where it is sent, nothing is changed unless the object still has this `ETag`: 412.",
 }
 
+_SIGNED = [
+    {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+    for name, text in {
+        "webhook-id": "Names the report: the same one sent again has the same.",
+        "webhook-timestamp": "When it is sent, in seconds since 1970; refused when it is five minutes off.",
+        "webhook-signature": "`v1,` and the signature in base64; several with a blank between them.",
+    }.items()
+]
+_LAST_EVENT = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The `id` of the event that was heard last, as browsers send it by themselves.",
+    "schema": {"type": "string", "maxLength": 32},
+}
+
 
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The document, ready to be encoded. Raises ValueError when two operations have one name."""
@@ -138,6 +154,10 @@ def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
         found.append(_KEY_HEADER)
     if one.if_match:
         found.append(_MATCH_HEADER)
+    if one.body is not None and one.scope is None:
+        found += _SIGNED
+    if one.tickets:
+        found.append(_LAST_EVENT)
     return found
 
 

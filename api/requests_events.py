@@ -8,8 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from api.requests import Id, ListQuery
+from scheduler.ledger.news import TYPES
 
-EventType = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z]+\.[a-z_]+$")]
+EventType = Annotated[
+    str, Meta(min_length=1, max_length=40, extra_json_schema={"enum": sorted(TYPES), "title": "EventType"})
+]
+"""Described as one of the types, and looked at by who takes it, which tells what was meant."""
 
 
 class EventsQuery(ListQuery, forbid_unknown_fields=True):

@@ -279,7 +279,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     if not request.body_exists:
         return b""
     if (request.content_length or 0) > limit:
-        raise Problem("body-too-large")
+        raise _too_large(limit)
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("unsupported-media-type", "Content-Encoding is taken by imports only")
     try:
@@ -289,10 +289,14 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     except (RequestPayloadError, web.HTTPException):
         raise Problem("malformed-body", "the body broke off") from None
     if len(body) > limit:
-        raise Problem("body-too-large")
+        raise _too_large(limit)
     if body and not (request.content_type == "application/json" and in_utf8(request.charset)):
         raise Problem("unsupported-media-type", "send application/json in UTF-8")
     return body
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("body-too-large", f"a body here has {limit} bytes at most")
 
 
 async def _whole(request: web.Request, limit: int) -> bytes:

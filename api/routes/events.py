@@ -29,8 +29,8 @@ async def list_events(call: Call, query: EventsQuery) -> Reply[Page[PulledEvent]
     for one in query.type:
         if one not in TYPES:
             detail, near = f"no such type of event: {one}", get_close_matches(one, TYPES, n=1)
-            hint = f"did you mean {near[0]}?" if near else ""
-            error = FieldError("unknown", detail, parameter="type")
+            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(TYPES)
+            error = FieldError("unknown", detail, parameter="type", hint=hint)
             raise Problem("validation-failed", detail, hint=hint, errors=(error,))
     narrow = Narrow(
         types=query.type or None,

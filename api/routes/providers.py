@@ -23,9 +23,13 @@ MOST_BYTES = 262_144
     "POST", "/v1/providers/{name}/callbacks/{token}", scope=None, streams=True, answers=(204,), body=Report
 )
 async def take_report(call: Call) -> web.Response:
-    """A signed report on one attempt, posted to the `callback_url` that came with it. 204 once it is on disk,
-    and in force where it forbids calls; the same again changes nothing. Whatever is wrong with the address,
-    the signature or its age, the answer is 401."""
+    """A signed report on one attempt, posted to the `callback_url` that came with it.
+
+    204 once it is on disk, and in force where it forbids calls; the same again changes nothing. Whatever is
+    wrong with the address, the signature or its age, the answer is 401. `name` is `webhook`. The signature is
+    that of Standard Webhooks: HMAC-SHA256 of `id.timestamp.body` with the bytes behind `whsec_` of the
+    installation's `provider_secret`, in base64 behind `v1,`.
+    """
     request, deps = call.request, call.deps
     if request.match_info["name"] != NAME:
         raise Problem("not-found")

@@ -67,8 +67,10 @@ async def livez(call: Call) -> Reply[Status]:
 
 @route("GET", "/readyz", scope=None, answers=(200, 503))
 async def readyz(call: Call, query: ReadyQuery) -> Reply[Readiness]:
-    """Whether requests would be served and calls go out; `?verbose` says it part by part. `quarantined`:
-    requests are served, and nobody is called: the ledger was put back to an earlier state."""
+    """Whether requests would be served and calls go out; `?verbose` says it part by part.
+
+    `quarantined`: requests are served, and nobody is called: the ledger was put back to an earlier state.
+    """
     checks = await checks_of(call.deps)
     failed = [check for check in checks if not serves(check)]
     status = "ok" if all(check.ok for check in checks) else "quarantined"

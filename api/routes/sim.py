@@ -37,8 +37,10 @@ async def change(call: Call, body: SimChange) -> Reply[Sim]:
 
 @route("POST", "/v1/sim/clock", scope="admin", answers=(200,))
 async def move_clock(call: Call, body: ClockIn) -> Reply[Sim]:
-    """Let the clock go faster or slower, or jump ahead; it never goes back. 409 for the machine's own clock:
-    start with `sim_clock`."""
+    """Let the clock go faster or slower, or jump ahead; it never goes back.
+
+    409 for the machine's own clock: start with `sim_clock`.
+    """
     simulation = _simulation(call)
     clock = simulation.movable
     if clock is None:

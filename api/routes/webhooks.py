@@ -151,6 +151,8 @@ async def replay(call: Call, body: ReplayIn) -> Reply[Webhook]:
     for name, at in (("from", body.from_), ("to", until)):
         if not sensible(at):
             raise invalid(f"/{name}", "out-of-range", "an instant between the years 2000 and 2200")
+    if until <= body.from_ and body.to is None:
+        raise invalid("/from", "invalid", "nothing has happened since", hint="write an earlier instant")
     if until <= body.from_:
         raise invalid("/to", "invalid", "it ends before it starts", hint="write a later instant")
     async with editing(call) as edit:

@@ -185,6 +185,22 @@ async def test_bad_questions_are_answered_with_what_is_wrong(
     assert answered.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("lead.craeted", "did you mean lead.created?"),
+        ("lead", "known: "),
+        ("lead.created,loop.started", "did you"),
+    ],
+)
+async def test_who_asks_for_a_type_that_there_is_not_is_told_which_there_are(
+    site: Site, said: str, hint: str
+) -> None:
+    problem = await (await site.get("/v1/events", params={"type": said})).json()
+    assert problem["hint"].startswith(hint)
+    assert [(one["parameter"], one["hint"]) for one in problem["errors"]] == [("type", problem["hint"])]
+
+
 async def test_changes_by_people_are_events(site: Site) -> None:
     """API 7: agent.updated, cadence.published, cadence.archived, dialing.paused, dnc.added; tried out they
     are none."""

@@ -10,6 +10,7 @@ import pytest
 
 from api.app import ROUTES
 from api.openapi import describe
+from scheduler.ledger.news import TYPES
 from tests.api.builders import OTHER_PHONE, Site, a_lead
 
 
@@ -34,6 +35,21 @@ def test_every_operation_says_in_a_line_what_it_does(document: dict[str, Any]):
         for method, operation in methods.items():
             assert len(operation["summary"]) > 5, (method, path)
             assert "\n" not in operation["summary"]
+            assert operation["summary"][-1] not in ",:;", "the line ends with its sentence"
+
+
+def test_event_types_and_the_headers_that_are_signed_or_resume_are_in_the_document(document: dict[str, Any]):
+    """Issue: usable as it stands: no type of event is guessed, no header looked up elsewhere."""
+    paths, hook = document["paths"], document["components"]["schemas"]["WebhookIn"]
+    asked = next(each for each in paths["/v1/events"]["get"]["parameters"] if each["name"] == "type")
+    assert hook["properties"]["types"]["items"]["enum"] == sorted(TYPES)
+    assert asked["schema"]["items"]["enum"] == sorted(TYPES)
+    report = paths["/v1/providers/{name}/callbacks/{token}"]["post"]["parameters"]
+    assert [each["name"] for each in report if each["in"] == "header" and each["required"]] == [
+        "webhook-id", "webhook-timestamp", "webhook-signature",
+    ]  # fmt: skip
+    stream = paths["/v1/events/stream"]["get"]["parameters"]
+    assert "Last-Event-ID" in [each["name"] for each in stream if each["in"] == "header"]
 
 
 def test_references_lead_somewhere_and_nothing_is_described_that_is_not_used(document: dict[str, Any]):

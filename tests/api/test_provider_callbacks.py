@@ -177,7 +177,9 @@ async def test_a_signed_report_that_makes_no_sense_is_told_where(
 
     reply = await desk.post(desk.path(armed.attempt_id), body)
 
-    assert (reply.status, (await reply.json())["code"]) == (status, code)
+    problem = await reply.json()
+    assert (reply.status, problem["code"]) == (status, code)
+    assert status != 413 or problem["detail"] == "a body here has 262144 bytes at most"
     assert await desk.world.value("SELECT state FROM attempt") == "armed"
 
 

@@ -182,7 +182,12 @@ async def test_a_ping_a_retry_and_a_replay_need_a_webhook_that_is_active(site: S
     assert ([one["id"] for one in listed["data"]], listed["count"]) == ([delivery["id"]], 1)
     span = {"from": "2026-06-16T00:00:00Z"}
     assert (await site.post(f"{path}/replay", span)).status == 202, "of nothing: over at once"
-    assert (await site.post(f"{path}/replay", {**span, "to": "2026-06-15T00:00:00Z"})).status == 422
+    for wrong, pointer in (
+        ({**span, "to": "2026-06-15T00:00:00Z"}, "/to"),
+        ({"from": "2199-01-01T00:00:00Z"}, "/from"),
+    ):
+        refused = await site.post(f"{path}/replay", wrong)
+        assert (refused.status, (await refused.json())["errors"][0]["pointer"]) == (422, pointer)
 
     await site.send("PATCH", path, json={"status": "paused"})
     assert (await site.post(f"{path}/ping")).status == 409
