@@ -9,6 +9,7 @@ import msgspec
 from api.problems import FieldError, Problem, invalid
 from api.routing import Call
 from api.schemas_agents import AutoDialerIn
+from api.views_settings import auto_dialer
 from scheduler.flow.policies import AutoDialer, limits_of
 from scheduler.ledger import cadences
 from scheduler.ledger.database import Connection
@@ -16,9 +17,10 @@ from scheduler.ledger.database import Connection
 LIMITS = ("max_attempts", "max_retry_days")
 
 
-async def merged(call: Call, on: Connection, before: AutoDialer, said: AutoDialerIn) -> AutoDialer:
-    """The settings as they are with what is said. A limit that is stated stands beside the other as it was
-    in force; limits that nobody ever stated follow the strategy.
+async def merged(call: Call, on: Connection, before: AutoDialer | None, said: AutoDialerIn) -> AutoDialer:
+    """The settings as they are, or by default, with what is said. A limit that is stated stands beside the
+    other as it was in force; limits that nobody ever stated follow the strategy, also when they are sent back
+    as they were shown.
 
     Raises Problem 422: `stop-condition-required`, or a cadence that is missing or none of the account's; 409
     for one that is archived.
@@ -26,6 +28,15 @@ async def merged(call: Call, on: Connection, before: AutoDialer, said: AutoDiale
     changes: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(said).items() if value is not msgspec.UNSET
     }
+    if before is not None:
+        shown = auto_dialer(before, call.ids)
+        stays = changes.get("strategy", before.strategy) == before.strategy
+        changes = {
+            name: value
+            for name, value in changes.items()
+            if value != getattr(shown, name) or (name in LIMITS and not stays)
+        }
+    before = before or AutoDialer()
     limited = [name for name in LIMITS if name in changes]
     if "intervals_s" in changes:
         changes["intervals_s"] = tuple(changes["intervals_s"])

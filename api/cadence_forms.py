@@ -18,6 +18,8 @@ from scheduler.ledger.database import Connection
 SEQUENCE = ("windows", "initial_delay_s", "runs", "on_complete", "steps")
 """What a draft says beside name and description."""
 
+ONLY_READ = ("object", "created_at", "updated_at")
+"""Of a step that comes back as it was shown."""
 
 MOST_BYTES = 8_192
 MOST_DEPTH = 10
@@ -128,7 +130,8 @@ def _steps(
             if number not in known:
                 raise invalid(f"{at}/id", "not-found", "no step of this draft, or here twice")
             known.remove(number)
-        steps.append({**_step(named, one, at), "id": number, "position": None})
+        step = {name: value for name, value in one.items() if name not in ONLY_READ}
+        steps.append({**_step(named, step, at), "id": number, "position": None})
     return steps
 
 

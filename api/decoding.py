@@ -32,14 +32,15 @@ def in_utf8(charset: str | None) -> bool:
     return (charset or "utf-8").lower() in ("utf-8", "utf8", "us-ascii", "ascii")
 
 
-def decode_body(raw: bytes, type_: type[T]) -> T:
-    """Raises Problem: 400 for what is no JSON, 422 for what is not the shape."""
+def decode_body(raw: bytes, type_: type[T], shown: Any = None) -> T:
+    """`shown`: as what the object is answered. Raises Problem: 400 for what is no JSON, 422 for what is not
+    the shape."""
     raw = raw or b"{}"
     try:
         try:
             value = msgspec.json.decode(raw, type=type_)
         except msgspec.ValidationError:
-            raise _refusal(body_faults(raw, type_)) from None
+            raise _refusal(body_faults(raw, type_, shown)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Problem("malformed-body", "the body is no valid JSON in UTF-8") from None
     except RecursionError:

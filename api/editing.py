@@ -28,6 +28,10 @@ EVENTS = {
 """Changes, as the audit log names them, of which those hear who listen to events."""
 
 
+class Unchanged(Exception):
+    """What was sent is what is there already: the transaction leaves no trace."""
+
+
 class Edit:
     """The transaction `on`, begun at `now_ms` of the Clock."""
 
@@ -62,13 +66,24 @@ class Edit:
                 on=self.on,
             )
 
+    async def tell_change(
+        self, action: str, object_: str, before: dict[str, Any], after: dict[str, Any]
+    ) -> None:
+        """The same of a change by which something may differ; the end of the edit where nothing does."""
+        if before == after:
+            raise Unchanged
+        await self.tell(action, object_, before, after)
+
 
 @asynccontextmanager
 async def editing(call: Call) -> AsyncIterator[Edit]:
-    """One transaction; what it raises leaves nothing behind."""
-    async with call.deps.flow.database.transaction() as on:
-        edit = Edit(call, on, call.deps.clock.now_ms())
-        yield edit
+    """One transaction; what it raises leaves nothing behind. It ends early where nothing differs."""
+    try:
+        async with call.deps.flow.database.transaction() as on:
+            edit = Edit(call, on, call.deps.clock.now_ms())
+            yield edit
+    except Unchanged:
+        return
     edit.committed_s = call.deps.clock.monotonic_s()
 
 

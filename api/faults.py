@@ -26,13 +26,17 @@ _PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[([^\]]*)\]")
 
 
-def body_faults(raw: bytes, type_: Any) -> list[FieldError]:
+def body_faults(raw: bytes, type_: Any, shown: Any = None) -> list[FieldError]:
     """Of a body that `type_` refuses, at least one: unknown fields, then the others in the type's order.
+
+    `shown`: as what the object is answered; a field that is known from there is read-only.
 
     Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError where what follows the first fault is no
     JSON.
     """
-    return list(islice(_faults(raw, type_, ""), MOST_FAULTS))
+    answered = isinstance(shown, type) and issubclass(shown, msgspec.Struct)
+    names = {below("", field.encode_name) for field in fields(shown)} if answered else set()
+    return [_read_only(one, names) for one in islice(_faults(raw, type_, ""), MOST_FAULTS)]
 
 
 def query_faults(values: Mapping[str, Any], type_: type) -> list[FieldError]:
@@ -58,6 +62,12 @@ def query_faults(values: Mapping[str, Any], type_: type) -> list[FieldError]:
 def below(pointer: str, step: object) -> str:
     """The JSON pointer to a member or an item."""
     return f"{pointer}/{str(step).replace('~', '~0').replace('/', '~1')}"
+
+
+def _read_only(fault: FieldError, names: set[str]) -> FieldError:
+    if fault.code != "unknown-field" or fault.pointer not in names:
+        return fault
+    return FieldError("read-only", "this field can only be read", pointer=fault.pointer, hint="leave it out")
 
 
 def _faults(raw: Any, type_: Any, pointer: str) -> Iterator[FieldError]:
@@ -148,6 +158,8 @@ def _read(message: str, type_: Any) -> tuple[str, list[str], str]:
 
 def _choices(type_: Any) -> list[str]:
     if get_origin(type_) is list:  # of a parameter that may be repeated
+        return _choices(_bare(get_args(type_)[0]))
+    if get_origin(type_) in (Union, UnionType):  # one of them, or a list
         return _choices(_bare(get_args(type_)[0]))
     if get_origin(type_) is Literal:
         return sorted(str(value) for value in get_args(type_))

@@ -87,6 +87,14 @@ class StepIn(Body):
     advanced: StepAdvancedIn = msgspec.field(default_factory=StepAdvancedIn)
 
 
+class StepBack(StepIn):
+    """A step may come back as it was shown: what of it can only be read is not looked at."""
+
+    object: Literal["step"] | UnsetType = UNSET
+    created_at: Instant | UnsetType | None = UNSET
+    updated_at: Instant | UnsetType | None = UNSET
+
+
 class StepChange(Body):
     position: Position | UnsetType = UNSET
     name: Line | UnsetType = UNSET
@@ -108,7 +116,7 @@ class OnCompleteIn(Body):
     delay_s: Wait = 0
 
 
-Steps = Annotated[list[StepIn], Meta(max_length=MOST_STEPS)]
+Steps = Annotated[list[StepBack], Meta(max_length=MOST_STEPS)]
 
 
 class CadencesQuery(ListQuery, forbid_unknown_fields=True):

@@ -209,6 +209,7 @@ def _handle(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """`shows`: answers the object whose tag an `If-Match` names that this route does not ask for."""
     turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+    shown = one.reply if one.method != "POST" or "{" not in one.path else None
 
     async def straight(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse = await one.handler(Call(request, deps, NOBODY, request[REQUEST_ID]))
@@ -240,7 +241,7 @@ def _handle(
             if one.query is not NoQuery:
                 arguments["query"] = query
             if one.body is not None:
-                arguments["body"] = decode_body(raw, one.body)
+                arguments["body"] = decode_body(raw, one.body, shown)
             elif raw:  # many clients send `{}` with every POST
                 decode_body(raw, NoQuery)
             if shows is None or one.compares or "If-Match" not in request.headers:

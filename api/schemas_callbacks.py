@@ -32,7 +32,7 @@ class CallbackChange(msgspec.Struct, forbid_unknown_fields=True):
     """What is left out stays."""
 
     at: Instant | UnsetType = UNSET
-    text: Text | UnsetType = UNSET
+    text: Text | UnsetType | None = UNSET
     note: Note | UnsetType = UNSET
 
 

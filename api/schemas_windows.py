@@ -53,6 +53,12 @@ class AgentWindows(Windows):
     inherited: bool = False
 
 
+class AgentWindowsIn(Windows, kw_only=True):
+    """`inherited`, sent back as it was shown: true with the account's hours leaves them so."""
+
+    inherited: bool = False
+
+
 class AgentWindowsChanged(AgentWindows, kw_only=True):
     impact: Impact
     job: Job | None

@@ -137,7 +137,7 @@ async def _manage(call: Call, edit: Edit, account_id: int, body: AccountManage) 
         now_ms=edit.now_ms,
     )
     before = {"name": row["name"], "suspended": row["suspended_at"] is not None, "live": not row["simulated"]}
-    await edit.tell(
+    await edit.tell_change(
         "account_managed",
         f"account:{account_id}",
         before,

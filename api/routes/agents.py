@@ -23,7 +23,7 @@ from api.schemas_impact import ChangeQuery
 from api.schemas_windows import Removed
 from api.weeks import read_week
 from scheduler.errors import NotFound
-from scheduler.flow.policies import AutoDialer, read_dialer
+from scheduler.flow.policies import read_dialer
 from scheduler.ledger import caller_ids, dialing_settings, reads, trunks
 from scheduler.ledger.accounts import create_agent
 from scheduler.ledger.database import Row
@@ -55,7 +55,7 @@ async def create(call: Call, query: ChangeQuery, body: AgentIn) -> Reply[AgentCh
     said = await _read(call, given(body))
 
     async def change(edit: Edit) -> Changed[Agent]:
-        dialer = await merged(call, edit.on, AutoDialer(), body.auto_dialer)
+        dialer = await merged(call, edit.on, None, body.auto_dialer)
         agent_id = await create_agent(
             database,
             account_id=call.account_id,

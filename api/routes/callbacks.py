@@ -84,16 +84,18 @@ async def schedule(call: Call, body: CallbackIn) -> Reply[Callback]:
 async def change(call: Call, body: CallbackChange) -> Reply[Callback]:
     """Another time or another note, in force when it is answered; 409 for one that was made or canceled."""
     number = call.id(PREFIX)
-    if body.at is not UNSET and body.text is not UNSET:
-        raise invalid("/text", "invalid", "say when by one of at and text")
     row = await callbacks.callback(call.deps.flow.database, call.account_id, number)
-    timed = body.at is not UNSET or body.text is not UNSET
+    at = UNSET if body.at == row["at"] else body.at
+    text = UNSET if body.text in (None, row["said"]) else body.text
+    if at is not UNSET and text is not UNSET:
+        raise invalid("/text", "invalid", "say when by one of at and text")
+    timed = at is not UNSET or text is not UNSET
     await move_callback(
         call.deps.flow,
         call.deps.clock,
         account_id=call.account_id,
         number=number,
-        when=await _when(call, row["lead_id"], body.at, body.text) if timed else None,
+        when=await _when(call, row["lead_id"], at, text) if timed else None,
         note=None if body.note is UNSET else body.note,
         actor=call.actor,
         permit_s=call.deps.settings.permit_s,

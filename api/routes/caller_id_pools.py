@@ -71,7 +71,7 @@ async def change_pool(call: Call, body: outgoing.PoolChange) -> Reply[outgoing.P
         if numbers is not None:
             await caller_ids.fill_pool(database, edit.on, call.account_id, pool_id, numbers)
         was = {name: getattr(before, name) for name in changes}
-        await edit.tell("caller_id_pool_changed", f"caller_id_pool:{pool_id}", was, changes)
+        await edit.tell_change("caller_id_pool_changed", f"caller_id_pool:{pool_id}", was, changes)
     await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, pools=[pool_id]))
     return Reply(await _pool(call, pool_id))
 

@@ -76,7 +76,7 @@ async def change_caller_id(call: Call, body: outgoing.CallerIdChange) -> Reply[o
         was = await caller_ids.change_caller_id(
             call.deps.flow.database, edit.on, call.account_id, caller_id_id, changes, edit.now_ms
         )
-        await edit.tell("caller_id_changed", f"caller_id:{caller_id_id}", parts(was, changes), changes)
+        await edit.tell_change("caller_id_changed", f"caller_id:{caller_id_id}", parts(was, changes), changes)
     if was["caller_id_pool_id"] is not None:
         pools = [was["caller_id_pool_id"]]
         await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, pools=pools))

@@ -108,7 +108,7 @@ async def change_entry(call: Call, body: DncChange) -> Reply[DncEntry]:
     async with editing(call) as edit:
         values = (call.account_id, entry_id, body.reason, edit.now_ms)
         was = await dnc.change_entry(database, edit.on, *values)
-        await edit.tell(
+        await edit.tell_change(
             "dnc_entry_changed", f"dnc_entry:{entry_id}", {"reason": was}, {"reason": body.reason}
         )
     return Reply(entry(await dnc.entry(database, call.account_id, entry_id), call.ids))

@@ -67,7 +67,7 @@ async def change(call: Call, body: DncListChange) -> Reply[DncList]:
         await dnc.change_list(
             database, edit.on, call.account_id, list_id, now["name"], now["source"], edit.now_ms
         )
-        await edit.tell(
+        await edit.tell_change(
             "dnc_list_changed", f"dnc_list:{list_id}", {name: was[name] for name in changes}, changes
         )
     return Reply(_shown(await dnc.one_list(database, call.account_id, list_id), call.ids))

@@ -79,7 +79,7 @@ async def change(call: Call, body: KeyChange) -> Reply[Key]:
             now_ms=now_ms,
         )
         after = await keys.key_row(database, call.account_id, number, edit.on)
-        await edit.tell("key_changed", f"key:{number}", _facts(row), _facts(after))
+        await edit.tell_change("key_changed", f"key:{number}", _facts(row), _facts(after))
     return Reply(_shown(call, after))
 
 

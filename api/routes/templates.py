@@ -100,9 +100,9 @@ async def change_template(call: Call, body: bodies.TemplateChange) -> Reply[Temp
         )
         if not changed:
             raise Problem("version-stale")
-        was = {"name": row["name"], **msgspec.to_builtins(before)}
-        now = {"name": name, **msgspec.to_builtins(form)}
-        await edit.tell("template_changed", f"template:{template_id}", was, now)
+        was = {**msgspec.to_builtins(before), "name": row["name"], "description": row["description"]}
+        now = {**msgspec.to_builtins(form), "name": name, "description": description}
+        await edit.tell_change("template_changed", f"template:{template_id}", was, now)
     return Reply(await _shown(call, template_id))
 
 

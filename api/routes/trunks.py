@@ -55,7 +55,7 @@ async def change_trunk(call: Call, body: outgoing.TrunkChange) -> Reply[outgoing
         was = await trunks.change_trunk(
             call.deps.flow.database, edit.on, call.account_id, trunk_id, changes, edit.now_ms
         )
-        await edit.tell("trunk_changed", f"trunk:{trunk_id}", parts(was, changes), changes)
+        await edit.tell_change("trunk_changed", f"trunk:{trunk_id}", parts(was, changes), changes)
     await in_force(call, edit, call.deps.flow.lanes.gates.shape(edit.now_ms, trunks=[trunk_id]))
     return Reply(await _trunk(call, trunk_id))
 

@@ -92,8 +92,9 @@ async def change_webhook(call: Call, body: WebhookChange) -> Reply[Webhook]:
     if "types" in said:
         said["types"] = _read_types(said["types"])
     if "url" in said:
-        await webhooks.webhook(database, call.account_id, number)
-        await _check(call, said["url"])
+        now = await webhooks.webhook(database, call.account_id, number)
+        if said["url"] != now["url"]:
+            await _check(call, said["url"])
     async with editing(call) as edit:
         row = await webhooks.lock_webhook(database, edit.on, call.account_id, number)
         changed = {name: value for name, value in said.items() if row[name] != value}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from api import views_settings as views
 from api.effective import NOWHERE, gaps, open_times, place_at
 from api.instants import sensible, utc_ms
 from api.preconditions import tagged
-from api.problems import FieldError, Problem
+from api.problems import FieldError, Problem, invalid
 from api.reaching import Reached, extended
 from api.requests_windows import EffectiveQuery
 from api.routes.agents import change_settings
@@ -16,7 +18,7 @@ from api.routing import Call, Reply, route
 from api.schemas_agents import Agent
 from api.schemas_effective import Effective
 from api.schemas_impact import ChangeQuery
-from api.schemas_windows import AgentWindows, AgentWindowsChanged, Windows
+from api.schemas_windows import AgentWindows, AgentWindowsChanged, AgentWindowsIn, Windows
 from api.weeks import read_week
 from scheduler.domain.calendars import calendar_of
 from scheduler.domain.model import Place, Priority
@@ -37,9 +39,17 @@ async def show_windows(call: Call) -> Reply[AgentWindows]:
 
 
 @route("PUT", "/v1/agents/{id}/windows", scope="calls:write", if_match=True)
-async def set_windows(call: Call, query: ChangeQuery, body: Windows) -> Reply[AgentWindowsChanged]:
+async def set_windows(call: Call, query: ChangeQuery, body: AgentWindowsIn) -> Reply[AgentWindowsChanged]:
     """The whole week anew. In force once this is answered, some two seconds later."""
-    return await _change(call, read_week(body, ""), query)
+    days = Windows(**{day: getattr(body, day) for day in Windows.__struct_fields__})
+    week: dict[str, object] | None = read_week(days, "")
+    if body.inherited:
+        account = await reads.account(call.deps.flow.database, call.account_id)
+        if week != msgspec.to_builtins(views.show_week(account["windows"])):
+            hint = "leave it out for hours of the agent's own"
+            raise invalid("/inherited", "invalid", "these are not the account's hours", hint=hint)
+        week = None
+    return await _change(call, week, query)
 
 
 @route("DELETE", "/v1/agents/{id}/windows", scope="calls:write", answers=(200,), if_match=True)

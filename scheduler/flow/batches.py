@@ -99,6 +99,8 @@ async def change_batch(
         taken = name is not None and name != row["name"]
         if taken and await flow.database.fetch_row("batch_named", account_id, name, on=on):
             raise Refused("state-conflict", "the account has a batch of that name", "", "choose another name")
+        if name in (None, row["name"]) and after == before:
+            return row, before, after
         await flow.database.execute("batch_change", batch_id, name or row["name"], said, now, on=on)
         changes = ({"name": row["name"], "throttle": msgspec.to_builtins(before)},
                    {"name": name or row["name"], "throttle": msgspec.to_builtins(after)})  # fmt: skip

@@ -70,6 +70,18 @@ async def test_words_are_read_where_the_lead_is_and_answered_as_a_window(site: S
     assert (made["text"], made["planned_at"]) == ("tomorrow afternoon", made["at"])
 
 
+async def test_words_sent_back_as_they_were_read_keep_their_window(site: Site):
+    """API 4: what one endpoint answers another takes; only another time takes the words away."""
+    lead = await take_in(site, agent_id=site.agent)
+    made = await schedule(site, lead, text="tomorrow afternoon")
+    path = f"/v1/callbacks/{made['id']}"
+    again = {name: made[name] for name in ("at", "text")}
+    noted = await site.send("PATCH", path, json={**again, "note": "asked twice"})
+    moved = await site.send("PATCH", path, json={"at": "2026-06-18T18:00:00Z", "text": made["text"]})
+
+    assert [(await reply.json())["window"] for reply in (noted, moved)] == [made["window"], None]
+
+
 async def test_outside_the_hours_the_next_slot_is_taken(site: Site):
     lead = await take_in(site, agent_id=site.agent)
 

@@ -153,6 +153,26 @@ def test_unknown_fields_come_first_with_what_was_meant_then_the_others_in_the_or
     ]
 
 
+async def test_what_can_only_be_read_is_told_so_and_not_taken_for_a_misspelt_name(site: Site):
+    """API 4: what is marked R; API 1: an unknown field has the nearest known name as its hint."""
+    agent = await (await site.get(f"/v1/agents/{site.agent}")).json()
+    body = {"paused": True, "created_at": agent["created_at"], "nmae": "x"}
+    reply = await site.send("PATCH", f"/v1/agents/{site.agent}", json=body, headers={"If-Match": "*"})
+
+    assert reply.status == 422
+    assert [(one["pointer"], one["code"], one["hint"]) for one in (await reply.json())["errors"]] == [
+        ("/paused", "read-only", "leave it out"),
+        ("/created_at", "read-only", "leave it out"),
+        ("/nmae", "unknown-field", "did you mean `name`?"),
+    ]
+
+
+async def test_an_unknown_choice_lists_the_known_ones_also_where_several_may_be_given(site: Site):
+    reply = await site.post("/v1/leads/search", {"filter": {"status": "foo"}})
+
+    assert (await reply.json())["hint"].startswith("known: active, closed,")
+
+
 def test_a_name_given_twice_is_refused_for_its_first_value_as_the_decoder_does():
     errors = refusal(b'{"phone":"+12125550123","name":5,"name":"x"}', LeadIn)
 
