@@ -39,9 +39,17 @@ def permit_s() -> float:
 
 
 @pytest.fixture
-async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any, permit_s: float) -> Site:
+def allow_private() -> bool:
+    """Whether webhooks of `site` may go to this machine; parametrized by tests that receive them."""
+    return False
+
+
+@pytest.fixture
+async def site(
+    database: Database, wheel: TimingWheel, aiohttp_client: Any, permit_s: float, allow_private: bool
+) -> Site:
     """The stores come first: the API ends before them."""
-    settings = Settings(permit_s=permit_s, import_workers=0)
+    settings = Settings(permit_s=permit_s, import_workers=0, webhook_allow_private=allow_private)
     return await a_site(aiohttp_client, database, wheel, settings=settings)
 
 

@@ -21,6 +21,7 @@ from scheduler.services.herald import Herald
 from tests.api.builders import Site
 
 Outlets = Callable[..., Deliverer]
+Answer = Callable[["Received"], web.StreamResponse | int]
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Receiver:
     """`answer` may be changed by a test: what the next requests get."""
 
     url: str = ""
-    answer: Callable[[Received], web.StreamResponse | int] = lambda _: 204
+    answer: Answer = lambda _: 204
     got: list[Received] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     open_requests: int = 0

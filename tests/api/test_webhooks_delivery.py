@@ -13,19 +13,12 @@ from dialer.webhooks.sealing import Sealer
 from dialer.webhooks.sender import Answer, WebhookSender
 from scheduler.domain.time import DAY, MINUTE, SECOND
 from scheduler.ledger import deliveries as ledger
-from scheduler.ledger.database import Database
 from scheduler.services.herald import Herald
-from scheduler.settings import Settings
-from scheduler.wheel import TimingWheel
-from tests.api.builders import PERMIT_S, PHONE, Site, a_lead, a_site, a_tenant
+from tests.api.builders import PHONE, Site, a_lead, a_tenant
 from tests.api.receiving import Outlets, Receiver, deliver, pass_time, registered, sent, shown, told
 from tests.api.streaming import as_sent
 
-
-@pytest.fixture
-async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
-    settings = Settings(permit_s=PERMIT_S, import_workers=0, webhook_allow_private=True)
-    return await a_site(aiohttp_client, database, wheel, settings=settings)
+pytestmark = pytest.mark.parametrize("allow_private", [True])
 
 
 async def test_an_event_arrives_as_it_is_pulled_signed_and_under_its_own_id(

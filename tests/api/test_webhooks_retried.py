@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from api.live.deliverer import Deliverer
 from dialer.webhooks.retries import DISABLE_MS, WAITS_MS
 from scheduler.domain.time import DAY, MINUTE, SECOND
-from scheduler.ledger.database import Database
-from scheduler.settings import Settings
-from scheduler.wheel import TimingWheel
-from tests.api.builders import PERMIT_S, Site, a_site
-from tests.api.receiving import Outlets, Receiver, deliver, pass_time, registered, sent, shown, told
+from tests.api.builders import Site
+from tests.api.receiving import Answer, Outlets, Receiver, deliver, pass_time, registered, sent, shown, told
+
+pytestmark = pytest.mark.parametrize("allow_private", [True])
 
 
-@pytest.fixture
-async def site(database: Database, wheel: TimingWheel, aiohttp_client: Any) -> Site:
-    settings = Settings(permit_s=PERMIT_S, import_workers=0, webhook_allow_private=True)
-    return await a_site(aiohttp_client, database, wheel, settings=settings)
+async def a_failure(
+    site: Site, receiver: Receiver, outlets: Outlets, answer: Answer, lead_ids: Sequence[int] = (1,)
+) -> tuple[dict[str, Any], Deliverer]:
+    """A webhook, and who sent it these events, once and in vain."""
+    hook, deliverer = await registered(site, receiver.url), outlets()
+    receiver.answer = answer
+    await told(site, list(lead_ids))
+    await deliver(site, deliverer)
+    return hook, deliverer
 
 
 async def test_what_fails_is_tried_at_the_times_of_the_contract_and_then_given_up(
@@ -58,21 +64,17 @@ async def test_what_fails_is_tried_at_the_times_of_the_contract_and_then_given_u
 async def test_only_a_2xx_is_an_arrival(
     site: Site, receiver: Receiver, outlets: Outlets, status: int
 ) -> None:
-    hook = await registered(site, receiver.url)
-    receiver.answer = lambda one: status
-    await told(site, [1])
-    await deliver(site, outlets())
+    hook, _ = await a_failure(site, receiver, outlets, lambda one: status)
     [delivery] = await sent(site, hook)
     assert (delivery["status"], delivery["error"]) == ("pending", f"http {status}")
 
 
 async def test_no_redirect_is_followed(site: Site, receiver: Receiver, outlets: Outlets) -> None:
     """RELIABILITY 5.1: what was checked is the address that is asked, not one that it names."""
-    hook = await registered(site, receiver.url)
     elsewhere = {"Location": receiver.url + "/elsewhere"}
-    receiver.answer = lambda one: web.Response(status=307, headers=elsewhere)
-    await told(site, [1])
-    await deliver(site, outlets())
+    hook, _ = await a_failure(
+        site, receiver, outlets, lambda one: web.Response(status=307, headers=elsewhere)
+    )
     assert len(receiver.got) == 1
     assert (await sent(site, hook))[0]["error"] == "http 307"
 
@@ -86,11 +88,9 @@ async def test_an_endpoint_that_asks_for_a_pause_gets_it(
     site: Site, receiver: Receiver, outlets: Outlets, headers: dict[str, str]
 ) -> None:
     """API 7: honours Retry-After, of the delivery and of all others to that endpoint."""
-    hook = await registered(site, receiver.url)
-    receiver.answer = lambda one: web.Response(status=429, headers=headers)
-    await told(site, [1])
-    deliverer = outlets()
-    await deliver(site, deliverer)
+    hook, deliverer = await a_failure(
+        site, receiver, outlets, lambda one: web.Response(status=429, headers=headers)
+    )
     await told(site, [2])
     pass_time(site, 119 * MINUTE)
     await deliver(site, deliverer)
@@ -105,11 +105,7 @@ async def test_an_endpoint_that_is_gone_is_asked_no_more_and_says_why(
     site: Site, receiver: Receiver, outlets: Outlets
 ) -> None:
     """API 7: 410 disables; made active again, it goes on where it was."""
-    hook = await registered(site, receiver.url)
-    receiver.answer = lambda one: 410
-    await told(site, [1])
-    deliverer = outlets()
-    await deliver(site, deliverer)
+    hook, deliverer = await a_failure(site, receiver, outlets, lambda one: 410)
     await told(site, [2])
     pass_time(site, DAY)
     await deliver(site, deliverer, 2)
@@ -158,11 +154,7 @@ async def test_an_endpoint_that_fails_for_five_days_is_asked_no_more_and_one_suc
 async def test_an_endpoint_that_fails_is_asked_with_one_event_while_the_rest_waits_in_the_ledger(
     site: Site, receiver: Receiver, outlets: Outlets, first: int
 ) -> None:
-    await registered(site, receiver.url)
-    receiver.answer = lambda one: 500
-    await told(site, list(range(1, first + 1)))
-    deliverer = outlets()
-    await deliver(site, deliverer)
+    _, deliverer = await a_failure(site, receiver, outlets, lambda one: 500, range(1, first + 1))
     await told(site, list(range(first + 1, 200)))
     for _ in range(3):
         receiver.got.clear()
