@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -48,31 +50,38 @@ async def stream_events(call: Call, query: StreamQuery) -> web.StreamResponse:
 
     async with deps.feed.listening(call.account_id, topics, cut) as (listener, begun):
         response = web.StreamResponse(headers=HEADERS)
-        with suppress(ConnectionResetError):  # who listened has left, or was cut off
-            await response.prepare(request)
-            await response.write(OPENING)
-            if after is not None:
-                database = deps.flow.database
-                async for missed in replay(database, call.ids, call.account_id, topics, after, begun):
-                    await response.write(missed)
-            await _pass_on(call, listener, response)
+        watch = asyncio.create_task(_watch_key(call, listener, cut))
+        try:
+            with suppress(ConnectionResetError):  # who listened has left, or was cut off
+                await response.prepare(request)
+                await response.write(OPENING)
+                if after is not None:
+                    database = deps.flow.database
+                    async for missed in replay(database, call.ids, call.account_id, topics, after, begun):
+                        await response.write(missed)
+                await _pass_on(listener, response)
+        finally:
+            watch.cancel()
     return response
 
 
-async def _pass_on(call: Call, listener: Listener, response: web.StreamResponse) -> None:
-    """Until the listener is cut off, the server stops or the key holds no more."""
-    clock = call.deps.clock
-    checked_s = written_s = clock.monotonic_s()
+async def _pass_on(listener: Listener, response: web.StreamResponse) -> None:
+    """Until the listener is cut off, its key holds no more or the server stops."""
     while not listener.over:
-        said = await listener.take(min(KEY_S, HEARTBEAT_S))
-        now_s = clock.monotonic_s()
-        if now_s - checked_s >= KEY_S:
-            if not await _still_welcome(call):
-                return
-            checked_s = now_s
-        if not listener.over and (said or now_s - written_s >= HEARTBEAT_S):
+        said = await listener.take(HEARTBEAT_S)
+        if not listener.over:
             await response.write(said or HEARTBEAT)
-            written_s = now_s
+
+
+async def _watch_key(call: Call, listener: Listener, cut: Callable[[], None]) -> None:
+    """Beside it: neither a ledger that does not answer holds up the stream, nor the reader this."""
+    welcome = True
+    while welcome:
+        await asyncio.sleep(KEY_S)
+        welcome = await _still_welcome(call)
+    listener.close()
+    await asyncio.sleep(KEY_S)
+    cut()  # who reads has its end by now
 
 
 @route("POST", "/v1/stream-tickets", scope="read")

@@ -302,6 +302,26 @@ async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.Monkey
         assert await reader.next() is None
 
 
+async def test_a_ledger_that_does_not_answer_about_a_key_holds_up_no_stream(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API 7: whatever the load."""
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(key_id: str) -> None:
+        asked.set()
+        await never.wait()
+
+    monkeypatch.setattr(site.deps.keys, "caller_of_key", hang)
+    async with listening(site, {"topics": "attempts"}) as reader:
+        await asked.wait()
+        await happened(site, "attempt.ended", [1])
+        heard = await reader.next()
+
+    assert heard is not None
+    assert heard.name == "attempt.ended"
+
+
 async def test_after_an_unforeseen_fault_streams_end_and_can_be_opened_anew(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
