@@ -40,13 +40,14 @@ def names(said: str | None, tag: str) -> bool:
     return said.strip() == "*" or tag in [part.strip().removeprefix("W/") for part in said.split(",")]
 
 
-def require_match(request: web.Request, current: Any) -> None:
-    """`current`: the object as a GET would answer it. Raises Problem 428 without `If-Match`, 412 when the
-    object is not the one that the caller has read."""
+def require_match(request: web.Request, current: Any, tag: str | None = None) -> None:
+    """`current`: the object as a GET would answer it, with its `tag` where that is not of the body. Raises
+    Problem 428 without `If-Match`, 412 when the object is not the one that the caller has read."""
     said = request.headers.get("If-Match")
     if said is None:
         raise Problem("precondition-required", "send the ETag of the object that you have read as If-Match")
-    tag = tag_of_object(current, msgspec.json.encode(current))
+    if tag is None:
+        tag = tag_of_object(current, msgspec.json.encode(current))
     if not names(",".join(_settled(part) for part in said.split(",")), _settled(tag)):
         raise Problem("version-stale")
 

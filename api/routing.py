@@ -26,6 +26,7 @@ from api.live.tickets import caller_with_ticket
 from api.preconditions import names, require_match, tag_of_object
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
+from scheduler.ledger.guards import guarded
 from scheduler.ledger.tenancy import serving
 from scheduler.public_ids import PublicIds
 
@@ -195,13 +196,16 @@ def tagged(routes: Sequence[Route]) -> set[str]:
 
 
 def showing(routes: Sequence[Route]) -> dict[str, Route]:
-    """By the name of each change that does not ask for `If-Match`: what shows the object that it changes."""
-    shows = {one.path: one for one in routes if one.method == "GET"}
-    return {
-        one.name: shows[one.path]
-        for one in routes
-        if one.method in ("PATCH", "PUT", "DELETE") and one.path in shows and not one.if_match
+    """By the name of each change that does not ask for `If-Match`: what shows the object that it changes, or
+    that something is done to."""
+    shows = {one.path: one for one in routes if one.method == "GET" and one.query is NoQuery}
+    changes = [one for one in routes if one.scope not in (None, "read") and not (one.if_match or one.streams)]
+    objects = {
+        one.name: one.path.rpartition("/")[0] if one.method == "POST" else one.path
+        for one in changes
+        if one.method in ("POST", "PATCH", "PUT", "DELETE")
     }
+    return {name: shows[path] for name, path in objects.items() if path in shows}
 
 
 def _handle(
@@ -246,10 +250,18 @@ def _handle(
                 decode_body(raw, NoQuery)
             if shows is None or one.compares or "If-Match" not in request.headers:
                 return _response(request, await one.handler(call, **arguments), has_tag)
-            turn = turns.setdefault((call.account_id, request.path), asyncio.Lock())
-            async with turn:  # of those who have read the same, one may change it
-                require_match(request, (await shows.handler(call)).body)
-                return _response(request, await one.handler(call, **arguments), has_tag)
+            object_ = "/".join(request.path.split("/")[: shows.path.count("/") + 1])
+
+            async def unchanged(on: Any = None) -> None:
+                if on is not None:
+                    await deps.flow.database.execute("change_turn", call.account_id, object_, on=on)
+                found = await shows.handler(call)
+                require_match(request, found.body, found.headers.get("ETag"))
+
+            async with turns.setdefault((call.account_id, object_), asyncio.Lock()):
+                await unchanged()
+                with guarded(unchanged):  # of those who have read the same, here or elsewhere, one changes it
+                    return _response(request, await one.handler(call, **arguments), has_tag)
 
         if one.method != "POST" or one.scope is None:
             return await act()

@@ -95,7 +95,12 @@ async def change(call: Call, query: ChangeQuery, body: requests.BatchChange) -> 
     """
     now_ms = call.deps.clock.now_ms()
     batch_id = call.id("bat")
-    throttle = read_throttle(body.throttle, now_ms, "/throttle/start_at")
+    said = body.throttle
+    if isinstance(said.start_at, datetime):
+        now = (await _batch(call, batch_id)).throttle.start_at
+        if now == utc_ms(to_ms(said.start_at)):  # it began long ago, and may be sent back
+            said = msgspec.structs.replace(said, start_at=msgspec.UNSET)
+    throttle = read_throttle(said, now_ms, "/throttle/start_at")
     impact = await change_batch(
         call.deps.flow,
         account_id=call.account_id,

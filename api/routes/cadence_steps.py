@@ -38,7 +38,7 @@ async def list_steps(call: Call, query: requests.ListQuery) -> Reply[schemas.Pag
     return await listed(call, query, steps, [step.position for step in steps], count)
 
 
-@route("POST", "/v1/cadences/{id}/steps", scope="cadences:write", answers=(201,))
+@route("POST", "/v1/cadences/{id}/steps", scope="cadences:write", compares=True, answers=(201,))
 async def add_step(call: Call, body: bodies.StepIn) -> Reply[Step]:
     """A new step at `position`, which moves those behind it; without one it comes last. Rules that go to a
     step follow it where it moves."""
@@ -54,7 +54,7 @@ async def add_step(call: Call, body: bodies.StepIn) -> Reply[Step]:
     return Reply(shown, status=201, headers=headers)
 
 
-@route("POST", "/v1/cadences/{id}/steps/reorder", scope="cadences:write")
+@route("POST", "/v1/cadences/{id}/steps/reorder", scope="cadences:write", compares=True)
 async def reorder_steps(call: Call, body: bodies.StepOrderIn) -> Reply[schemas.Page[Step]]:
     """Put the steps in another order: each of them once. Rules that go to a step follow it."""
     async with drafting(call, "cadence_steps_reordered") as draft:

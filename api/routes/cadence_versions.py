@@ -26,7 +26,7 @@ MOST_VERSIONS = 2**31 - 1
 _VERSION = "/v1/cadences/{id}/versions/{version:[1-9][0-9]*}"
 
 
-@route("POST", "/v1/cadences/{id}/publish", scope="cadences:write", answers=(200, 202))
+@route("POST", "/v1/cadences/{id}/publish", scope="cadences:write", compares=True, answers=(200, 202))
 async def publish_draft(
     call: Call, body: bodies.CadencePublishIn, query: ChangeQuery
 ) -> Reply[CadencePublished]:
@@ -60,7 +60,7 @@ async def show_version(call: Call) -> Reply[CadenceVersion]:
     return Reply(cadence_views.version(await _version(call), call.ids))
 
 
-@route("POST", _VERSION + "/restore", scope="cadences:write")
+@route("POST", _VERSION + "/restore", scope="cadences:write", compares=True)
 async def restore_version(call: Call) -> Reply[Cadence]:
     """Have the draft say what this version says; calls follow it once it is published."""
     row = await _version(call)

@@ -93,19 +93,19 @@ async def delete_cadence(call: Call) -> web.Response:
     return web.Response(status=204)
 
 
-@route("POST", "/v1/cadences/{id}/activate", scope="cadences:write")
+@route("POST", "/v1/cadences/{id}/activate", scope="cadences:write", compares=True)
 async def activate(call: Call) -> Reply[Cadence]:
     """Leads may be enrolled in it again. Again changes nothing."""
     return await _moved(call, "activate")
 
 
-@route("POST", "/v1/cadences/{id}/deactivate", scope="cadences:write")
+@route("POST", "/v1/cadences/{id}/deactivate", scope="cadences:write", compares=True)
 async def deactivate(call: Call) -> Reply[Cadence]:
     """Nobody is enrolled any more; loops that run it go on to their end. Again changes nothing."""
     return await _moved(call, "deactivate")
 
 
-@route("POST", "/v1/cadences/{id}/archive", scope="cadences:write", answers=(200, 202))
+@route("POST", "/v1/cadences/{id}/archive", scope="cadences:write", compares=True, answers=(200, 202))
 async def archive(call: Call, body: requests.CadenceArchiveIn) -> Reply[CadenceArchived]:
     """Put it away: nobody is enrolled, and nobody is called by it any more. Again changes nothing.
 
@@ -137,7 +137,7 @@ async def archive(call: Call, body: requests.CadenceArchiveIn) -> Reply[CadenceA
     return Reply(answer, status=200 if job is None else 202, headers=headers)
 
 
-@route("POST", "/v1/cadences/{id}/restore", scope="cadences:write")
+@route("POST", "/v1/cadences/{id}/restore", scope="cadences:write", compares=True)
 async def restore(call: Call) -> Reply[Cadence]:
     """Out of the archive: inactive, or the draft that it was. Again changes nothing."""
     return await _moved(call, "restore")

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from scheduler.errors import Overloaded, ServerUnavailable
+from scheduler.ledger import guards
 from scheduler.ledger.outages import UNREACHABLE, unavailable
 from scheduler.ledger.statements import statement
 from scheduler.ledger.tenancy import ROLE, TenantConnection, served
@@ -124,6 +125,7 @@ class Database:
             transaction = connection.transaction()
             await transaction.start()
             try:
+                await guards.begun(connection)
                 yield connection
             except BaseException:
                 await _roll_back(connection, transaction)
@@ -133,6 +135,7 @@ class Database:
             except BaseException:
                 connection.terminate()  # committed or not: nobody can tell on this connection
                 raise
+            guards.committed()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -165,21 +168,21 @@ class Database:
 
     async def fetch(self, name: str, *arguments: Any, on: Connection | None = None) -> list[Row]:
         """Rows of the named statement, on a transaction's connection or on one of the pool."""
-        if on is not None:
+        if (on := on or guards.connection_of_check()) is not None:
             return await on.fetch(statement(name), *arguments)
         async with self.connection() as connection:
             return await connection.fetch(statement(name), *arguments)
 
     async def fetch_row(self, name: str, *arguments: Any, on: Connection | None = None) -> Row | None:
         """The first row, or None."""
-        if on is not None:
+        if (on := on or guards.connection_of_check()) is not None:
             return await on.fetchrow(statement(name), *arguments)
         async with self.connection() as connection:
             return await connection.fetchrow(statement(name), *arguments)
 
     async def execute(self, name: str, *arguments: Any, on: Connection | None = None) -> str:
         """Postgres' command tag, such as `UPDATE 3`."""
-        if on is not None:
+        if (on := on or guards.connection_of_check()) is not None:
             return await on.execute(statement(name), *arguments)
         async with self.connection() as connection:
             return await connection.execute(statement(name), *arguments)

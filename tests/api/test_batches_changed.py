@@ -26,6 +26,19 @@ async def ledger(site: Site) -> list[Any]:
     return [await site.rows(f"SELECT * FROM {table} ORDER BY 1") for table in tables]
 
 
+async def test_a_batch_that_began_long_ago_takes_its_start_back_as_it_was_read(site: Site):
+    """API 4: what one endpoint answers another takes, whatever time it is by then."""
+    batch = await make(site, throttle={"start_at": utc_ms(site.clock.now_ms() + HOUR)})
+    site.clock.move_to(site.clock.now_ms() + 30 * HOUR)
+    before = await ledger(site)
+    path, throttle = f"/v1/batches/{batch['id']}", (await shown(site, batch))["throttle"]
+
+    same = await site.send("PATCH", path, json={"throttle": throttle})
+    assert (same.status, await ledger(site)) == (200, before), await same.text()
+    later = {"throttle": {**throttle, "start_at": "2026-06-16T18:00:00Z"}}
+    assert (await site.send("PATCH", path, json=later)).status == 422
+
+
 async def test_a_batch_is_tried_before_it_is_made(site: Site):
     """API 1: a dry run validates, writes nothing, returns `impact`."""
     body = {"name": "Nov solar", "agent_id": site.agent, "throttle": {"max_per_min": 60}}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
 
-from tests.api.builders import Site, a_lead
+from scheduler.wheel import TimingWheel
+from tests.api.builders import Site, a_lead, a_site
 from tests.api.cadences import a_published_cadence
 from tests.api.settings import tag_of
 
@@ -46,6 +48,46 @@ async def test_of_changes_to_a_batch_that_all_have_read_one_wins_as_well(site: S
 
     assert sorted(reply.status for reply in replies) == [200, *[412] * (MANY - 1)]
     assert len(await said_of_changes(site, "batch_changed")) == 1
+
+
+async def test_two_processes_let_one_of_those_who_have_read_the_same_change_it(
+    site: Site, wheel: TimingWheel, aiohttp_client: Any
+):
+    """API 1: 412 stale, whichever process is asked; also of what is done to an object."""
+    other = await a_site(aiohttp_client, site.database, wheel)
+    batch = await (await site.post("/v1/batches", {"name": "b", "agent_id": site.agent})).json()
+    path = f"/v1/batches/{batch['id']}"
+    for again in range(5):
+        tag = await tag_of(site, path)
+        changes = [("PATCH", path, {"name": f"n{again}{n}"}) for n in range(9)]
+        changes.append(("POST", f"{path}/pause", {}))
+        replies = await asyncio.gather(
+            *(
+                process.send(method, at, json=body, headers=tag, key=site.home.key)
+                for method, at, body in changes
+                for process in (site, other)
+            )
+        )
+        assert sorted(reply.status for reply in replies) == [200, *[412] * 19], again
+        await site.post(f"{path}/resume", {})
+
+
+async def test_what_is_done_to_a_thing_that_has_changed_since_it_was_read_is_not_done(site: Site):
+    """API 1: `ETag` everywhere, 412 stale."""
+    cadence = await a_published_cadence(site)
+    for path, action in (
+        (f"/v1/agents/{site.agent}", "pause"),
+        ("/v1/account", "pause"),
+        (f"/v1/cadences/{cadence['id']}", "publish"),
+        (f"/v1/cadences/{cadence['id']}", "duplicate"),
+        (f"/v1/cadences/{cadence['id']}", "archive"),
+    ):
+        tag, body = await tag_of(site, path), {"reason": "r"} if action == "pause" else {}
+        changed = await site.send("PATCH", path, json={"name": f"{action}d"}, headers=tag)
+        assert changed.status == 200, await changed.text()
+        stale = await site.post(f"{path}/{action}", body, headers=tag)
+        fresh = await site.post(f"{path}/{action}", body, headers=await tag_of(site, path))
+        assert (stale.status, fresh.status < 300) == (412, True), (path, action, await fresh.text())
 
 
 async def test_what_changes_by_itself_keeps_nobody_from_changing_the_rest(site: Site):
