@@ -15,6 +15,7 @@ from aiohttp import web
 from scheduler.errors import (
     DialwheelError,
     EpochNotReady,
+    ImportRefused,
     LedgerRefused,
     NotFound,
     Overloaded,
@@ -209,7 +210,9 @@ def problem_of(error: DialwheelError) -> Problem | None:
         return Problem("not-found", error.what)
     if isinstance(error, Refused) and error.code in KINDS:
         detail = f"{error.what}: {error.why}" if error.why else error.what
-        return Problem(error.code, detail, hint=error.do)
+        parameter = error.parameter if isinstance(error, ImportRefused) else ""
+        errors = (FieldError("invalid", detail, parameter=parameter, hint=error.do),) if parameter else ()
+        return Problem(error.code, detail, hint=error.do, errors=errors)
     if isinstance(error, LedgerRefused):
         return Problem("validation-failed", error.what)
     if isinstance(error, EpochNotReady):

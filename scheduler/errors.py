@@ -73,7 +73,12 @@ class LedgerRefused(DialwheelError):
 
 
 class ImportRefused(Refused):
-    """A file cannot be imported at all; nothing of it was written."""
+    """A file cannot be imported at all; nothing of it was written. `parameter`: of the request, where that
+    does not fit the file."""
+
+    def __init__(self, code: str, what: str, why: str = "", do: str = "", *, parameter: str = "") -> None:
+        super().__init__(code, what, why, do)
+        self.parameter = parameter
 
 
 class UnknownZone(DialwheelError):

@@ -69,6 +69,7 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
                 f"the column {column!r} is mapped to an unknown field {field!r}",
                 f"did you mean {near[0]}?" if near else "the fields are " + ", ".join(FIELDS),
                 "map it to one of these, to variables.<name>, or to ignore",
+                parameter=f"map.{column}",
             )
         taken[at] = field
     fields = {field: at for at, field in taken.items() if field in FIELDS}
@@ -94,11 +95,14 @@ def _position(header: tuple[str, ...], column: str) -> int:
         if name == column or _plain(name) == _plain(column):
             return at
     raise _refused(
-        f"there is no column {column!r}", header, "write the name as it is in the file's first line"
+        f"there is no column {column!r}",
+        header,
+        "write the name as it is in the file's first line",
+        parameter=f"map.{column}",
     )
 
 
-def _refused(what: str, header: tuple[str, ...], do: str) -> ImportRefused:
+def _refused(what: str, header: tuple[str, ...], do: str, *, parameter: str = "") -> ImportRefused:
     """With the columns that there are; but a row that stands in their place is somebody's, and this text is
     kept and shown to others."""
     if any(sum(map(str.isdigit, name)) >= LEAST_DIGITS or "@" in name for name in header):
@@ -108,9 +112,8 @@ def _refused(what: str, header: tuple[str, ...], do: str) -> ImportRefused:
             "its first line is a row, no list of column names",
             "begin it with a line such as: Phone,First Name,Last Name",
         )
-    return ImportRefused(
-        "validation-failed", what, "its columns are: " + ", ".join(name[:40] for name in header[:20]), do
-    )
+    columns = ", ".join(name[:40] for name in header[:20])
+    return ImportRefused("validation-failed", what, f"its columns are: {columns}", do, parameter=parameter)
 
 
 def _variables(header: tuple[str, ...], taken: Mapping[int, str]) -> tuple[tuple[str, int], ...]:

@@ -104,5 +104,6 @@ def _header(framer: Framer, delimiter: str, layout: Layout, settings: Settings) 
             "the delimiter does not fit the file",
             f"no {layout.delimiter!r} in its first line",
             "leave it out: it is told from the first line",
+            parameter="delimiter",
         )
     return match_columns([from_text(cell) for cell in cells], layout.mapping)

@@ -40,6 +40,7 @@ def sniff(head: bytes, *, format: str | None = None, delimiter: str | None = Non
             "a delimiter is one character",
             "it separates the cells of a line",
             "use a comma, semicolon, tab or |",
+            parameter="delimiter",
         )
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _looks_like_utf16(head):
         raise ImportRefused("malformed-body", "the file is in UTF-16", "only UTF-8 is read", SAVE_AS)

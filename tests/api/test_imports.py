@@ -177,6 +177,18 @@ async def test_a_wrong_parameter_is_named_and_nothing_is_read(site: Site, query:
 
 
 @pytest.mark.parametrize(
+    ("query", "parameter"),
+    [("&map.Wer=phone", "map.Wer"), ("&map.Phone=fone", "map.Phone"), ("&delimiter=ab", "delimiter")],
+)
+async def test_a_parameter_that_does_not_fit_the_file_is_named(site: Site, query: str, parameter: str):
+    """API 2: a fault names its parameter, also one that only the file shows."""
+    problem = await (await send(site, b"Phone,Name\n+12125550101,Ana\n", query)).json()
+
+    assert (problem["status"], problem["code"]) == (422, "validation-failed")
+    assert [(one["parameter"], one["hint"]) for one in problem["errors"]] == [(parameter, problem["hint"])]
+
+
+@pytest.mark.parametrize(
     "headers",
     [{"Content-Type": "multipart/form-data; boundary=x"}, {"Content-Type": "application/json"},
      {"Content-Type": "text/csv; charset=utf-16"}, {**CSV, "Content-Encoding": "br"}],
