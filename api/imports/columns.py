@@ -60,18 +60,8 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
     """
     header = tuple(name.strip() for name in header)
     taken: dict[int, str] = {}
-    for column, field in (mapping or {}).items():
-        at = _position(header, column)
-        if field not in FIELDS and field != IGNORE and not field.startswith(VARIABLE):
-            near = get_close_matches(field, FIELDS, n=1)
-            raise ImportRefused(
-                "validation-failed",
-                f"the column {column!r} is mapped to an unknown field {field!r}",
-                f"did you mean {near[0]}?" if near else "the fields are " + ", ".join(FIELDS),
-                "map it to one of these, to variables.<name>, or to ignore",
-                parameter=f"map.{column}",
-            )
-        taken[at] = field
+    for column, field in check_mapping(mapping or {}).items():
+        taken[_position(header, column)] = field
     fields = {field: at for at, field in taken.items() if field in FIELDS}
     plain = [_plain(name) for name in header]
     for field, names in ALIASES.items():
@@ -88,6 +78,21 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
             "name one of them Phone, or say which it is: map.<column>=phone",
         )
     return Columns(header, fields, _variables(header, taken))
+
+
+def check_mapping(mapping: Mapping[str, str]) -> Mapping[str, str]:
+    """The same. Raises ImportRefused where it names what is no field."""
+    for column, field in mapping.items():
+        if field not in FIELDS and field != IGNORE and not field.startswith(VARIABLE):
+            near = get_close_matches(field, FIELDS, n=1)
+            raise ImportRefused(
+                "validation-failed",
+                f"the column {column!r} is mapped to an unknown field {field!r}",
+                f"did you mean {near[0]}?" if near else "the fields are " + ", ".join(FIELDS),
+                "map it to one of these, to variables.<name>, or to ignore",
+                parameter=f"map.{column}",
+            )
+    return mapping
 
 
 def _position(header: tuple[str, ...], column: str) -> int:

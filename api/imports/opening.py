@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
-from api.imports.columns import Columns, match_columns
+from api.imports.columns import Columns, check_mapping, match_columns
 from api.imports.framing import Framer, parse_record
 from api.imports.sniffing import DELIMITERS, sniff
 from api.imports.unpacking import unpack
@@ -68,7 +68,11 @@ async def open_file(chunks: AsyncIterator[bytes], layout: Layout, settings: Sett
             framer.feed(chunk)
         if len(framer.records) == rows_before == 1 and len(framer.records[0]) > settings.import_max_line:
             break
-    columns = None if found.delimiter is None else _header(framer, found.delimiter, layout, settings)
+    if found.delimiter is None:
+        columns = None
+        check_mapping(layout.mapping)
+    else:
+        columns = _header(framer, found.delimiter, layout, settings)
     if not framer.records:
         raise ImportRefused(
             "malformed-body",

@@ -146,6 +146,7 @@ def reading_of(
     return Reading(
         columns=opening.columns,
         delimiter=opening.delimiter,
+        mapping=dict(layout.mapping),
         consent=None if consent is None else consent_json(consent),
         region=layout.region,
         country=layout.country,

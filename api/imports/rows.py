@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from api.imports.columns import Columns, field_of
+from api.imports.columns import FIELDS, IGNORE, VARIABLE, Columns, field_of
 from api.imports.framing import parse_record
 from api.instants import sensible
 from api.lead_entries import consent_text, entry_of_record
@@ -38,12 +38,13 @@ _TAG_ENDS = re.compile(r"[,;|]")
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """How the rows of one file are read. `columns` and `delimiter` None: NDJSON. `consent` is JSON for rows
-    that state none, `region` the same. `max_cell` and `max_record` are bytes. `bodies`: lines are bodies of
-    POST /v1/leads, and nothing else."""
+    """How the rows of one file are read. `columns` and `delimiter` None: NDJSON, of whose keys `mapping` says
+    what they are, as `columns` does of a CSV's. `consent` is JSON for rows that state none, `region` too.
+    `max_cell` and `max_record` are bytes. `bodies`: lines are bodies of POST /v1/leads, and nothing else."""
 
     columns: Columns | None
     delimiter: str | None
+    mapping: dict[str, str] = {}
     consent: str | None = None
     region: str | None = None
     country: str = "US"
@@ -180,11 +181,15 @@ def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
     values: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     for key, value in row.items():
-        field = field_of(key)
+        field = _field_of(reading, key)
+        if field == IGNORE:
+            continue
         if key == "variables" and isinstance(value, dict):
             variables.update(value)
         elif field is None or field in values:
             variables[key] = value
+        elif field not in FIELDS:
+            variables[field.removeprefix(VARIABLE)] = value
         elif value is not None:
             values[field] = value
     if _depth(variables) > MAX_DEPTH or _depth(values) > MAX_DEPTH:
@@ -201,6 +206,14 @@ def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
         ):
             return BadField("malformed-row", field, "a text was expected")
     return _read_values(reading, values, variables)
+
+
+def _field_of(reading: Reading, key: str) -> str | None:
+    """What was said of a key goes before the usual names."""
+    if reading.mapping and key in reading.mapping:
+        return reading.mapping[key]
+    field = field_of(key)
+    return None if field in reading.mapping.values() else field
 
 
 def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, Any]) -> EntryOrBad:

@@ -12,6 +12,7 @@ from scheduler.services.jobs import Jobs
 from tests.api.builders import Site
 
 CSV = {"Content-Type": "text/csv"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
 LINES = {**CSV, "Accept": "application/x-ndjson"}
 COUNTED = ("created", "updated", "unchanged", "duplicate", "suppressed", "rejected")
 FILE = b"\r\n".join(

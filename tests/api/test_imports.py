@@ -15,7 +15,7 @@ from aiohttp import ClientError
 
 from scheduler.errors import ServerUnavailable
 from tests.api.builders import Site, a_tenant
-from tests.api.imports import COUNTED, CSV, FILE, LINES, send
+from tests.api.imports import COUNTED, CSV, FILE, LINES, NDJSON, send
 
 
 async def test_an_import_answers_totals_that_add_up_and_the_leads_are_planned(site: Site):
@@ -115,7 +115,7 @@ async def test_a_packed_file_is_unpacked_by_us(site: Site, encoding: str):
 async def test_ndjson_goes_in_by_its_type(site: Site):
     data = b'{"phone":"+12125550101","name":"Ana"}\n{"phone":1}\n'
 
-    said = await (await send(site, data, headers={"Content-Type": "application/x-ndjson"})).json()
+    said = await (await send(site, data, headers=NDJSON)).json()
 
     assert (said["created"], said["rejected"]) == (1, 1)
 
@@ -124,6 +124,19 @@ async def test_columns_are_mapped_by_hand(site: Site):
     await send(site, b"Wer;Wo\r\n+12125550101;Ana\r\n", "&map.Wer=phone&map.Wo=name&delimiter=;")
 
     assert [row["name"] for row in await site.rows("SELECT name FROM lead")] == ["Ana"]
+
+
+async def test_keys_of_ndjson_are_mapped_by_hand_as_columns_are(site: Site):
+    """API 5: `map.<column>=<field>` holds for both kinds of file, and goes before the usual names."""
+    row = {"phone": "none", "Wer": "+12125550101", "Wo": "Ana", "x": 1, "y": 2, "z": 3}
+    query = "&map.Wer=phone&map.Wo=name&map.x=variables.score&map.y=ignore"
+    said = await (await send(site, json.dumps(row).encode(), query, headers=NDJSON)).json()
+    wrong = await send(site, json.dumps(row).encode(), "&map.Wer=fone", headers=NDJSON)
+
+    [lead] = await site.rows("SELECT phone, name, variables FROM lead")
+    assert (said["created"], lead["phone"], lead["name"]) == (1, "+12125550101", "Ana")
+    assert json.loads(lead["variables"]) == {"phone": "none", "score": 1, "z": 3}
+    assert (await wrong.json())["errors"][0]["parameter"] == "map.Wer"
 
 
 REFUSED: dict[str, tuple[bytes, int]] = {
