@@ -128,7 +128,7 @@ KINDS: dict[str, Kind] = {
         schemas_leads.Lead,
         "read",
         _leads,
-        lambda ask: leads.count_leads(ask.database, ask.account_id, ask.narrow, exact=True),
+        lambda ask: leads.count_leads(ask.database, ask.account_id, ask.narrow),
     ),
     "attempts": Kind(
         contacts.AttemptFilter,

@@ -134,7 +134,7 @@ async def _impact(call: Call, narrow: LeadFilter, action: Action) -> ActionImpac
     changes, examined, more = row["changes"], len(lead_ids), len(looked) > EXAMINED
     if not more:
         return ActionImpact(examined, changes, examined, False)
-    matched = await count_leads(database, call.account_id, narrow, exact=True)
+    matched = await count_leads(database, call.account_id, narrow)
     return ActionImpact(matched, round(changes * matched / examined), examined, True)
 
 

@@ -9,7 +9,7 @@ from api.requests_leads import LeadsQuery, SearchIn
 from api.routing import Call, Reply, route
 from api.schemas import Page
 from api.schemas_leads import Lead
-from scheduler.ledger.leads import LeadFilter, count_leads, leads_by_id, page_of_leads
+from scheduler.ledger.leads import LeadFilter, count_leads, count_leads_about, leads_by_id, page_of_leads
 
 
 @route("GET", "/v1/leads", scope="read")
@@ -52,11 +52,12 @@ async def _page(
         if len(found) > asked.limit:
             page.has_more, page.next_cursor = True, write_cursor(call.ids, order, kept[-1])
     if asked.count is not None:
-        page.count_exact = asked.count == "exact" or narrow is None
-        page.count = 0
-        if narrow is not None:
-            count = await count_leads(database, call.account_id, narrow, exact=page.count_exact)
-            page.count = max(count, len(page.data) + page.has_more)  # statistics may not know of new leads
+        page.count, page.count_exact = 0, True
+        if narrow is not None and asked.count == "exact":
+            page.count = await count_leads(database, call.account_id, narrow)
+        elif narrow is not None:
+            about, page.count_exact = await count_leads_about(database, call.account_id, narrow)
+            page.count = max(about, len(page.data) + page.has_more)  # statistics may not know of new leads
     return page
 
 

@@ -23,6 +23,11 @@ FEW = 2000
 MOST_SIGNALS = 1000
 """Signs of life of a lead that are shown."""
 
+CHEAP = 10_000.0
+MOST_COUNTED = 10_000
+"""Where "about" would do, a filter is counted if the server thinks that this costs less, by its own measure
+(some tens of milliseconds), and up to so many leads."""
+
 
 class LeadFilter(msgspec.Struct, frozen=True):
     """What is not None narrows: one of each list, but all of `tags`. `phone` is E.164; `name` is a part of
@@ -88,19 +93,34 @@ async def page_of_leads(
     return found[:limit]
 
 
-async def count_leads(database: Database, account_id: int, narrow: LeadFilter, *, exact: bool) -> int:
-    """How many leads the filter finds; not `exact`: about, as the server's statistics have it."""
-    lead_ids = await _known_ids(database, account_id, narrow)
+async def count_leads(database: Database, account_id: int, narrow: LeadFilter) -> int:
+    """How many leads the filter finds."""
+    values = await _filtering(database, account_id, narrow)
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
-        name = "lead_count" if exact else "lead_estimate"
-        [row] = await database.fetch(
-            name, account_id, *_columns(narrow), lead_ids, _list(narrow.cadence_ids), on=on
-        )
-    if exact:
-        return int(row["count"])
-    [plan] = msgspec.json.decode(row[0])
-    return int(plan["Plan"]["Plan Rows"])
+        [row] = await database.fetch("lead_count", *values, None, on=on)
+    return int(row["count"])
+
+
+async def count_leads_about(database: Database, account_id: int, narrow: LeadFilter) -> tuple[int, bool]:
+    """The same, and whether it is exact: many are told as the server's statistics have them, which know
+    nothing of what has just come; few are counted."""
+    values = await _filtering(database, account_id, narrow)
+    async with database.transaction() as on:
+        await database.execute("lead_custom_plans", on=on)
+        [row] = await database.fetch("lead_estimate", *values, on=on)
+        plan = msgspec.json.decode(row[0])[0]["Plan"]
+        if plan["Total Cost"] > CHEAP:
+            return int(plan["Plan Rows"]), False
+        [row] = await database.fetch("lead_count", *values, MOST_COUNTED, on=on)
+    count = int(row["count"])
+    return (count, True) if count < MOST_COUNTED else (max(count, int(plan["Plan Rows"])), False)
+
+
+async def _filtering(database: Database, account_id: int, narrow: LeadFilter) -> tuple[Any, ...]:
+    """The parameters of `lead_count`, but for the last."""
+    lead_ids = await _known_ids(database, account_id, narrow)
+    return (account_id, *_columns(narrow), lead_ids, _list(narrow.cadence_ids))
 
 
 async def leads_by_id(database: Database, account_id: int, lead_ids: Sequence[int]) -> list[Row]:

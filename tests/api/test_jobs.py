@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, get_args
+
+import asyncpg
+import pytest
 
 from api.job_kinds import kinds
 from api.requests_jobs import Kind
@@ -90,6 +94,23 @@ async def test_a_job_is_stopped_once_and_one_that_is_over_is_not(site: Site) -> 
     await finish_job(site.database, second, other.takes, "done", None, site.clock.now_ms())
     refused = await site.post(f"{PATH}/{site.deps.ids.write('job', second)}/cancel")
     assert (refused.status, (await refused.json())["code"]) == (409, "state-conflict")
+
+
+async def test_of_an_account_one_job_of_a_kind_is_worked_on_however_many_look_at_once(site: Site) -> None:
+    """A tenant with many jobs holds up no other; the index on running jobs says so, not who was quicker."""
+    other = await a_tenant(site.database, "Other")
+    first = [await a_job(site), await a_job(site, account_id=other.account_id)]
+    for _ in range(5):
+        await a_job(site)
+    now_ms, wall_ms = site.clock.now_ms(), site.clock.wall_ms()
+    looks = (
+        take_job(site.database, ["count"], wall_ms=wall_ms, lease_ms=60_000, now_ms=now_ms) for _ in range(10)
+    )
+    found = await asyncio.gather(*looks)
+
+    assert sorted(job.job_id for job in found if job is not None) == first
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await site.rows("UPDATE job SET status = 'running' WHERE status = 'queued'")
 
 
 async def test_jobs_are_listed_by_kind_and_state_a_page_at_a_time(site: Site) -> None:

@@ -1,7 +1,8 @@
 -- lead_count: how many leads a filter finds; what is null does not filter.
--- $1 to $12 as in lead_page  $13 lead_ids bigint[]  $14 cadence_ids bigint[]
+-- $1 to $12 as in lead_page  $13 lead_ids bigint[]  $14 cadence_ids bigint[]  $15 most bigint: no more are counted
 -- Rows: count
 SELECT count(*) AS count
+FROM (SELECT
 FROM lead
 WHERE account_id = $1
   AND erased_at IS NULL
@@ -19,4 +20,5 @@ WHERE account_id = $1
   AND ($13::bigint[] IS NULL OR lead_id = ANY($13::bigint[]))
   AND ($14::bigint[] IS NULL
        OR EXISTS (SELECT FROM loop AS lo
-                  WHERE lo.lead_id = lead.lead_id AND lo.status <> 'ended' AND lo.cadence_id = ANY($14::bigint[])));
+                  WHERE lo.lead_id = lead.lead_id AND lo.status <> 'ended' AND lo.cadence_id = ANY($14::bigint[])))
+LIMIT $15::bigint) AS found;
