@@ -156,6 +156,7 @@ class ProviderInbox:
                 kept = await self._heed(told, heard)
                 if stops:
                     await self._end_calls(heard.known)
+                    await self._keep_word(told, heard.known)
         except TimeoutError:
             kept = False
         if not kept:
@@ -204,6 +205,14 @@ class ProviderInbox:
             )
         if known.account_id is not None and known.phone is not None:
             await self._stop(known.account_id, known.phone)
+
+    async def _keep_word(self, told: _Told, known: reports.Known) -> None:
+        """What made it a "stop" in the middle of the call: its end may not say so again."""
+        said, attempt_id = told.report.disposition, told.event.attempt_id
+        if said is None or told.report.status in FINAL or not self._has_place(known):
+            return
+        if not await reports.said_in_call(self._ledger, attempt_id, said):
+            await self._note(known, told)
 
     def _has_place(self, known: reports.Known) -> bool:
         return known.account_id is not None and not self._flow.standing.quarantined

@@ -39,6 +39,11 @@ async def known(ledger: Database, provider: str, asked: Sequence[tuple[int, str]
     return [Known(row["account_id"], row["state"], row["phone"], row["seen"]) for row in rows]
 
 
+async def said_in_call(ledger: Database, attempt_id: int, disposition: str) -> bool:
+    """Keep what somebody said in the middle of a call; False when it is over."""
+    return await ledger.fetch_row("report_said", attempt_id, disposition) is not None
+
+
 async def keep_early(ledger: Database, early: Early, now_ms: Ms) -> None:
     values = (early.attempt_id, early.event_id, early.report, to_datetime(now_ms))
     await ledger.execute("early_report_keep", *values)

@@ -205,7 +205,21 @@ async def test_who_says_stop_is_on_the_list_when_the_report_is_answered(desk: De
     expected = "in_call" if status == "answered" else "done"
     assert await world.value("SELECT state FROM attempt") == expected
     assert await desk.report(armed.attempt_id, "completed", duration_s=9) == 204
-    assert await world.value("SELECT state FROM attempt") == "done"
+    [attempt] = await world.attempts(armed.loop_id)
+    assert (attempt["state"], attempt["disposition"]) == ("done", "dnc"), "the word stays with the contact"
+
+
+async def test_who_says_stop_in_a_report_that_comes_after_the_end_is_heard_as_well(desk: Desk):
+    """I7, and the order of reports: what was said is in the attempt whenever it comes."""
+    world = desk.world
+    armed = await world.an_armed_attempt()
+    assert await desk.report(armed.attempt_id, "completed", duration_s=9) == 204
+    for _ in range(2):
+        assert await desk.report(armed.attempt_id, "answered", disposition="complaint") == 204
+
+    assert await world.value("SELECT phone FROM suppression") == PHONE
+    [attempt] = await world.attempts(armed.loop_id)
+    assert (attempt["outcome"], attempt["disposition"]) == ("completed", "complaint")
 
 
 async def test_stop_counts_also_for_a_call_that_was_over_or_denied(desk: Desk):

@@ -56,7 +56,7 @@ leads AS (
     WHERE le.lead_id = s.lead_id
 )
 UPDATE attempt AS a
-SET state = 'done', outcome = s.outcome, disposition = s.disposition, ended_at = s.ended_at,
+SET state = 'done', outcome = s.outcome, disposition = coalesce(s.disposition, a.disposition), ended_at = s.ended_at,
     answered_at = coalesce(a.answered_at, s.answered_at), talk_s = s.talk_s, error = s.error,
     callback_at = s.callback_at, dispatched_at = coalesce(a.dispatched_at, s.dispatched_at),
     provider = $11, provider_call_id = coalesce(a.provider_call_id, s.provider_call_id)
