@@ -12,7 +12,7 @@ from tests.faults.proxy import Line, Proxy, a_proxy
 
 @dataclass
 class Remote:
-    """The ledger as that part sees it; its patience is short."""
+    """The ledger as that part sees it. Cut off, it is refused at once: its patience is for busy machines."""
 
     database: Database
     proxy: Proxy
@@ -32,7 +32,7 @@ async def a_remote(ledger_url: str) -> AsyncIterator[Remote]:
     async with a_proxy(socket) as proxy:
         database = await Database.connect(
             f"postgresql://dialwheel@127.0.0.1:{proxy.port}/{name}",
-            max_connections=3, connect_s=0.3, wait_s=0.5, statement_s=0.5,
+            max_connections=3, connect_s=5.0, wait_s=5.0, statement_s=5.0,
         )  # fmt: skip
         try:
             yield Remote(database, proxy)

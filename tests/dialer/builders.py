@@ -107,7 +107,8 @@ async def dialing(*worlds: World) -> AsyncIterator[None]:
 
 
 async def until(holds: Callable[[], Awaitable[bool] | bool], what: str) -> None:
-    for _ in range(2000):
+    """Return when it holds; a busy machine may take a minute to get there."""
+    for _ in range(12_000):
         answer = holds()
         if answer if isinstance(answer, bool) else await answer:
             return

@@ -17,7 +17,7 @@ from scheduler.settings import Settings
 from tests.builders import empty, phones
 from tests.dialer.builders import until
 from tests.limits.disk import a_small_disk
-from tests.limits.house import a_house, assert_refused, assert_whole
+from tests.limits.house import PATIENT, a_house, assert_refused, assert_whole
 
 CSV = {"Content-Type": "text/csv"}
 
@@ -29,7 +29,9 @@ async def test_files_stop_at_85_percent_of_the_disk_and_leads_go_on(
     await empty(valkey.url)
     numbers = phones(200)
     with a_small_disk(server_dir / "nearly", 20) as disk:
-        async with a_house(postgres.url, valkey.url, tmp_path, rate=40, ledger_disk=str(disk.path)) as house:
+        async with a_house(
+            postgres.url, valkey.url, tmp_path, rate=40, ledger_disk=str(disk.path), **PATIENT
+        ) as house:
 
             async def file() -> AsyncIterator[bytes]:
                 yield b"phone\n"
@@ -64,7 +66,7 @@ async def test_a_file_too_many_is_refused_and_taken_when_another_is_done(
     postgres: EmbeddedPostgres, valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     await empty(valkey.url)
-    async with a_house(postgres.url, valkey.url, tmp_path, rate=40, imports_at_once=1) as house:
+    async with a_house(postgres.url, valkey.url, tmp_path, rate=40, imports_at_once=1, **PATIENT) as house:
         began, go_on = asyncio.Event(), asyncio.Event()
 
         async def slow() -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def own_valkey(server_dir: Path) -> Iterator[EmbeddedValkey]:
 @asynccontextmanager
 async def behind_a_proxy(valkey: EmbeddedValkey) -> AsyncIterator[tuple[TimingWheel, Proxy]]:
     async with a_proxy(valkey.url.removeprefix("unix://")) as proxy:
-        wheel = await TimingWheel.connect(f"redis://127.0.0.1:{proxy.port}", answer_timeout_s=0.3)
+        wheel = await TimingWheel.connect(f"redis://127.0.0.1:{proxy.port}", answer_timeout_s=1.0)
         try:
             yield wheel, proxy
         finally:
@@ -44,15 +45,16 @@ async def test_of_many_callers_one_waits_for_a_server_that_hangs(
         proxy.line = Line(hole_up=True)
         with pytest.raises(ServerUnavailable):
             await wheel.epoch(0)
-        sent = proxy.hits
+        sent, began_s = proxy.hits, time.monotonic()
         for _ in range(20):
             with pytest.raises(ServerUnavailable, match="Redis does not answer"):
                 await wheel.epoch(0)
-        assert proxy.hits == sent
+        rests = int((time.monotonic() - began_s) / clients.REST_S)
+        assert proxy.hits - sent <= rests, "after each rest one asks again"
 
         proxy.heal()
         monkeypatch.setattr(clients, "REST_S", 0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await wheel.epoch(0)
