@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_a_script_gets_a_name_and_a_number_a_line_and_every_lane() -> None:
 def test_the_wheel_of_a_running_dialwheel_is_seen_built_anew_and_spread(
     dialwheel: Dialwheel, data: Path, tmp_path: Path
 ) -> None:
-    """I22: what was on the wheel before is on it again, and dialing goes on."""
+    """I22: what is due within the hour is on the wheel again: how much depends on the hour in New York."""
     at, environ = ("--data-dir", str(data)), ports()
     leads = tmp_path / "leads.csv"
     leads.write_text(LEADS)
@@ -114,17 +115,15 @@ def test_the_wheel_of_a_running_dialwheel_is_seen_built_anew_and_spread(
     wheel = before["wheel"]
     assert wheel["total"] == sum(wheel["why"].values()) == 40
     assert shown.code == 0
-    assert "paused" in shown.out or "later 40" in shown.out
+    assert re.search(r"\bFollow-up +leads +US-NY +40\b", shown.out), shown.out
     assert asked.code == 2
     assert "loops due within the horizon" in asked.three_lines[0]
     assert asked.three_lines[2] == "add --yes if that is what you want"
     assert rebuilt.code == 0, rebuilt.talk
     told = json.loads(rebuilt.out)
     assert [one["shard"] for one in told["shards"]] == [0]
-    assert told["loops"] == wheel["depth"]
-    assert after["wheel"]["total"] == 40
-    assert after["wheel"]["depth"] == wheel["depth"]
-    assert after["wheel"]["why"] == wheel["why"]
+    assert wheel["due"]["next_hour"] <= told["loops"] <= after["wheel"]["depth"]
+    assert after["wheel"]["total"] == sum(after["wheel"]["why"].values()) == 40
     assert after["wheel"]["shards"][0]["ready"]
     assert after["wheel"]["shards"][0]["epoch"] != wheel["shards"][0]["epoch"]
     assert "next hour" in status.out
@@ -138,7 +137,7 @@ def test_the_wheel_of_a_running_dialwheel_is_seen_built_anew_and_spread(
     spread = dialwheel("wheel", "reshard", "--shards", "3", "--yes", "--json", *at)
     assert spread.code == 0, spread.talk
     assert json.loads(spread.out)["shards"] == 3
-    assert json.loads(spread.out)["loops"] == wheel["depth"]
+    assert told["loops"] <= json.loads(spread.out)["loops"] <= 40
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(tmp_path_factory.mktemp("site"))
     (site.folder / "leads.csv").write_text(CSV)
     site.run("up", "--detach")
+    site.run("pause", "nobody is called yet, whatever the hour")
     yield site
     site.run("down")
 
