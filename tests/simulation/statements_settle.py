@@ -127,7 +127,8 @@ def _settle_attempt(s: Statement, new: Row, provider: str) -> bool:
     if attempt is None or attempt["state"] in OVER:
         return False
     s.update(
-        "attempt", attempt, state="done", outcome=new["outcome"], disposition=new["disposition"],
+        "attempt", attempt, state="done", outcome=new["outcome"],
+        disposition=new["disposition"] or attempt["disposition"],
         ended_at=new["ended_at"], answered_at=attempt["answered_at"] or new["answered_at"],
         talk_s=new["talk_s"], error=new["error"], callback_at=new["callback_at"],
         dispatched_at=attempt["dispatched_at"] or new["dispatched_at"], provider=provider,
