@@ -85,7 +85,8 @@ class SecretWebhook(Webhook):
 
 class Delivery(msgspec.Struct):
     """What is sent in one request, and sent again until it arrives. `kind`: single, batch or ping; `events`:
-    how many it has. `answer`: the status of the last answer, `error`: what was wrong with the last try."""
+    how many it has, `event_id`: the only or the first one. `answer`: the status of the last answer, `error`:
+    what was wrong with the last try."""
 
     id: str
     object: str
@@ -94,6 +95,7 @@ class Delivery(msgspec.Struct):
     webhook_id: str
     kind: str
     events: int
+    event_id: str | None
     status: str
     tries: int
     tried_at: str | None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from api.editing import Edit, editing, given, parts
 from api.instants import sensible, utc, utc_or_none
+from api.live.event_ids import write_event_id
 from api.paging import listed, slice_of
 from api.preconditions import tagged
 from api.problems import invalid
@@ -278,6 +279,7 @@ def _sent(call: Call, row: Row) -> Delivery:
         webhook_id=call.ids.write(PREFIX, row["webhook_id"]),
         kind=row["kind"],
         events=row["events"],
+        event_id=write_event_id(call.ids, call.account_id, row["after_seq"] + 1) if row["events"] else None,
         status=row["state"],
         tries=row["tries"],
         tried_at=utc_or_none(row["tried_at"]),

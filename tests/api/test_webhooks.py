@@ -177,6 +177,7 @@ async def test_a_ping_a_retry_and_a_replay_need_a_webhook_that_is_active(site: S
     pinged = await site.post(f"{path}/ping")
     delivery = await pinged.json()
     assert (pinged.status, delivery["kind"], delivery["status"]) == (202, "ping", "pending")
+    assert (delivery["events"], delivery["event_id"]) == (0, None)
     assert (await site.post(f"/v1/deliveries/{delivery['id']}/retry")).status == 202
     listed = await (await site.get(f"{path}/deliveries?status=pending&count=exact")).json()
     assert ([one["id"] for one in listed["data"]], listed["count"]) == ([delivery["id"]], 1)

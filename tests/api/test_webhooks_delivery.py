@@ -49,11 +49,12 @@ async def test_a_webhook_gets_what_happens_after_it_was_made_and_only_of_its_typ
 ) -> None:
     await told(site, [1, 2])
     await deliver(site, outlets())
-    await registered(site, receiver.url, types=["loop.started", "lead.created"])
+    hook = await registered(site, receiver.url, types=["loop.started", "lead.created"])
     await told(site, [3], "lead.updated")
     await told(site, [4], "lead.created")
     await deliver(site, outlets())
     assert [one.body["type"] for one in receiver.got] == ["lead.created"]
+    assert [one["event_id"] for one in await sent(site, hook)] == [receiver.got[0].id]
 
 
 async def test_events_of_a_lead_come_in_their_order_while_leads_are_sent_side_by_side(
@@ -111,6 +112,8 @@ async def test_a_batch_holds_up_to_a_hundred_events_in_one_signed_body(
     assert (first.body["type"], first.body["id"]) == ("events.batch", first.id)
     assert first.id.startswith("dlv_")
     assert first.signed_by(hook["secret"], site.clock.wall_ms() / SECOND)
+    begin = [(one.id, one.body["data"]["events"][0]["id"]) for one in receiver.got]
+    assert [(one["id"], one["event_id"]) for one in await sent(site, hook)] == begin
 
 
 async def test_a_batch_that_is_not_full_keeps_a_second_s_distance_to_the_next(

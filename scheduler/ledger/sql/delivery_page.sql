@@ -18,8 +18,8 @@ WITH page AS (
      ORDER BY delivery_id DESC
      LIMIT $6)
 )
-SELECT d.delivery_id, d.webhook_id, d.kind, d.events, d.state, d.tries, d.next_at, d.tried_at, d.status, d.error,
-       d.created_at, d.updated_at
+SELECT d.delivery_id, d.webhook_id, d.kind, d.after_seq, d.events, d.state, d.tries, d.next_at, d.tried_at, d.status,
+       d.error, d.created_at, d.updated_at
 FROM page
 JOIN delivery AS d USING (delivery_id)
 ORDER BY CASE WHEN $5::boolean THEN -d.delivery_id ELSE d.delivery_id END;
