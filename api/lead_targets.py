@@ -15,7 +15,6 @@ from scheduler.public_ids import PublicIds
 _CODES = {
     "suppressed": "dnc-blocked",
     "consent-missing": "consent-missing",
-    "already-active": "state-conflict",
     "cell-too-large": "state-conflict",
     "malformed-body": "malformed-body",
     "encoding": "malformed-body",
@@ -95,6 +94,10 @@ def problem_of_row(code: str, detail: str, pointer: str = "") -> Problem:
     """What a row that did not come in would have been answered alone."""
     if pointer:
         return Problem("validation-failed", detail, errors=(FieldError(code, detail, pointer=pointer),))
+    if code == "already-active":
+        hint = "leave external_id out, or change it by PATCH of that lead first"
+        errors = (FieldError("taken", detail, pointer="/external_id"),)
+        return Problem("state-conflict", detail, hint=hint, errors=errors)
     if code in _CODES:
         return Problem(_CODES[code], detail)
     return Problem("validation-failed", detail, errors=(FieldError(code, detail),))

@@ -212,6 +212,8 @@ def problem_of(error: DialwheelError) -> Problem | None:
         detail = f"{error.what}: {error.why}" if error.why else error.what
         parameter = error.parameter if isinstance(error, ImportRefused) else ""
         errors = (FieldError("invalid", detail, parameter=parameter, hint=error.do),) if parameter else ()
+        if error.pointer:
+            errors = (FieldError("required", detail, pointer=error.pointer, hint=error.do),)
         return Problem(error.code, detail, hint=error.do, errors=errors)
     if isinstance(error, LedgerRefused):
         return Problem("validation-failed", error.what)
@@ -236,7 +238,7 @@ def problem_response(problem: Problem, request_id: str, instance: str) -> web.Re
         retryable=problem.retryable,
         detail=problem.detail or kind.meaning,
         instance=instance,
-        hint=problem.hint,
+        hint=problem.hint or (kind.meaning if problem.detail and kind.status == 409 else ""),
         errors=problem.errors,
     )
     headers = dict(problem.headers)

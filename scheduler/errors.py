@@ -61,11 +61,13 @@ class WrongCallerId(NotFound):
 
 
 class Refused(DialwheelError):
-    """A rule or the present state forbids what was asked; `code` is the problem code of the API."""
+    """A rule or the present state forbids what was asked; `code` is the problem code of the API, `pointer`
+    the field that is wanting."""
 
-    def __init__(self, code: str, what: str, why: str = "", do: str = "") -> None:
+    def __init__(self, code: str, what: str, why: str = "", do: str = "", *, pointer: str = "") -> None:
         super().__init__(what, why, do)
         self.code = code
+        self.pointer = pointer
 
 
 class LedgerRefused(DialwheelError):

@@ -183,7 +183,8 @@ async def _begin(
 ) -> list[Row]:
     """A loop for this one call; as a row of `lead_loops`."""
     if agent_id is None:
-        raise Refused("validation-failed", "no agent calls this lead", "", "give the lead an agent_id first")
+        do = "give the lead an agent_id first"
+        raise Refused("validation-failed", "no agent calls this lead", do=do, pointer="/lead_id")
     facts = await flow.database.fetch_row(
         "lead_call_facts", account_id, lead_id, agent_id, 0, to_datetime(now_ms), on=on
     )

@@ -95,7 +95,9 @@ async def begin_loop(
         lead = await locked_lead(flow, account_id, lead_id, on)
         caller = agent_id or lead.agent_id
         if caller is None:
-            raise Refused("validation-failed", "no agent calls this lead", do="say which: agent_id")
+            raise Refused(
+                "validation-failed", "no agent calls this lead", do="say which", pointer="/agent_id"
+            )
         if await flow.database.fetch("lead_loops", [lead_id], on=on):
             raise Refused("loop-already-active", "the lead is followed up already", do="end that loop first")
         action = Action("enrol", agent_id=caller, cadence_id=cadence_id)

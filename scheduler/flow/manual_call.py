@@ -59,7 +59,9 @@ async def call_now(
         loop = loops[0] if loops else None
         caller = agent_id or (lead.agent_id if loop is None else loop["agent_id"])
         if caller is None:
-            raise Refused("validation-failed", "no agent calls this lead", "", "say which: agent_id")
+            raise Refused(
+                "validation-failed", "no agent calls this lead", do="say which", pointer="/agent_id"
+            )
         verdict, facts = await _verdict(
             flow, account_id, lead_id, caller, loop, acknowledged, reason, now_ms, on
         )

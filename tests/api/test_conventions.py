@@ -322,3 +322,21 @@ async def test_a_list_tells_how_many_there_are_only_when_it_is_asked(site: Site,
     counted = await (await site.get(f"/v1/{path}?count=exact&limit=1")).json()
     assert counted["count"] == len(plain["data"])
     assert counted["count_exact"] is True
+
+
+async def test_what_the_state_of_things_forbids_comes_with_what_to_do(site: Site):
+    """API 2: `hint`, and a pointer where a field is at fault."""
+    lead = await (await site.post("/v1/leads", a_lead(external_id="crm-1"))).json()
+    refused = {
+        "/external_id": await site.post("/v1/leads", a_lead(external_id="crm-2")),
+        "/agent_id": await site.post("/v1/loops", {"lead_id": lead["id"]}),
+        "/lead_id": await site.post("/v1/callbacks", {"lead_id": lead["id"], "text": "tomorrow at noon"}),
+    }
+    for pointer, reply in refused.items():
+        problem = await reply.json()
+        assert reply.status == (409 if pointer == "/external_id" else 422), problem
+        assert (problem["errors"][0]["pointer"], bool(problem["hint"])) == (pointer, True)
+
+    await site.post(f"/v1/agents/{site.agent}/pause", {})
+    paused = await site.post(f"/v1/leads/{lead['id']}/call", {"agent_id": site.agent})
+    assert (await paused.json())["hint"] == KINDS["dialing-paused"].meaning
