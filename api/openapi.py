@@ -14,6 +14,10 @@ import msgspec
 
 from api.problems import CONTENT_TYPE, KINDS, ProblemBody
 from api.routing import NoQuery, Route, showing, tagged
+from api.schemas_events import Event, EventBatch, WebhookPing
+
+_OUTGOING: dict[str, type] = {"event": Event, "events.batch": EventBatch, "webhook.ping": WebhookPing}
+"""What is sent to webhooks, by mode, and after a ping."""
 
 REF = "#/components/schemas/{name}"
 
@@ -55,7 +59,7 @@ _MAY_MATCH = {
 _SIGNED = [
     {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
     for name, text in {
-        "webhook-id": "Names the report: the same one sent again has the same.",
+        "webhook-id": "Names what is sent: the same sent again has the same.",
         "webhook-timestamp": "When it is sent, in seconds since 1970; refused when it is five minutes off.",
         "webhook-signature": "`v1,` and the signature in base64; several with a blank between them.",
     }.items()
@@ -72,6 +76,7 @@ _LAST_EVENT = {
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The document, ready to be encoded. Raises ValueError when two operations have one name."""
     types = [type_ for one in routes for type_ in (one.body, one.query, one.reply) if type_ is not None]
+    types += _OUTGOING.values()
     schemas, components = msgspec.json.schema_components([*types, ProblemBody], ref_template=REF)
     of_type = dict(zip(map(_key, [*types, ProblemBody]), schemas, strict=True))
     twice = [name for name, times in Counter(one.name for one in routes).items() if times > 1]
@@ -91,7 +96,9 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         if one.name in heeding or one.compares:
             paths[path][one.method.lower()]["parameters"].append(_MAY_MATCH)
     problems = "".join(f"| `{code}` | {kind.status} | {kind.meaning} |\n" for code, kind in KINDS.items())
-    used = set(re.findall(r"#/components/schemas/([^\"]+)", msgspec.json.encode(paths).decode()))
+    webhooks = {name: {"post": _outgoing(name, of_type[_key(type_)])} for name, type_ in _OUTGOING.items()}
+    text = msgspec.json.encode((paths, webhooks)).decode()
+    used = set(re.findall(r"#/components/schemas/([^\"]+)", text))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -103,6 +110,7 @@ def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in sorted({_tag(one) for one in routes})],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "schemas": {name: components[name] for name in sorted(_reached(used, components))},
             "responses": {"Problem": _problem_response(of_type)},
@@ -135,6 +143,19 @@ def _operation(one: Route, of_type: dict[str, Any], components: dict[str, Any]) 
         content = {"application/json": {"schema": of_type[_key(one.body)]}}
         operation["requestBody"] = {"required": needed, "content": content}
     return operation
+
+
+def _outgoing(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """What an address of `/v1/webhooks` is sent."""
+    return {
+        "operationId": f"sent_{name}",
+        "tags": ["webhooks"],
+        "summary": f"Sent to a webhook: {name}",
+        "description": "Signed as Standard Webhooks has it, and sent again until any 2xx is answered.",
+        "parameters": _SIGNED,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"2XX": {"description": "It has arrived"}},
+    }
 
 
 def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:

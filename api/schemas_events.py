@@ -37,6 +37,30 @@ class PulledEvent(Event, kw_only=True):
     updated_at: str
 
 
+class EventList(msgspec.Struct):
+    events: list[Event]
+
+
+class EventBatch(msgspec.Struct):
+    """Up to a hundred events in one request. `id`: of the delivery; `type`: `events.batch`."""
+
+    id: str
+    type: str
+    timestamp: str | None
+    account_id: str
+    data: EventList
+
+
+class WebhookPing(msgspec.Struct):
+    """Asked for by hand, to see whether it arrives. `id`: of the delivery; `type`: `webhook.ping`."""
+
+    id: str
+    type: str
+    timestamp: str | None
+    account_id: str
+    data: dict[str, str]
+
+
 class DialingScope(msgspec.Struct):
     """Whose dialing was paused or resumed: of the account, an agent or a batch."""
 

@@ -16,7 +16,7 @@ Url = Annotated[
     Meta(
         min_length=1,
         max_length=2048,
-        pattern="^https?://",
+        extra_json_schema={"pattern": "^[hH][tT][tT][pP][sS]?://"},
         description="https, on port 443 or 8443, of the open internet unless the installation allows more",
         examples=["https://hooks.example/dialwheel"],
     ),

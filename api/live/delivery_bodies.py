@@ -8,7 +8,7 @@ import msgspec
 
 from api.instants import utc_ms
 from api.live.envelopes import envelopes
-from api.schemas_events import Event as Envelope
+from api.schemas_events import EventBatch, EventList, WebhookPing
 from scheduler.domain.time import Ms
 from scheduler.errors import Refused
 from scheduler.insight.events import Event, Narrow, read_on
@@ -27,20 +27,6 @@ class Message(msgspec.Struct, frozen=True):
 
     id: str
     body: bytes
-
-
-class Several(msgspec.Struct):
-    events: list[Envelope]
-
-
-class Around(msgspec.Struct):
-    """The envelope of what is no single event. `id`: of the delivery."""
-
-    id: str
-    type: str
-    timestamp: str | None
-    account_id: str
-    data: Several | dict[str, str]
 
 
 async def read_events(database: Database, account_id: int, delivery: Delivery) -> list[Event] | None:
@@ -72,9 +58,11 @@ async def write_messages(
             written.append(Message(parts[0].id, _encode(parts[0])))
             continue
         id_ = ids.write("dlv", delivery.delivery_id)
-        batch = delivery.kind == "batch"
-        around = Around(
-            id_, BATCH if batch else PING, utc_ms(now_ms), account, Several(parts) if batch else {}
+        at = utc_ms(now_ms)
+        body = (
+            EventBatch(id_, BATCH, at, account, EventList(parts))
+            if delivery.kind == "batch"
+            else WebhookPing(id_, PING, at, account, {})
         )
-        written.append(Message(id_, _encode(around)))
+        written.append(Message(id_, _encode(body)))
     return written

@@ -48,6 +48,9 @@ def test_event_types_and_the_headers_that_are_signed_or_resume_are_in_the_docume
     assert [each["name"] for each in report if each["in"] == "header" and each["required"]] == [
         "webhook-id", "webhook-timestamp", "webhook-signature",
     ]  # fmt: skip
+    sent = {name: of["post"]["requestBody"] for name, of in document["webhooks"].items()}
+    assert sent.keys() == {"event", "events.batch", "webhook.ping"}
+    assert sent["event"]["content"]["application/json"]["schema"]["$ref"].endswith("/Event")
     stream = paths["/v1/events/stream"]["get"]["parameters"]
     assert "Last-Event-ID" in [each["name"] for each in stream if each["in"] == "header"]
 
@@ -58,8 +61,9 @@ def test_references_lead_somewhere_and_nothing_is_described_that_is_not_used(doc
     assert wanted == set(document["components"]["schemas"])
 
 
-ANSWERS = {"CadencePreview", "Effective", "Rule", "Sim", "StreamTicket", "Wheel", "WheelSlots"}
-"""Worked out when they are asked for, or gone when they are used: nothing with an id is stored of them."""
+ANSWERS = {"CadencePreview", "Effective", "Event", "Rule", "Sim", "StreamTicket", "Wheel", "WheelSlots"}
+"""Worked out when they are asked for, or gone when they are used: nothing with an id is stored of them. An
+event as it is sent has what API 7 says."""
 
 
 def test_every_stored_object_has_an_id_and_tells_when_it_was_made_and_last_changed(document: dict[str, Any]):

@@ -114,7 +114,8 @@ async def test_a_rotation_shows_a_new_secret_once_and_says_how_long_the_old_one_
 
 @pytest.mark.parametrize(
     "url",
-    ["http://hooks.example.com/", "https://user@hooks.example.com/", "https://hooks.example.com:8080/",
+    ["HTTPS://127.0.0.1/", "HTTP://hooks.example.com/", "//hooks.example.com/",
+     "http://hooks.example.com/", "https://user@hooks.example.com/", "https://hooks.example.com:8080/",
      "https://127.0.0.1/", "https://[::1]/", "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/",
      "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
      "https://100.64.0.1/", "https://169.254.169.254/latest", "https://localhost/", "ftp://example.com/",
