@@ -23,6 +23,7 @@ MOST_ITEMS = 1_000
 """Of a list that are looked at one by one."""
 
 _PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
+_OF_A_FORM = "Expected `str` matching regex "
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[([^\]]*)\]")
 
 
@@ -150,10 +151,22 @@ def _read(message: str, type_: Any) -> tuple[str, list[str], str]:
             break
         steps.append(name or index)
     detail = message[: place.start()] if place else message
+    if detail.startswith(_OF_A_FORM):
+        blank = detail.endswith(repr(r"\S"))
+        return ("it may not be blank", steps, "") if blank else (detail, steps, _example(type_))
     if not detail.startswith("Invalid enum value"):
         return detail, steps, ""
     known = ", ".join(_choices(_bare(type_)))
     return "not one of the known values", steps, f"known: {known}" if known else ""
+
+
+def _example(type_: Any) -> str:
+    """What its type gives as an example, as advice."""
+    for one in (type_, *get_args(type_)):
+        for said in getattr(one, "__metadata__", ()):
+            if getattr(said, "examples", None):
+                return f"write it like {said.examples[0]}"
+    return ""
 
 
 def _choices(type_: Any) -> list[str]:

@@ -11,10 +11,12 @@ from msgspec import UNSET, Meta, UnsetType
 from api.schemas_impact import Impact
 from api.schemas_jobs import Job
 
-ClockTime = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", max_length=5)]
+ClockTime = Annotated[
+    str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", max_length=5, examples=["09:00"])
+]
 Region = Annotated[str, Meta(min_length=1, max_length=64)]
 Regions = Annotated[list[Region], Meta(max_length=100)]
-Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", max_length=10)]
+Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", max_length=10, examples=["2026-12-25"])]
 Label = Annotated[str, Meta(max_length=200)]
 Instant = Annotated[datetime, Meta(tz=True)]
 

@@ -149,7 +149,8 @@ async def duplicate(call: Call, body: requests.CopyIn) -> Reply[Cadence]:
     database = call.deps.flow.database
     async with editing(call) as edit:
         row = await cadences.cadence(database, call.account_id, call.id("cad"))
-        name = body.name or await cadences.free_name(database, edit.on, call.account_id, row["name"])
+        free = await cadences.free_name(database, edit.on, call.account_id, row["name"], copied=True)
+        name = body.name or free
         form = unnumbered(cadences.draft_of(row))
         cadence_id = await create_draft(call, edit, name, row["description"], form)
     return await made(call, cadence_id)

@@ -258,10 +258,13 @@ async def check_free(database: Database, on: Connection, account_id: int, cadenc
         raise Refused("in-use", "others lead into this cadence", users, "have them lead elsewhere first")
 
 
-async def free_name(database: Database, on: Connection, account_id: int, name: str) -> str:
-    """`name`, or with `copy`, `copy 2` and so on behind it: the first that is free."""
+async def free_name(
+    database: Database, on: Connection, account_id: int, name: str, *, copied: bool = False
+) -> str:
+    """`name`, or with `copy`, `copy 2` and so on behind it: the first that is free. `copied`: of a cadence
+    that may want its own name back, out of the archive."""
     rows = await database.fetch("cadence_names_like", account_id, name[:190], on=on)
-    taken = {row["name"] for row in rows}
+    taken = {row["name"] for row in rows} | ({name} if copied else set())
     found, turn = name, 1
     while found in taken:
         found, turn = f"{name[:190]} copy" + (f" {turn}" if turn > 1 else ""), turn + 1

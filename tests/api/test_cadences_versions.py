@@ -221,3 +221,13 @@ async def test_of_a_publish_and_an_archive_at_once_one_gives_way(site: Site):
         )
 
         assert sorted(reply.status for reply in replies) in ([200, 409], [200, 422])
+
+
+async def test_a_copy_of_what_is_archived_leaves_it_its_name(site: Site):
+    """C1: duplicate and archive; a name is of one cadence at a time."""
+    path = f"/v1/cadences/{(await a_published_cadence(site, name='Web'))['id']}"
+    await site.post(f"{path}/archive", {})
+    copy = await (await site.post(f"{path}/duplicate", {})).json()
+    restored = await site.post(f"{path}/restore")
+
+    assert (copy["name"], restored.status, (await restored.json())["name"]) == ("Web copy", 200, "Web")

@@ -167,6 +167,23 @@ async def test_what_can_only_be_read_is_told_so_and_not_taken_for_a_misspelt_nam
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail", "hint"),
+    [({"windows": {"mon": {"ranges": [{"start": "9:00", "end": "18:00"}]}}},
+      "/windows/mon/ranges/0/start", "Expected `str` matching regex", "write it like 09:00"),
+     ({"name": "  "}, "/name", "it may not be blank", None)],
+)  # fmt: skip
+async def test_a_text_of_another_form_is_told_the_form(
+    site: Site, body: dict[str, Any], pointer: str, detail: str, hint: str | None
+):
+    """API 2: nobody has to read a pattern."""
+    reply = await site.send("PATCH", "/v1/account", json=body, headers={"If-Match": "*"})
+    [error] = (await reply.json())["errors"]
+
+    assert (error["pointer"], error.get("hint")) == (pointer, hint)
+    assert error["detail"].startswith(detail)
+
+
 async def test_an_unknown_choice_lists_the_known_ones_also_where_several_may_be_given(site: Site):
     reply = await site.post("/v1/leads/search", {"filter": {"status": "foo"}})
 
