@@ -73,6 +73,8 @@ async def publish(call: Call, said: CadencePublishIn, *, dry_run: bool) -> Reply
     body = CadencePublished(
         **msgspec.structs.asdict(found), impact=Impact(**msgspec.structs.asdict(impact)), job=job
     )
+    if job is not None:
+        headers["Location"] = f"/v1/jobs/{job.id}"
     return Reply(body, status=200 if job is None else 202, headers={} if dry_run else headers)
 
 

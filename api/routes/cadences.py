@@ -133,6 +133,8 @@ async def archive(call: Call, body: requests.CadenceArchiveIn) -> Reply[CadenceA
                 )
     found, headers = await shown(call, cadence_id)
     job = None if job_id is None else await shown_job(call, job_id)
+    if job is not None:
+        headers["Location"] = f"/v1/jobs/{job.id}"
     answer = CadenceArchived(**msgspec.structs.asdict(found), job=job)
     return Reply(answer, status=200 if job is None else 202, headers=headers)
 

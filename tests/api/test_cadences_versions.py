@@ -165,6 +165,7 @@ async def test_running_loops_go_over_only_where_that_is_asked_for(site: Site):
     answer = await for_all.json()
     assert (for_all.status, answer["version"], answer["impact"]["later"]) == (202, 2, 1)
     assert (answer["job"]["kind"], answer["job"]["total"]) == ("cadence-publish", 1)
+    assert for_all.headers["Location"] == f"/v1/jobs/{answer['job']['id']}"
     applied = await site.rows("SELECT applied_version FROM cadence")
     assert [row["applied_version"] for row in applied] == [2]
     before = await site.rows("SELECT next_at FROM loop")
@@ -203,6 +204,7 @@ async def test_a_cadence_that_leads_follow_is_archived_when_their_end_is_meant(s
     answer = await reply.json()
 
     assert (reply.status, answer["status"], answer["job"]["total"]) == (202, "archived", 1)
+    assert reply.headers["Location"] == f"/v1/jobs/{answer['job']['id']}"
     await do_jobs(site)
     assert (await read(site, made["id"]))["active_loops"] == 0
     loops = await site.rows("SELECT status, end_reason FROM loop")
