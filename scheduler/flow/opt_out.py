@@ -19,7 +19,6 @@ from scheduler.clock import Clock
 from scheduler.domain.time import Ms
 from scheduler.errors import DialwheelError
 from scheduler.flow.context import Flow
-from scheduler.flow.keys import lead_key
 from scheduler.ledger.audit import Actor, write_audit
 from scheduler.ledger.contention import in_transaction
 from scheduler.ledger.database import Connection, Row
@@ -102,7 +101,7 @@ async def _suppress(
                     account_id=account_id,
                     actor=actor,
                     action="phone_suppressed",
-                    object_=f"phone:{lead_key(flow.phone_key, None, phone)}",
+                    object_=f"dnc_entry:{row['suppression_id']}",
                     before=None,
                     after={"reason": reason, "source": source},
                     now_ms=now_ms,

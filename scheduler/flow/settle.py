@@ -144,9 +144,10 @@ async def _settle(
     ended = [r for r in live if r.outcome is not None]
     closings, handed = await _plan_next(flow, ended, rows, now_ms, on)
     placings += await _close(flow, ledger, closings, provider, now_ms, on)
-    await _suppress(ledger, [c.row for c in closings if _stops(c)], now_ms, on)
+    await _suppress(ledger, [c.row for c in closings if _stops(c)], provider, now_ms, on)
     amended = await _amend(ledger, [r for r in over if r.outcome is not None], now_ms, on)
-    await _stop_late(ledger, [rows[r.attempt_id] for r in over if r.disposition in STOPPED], now_ms, on)
+    late = [rows[r.attempt_id] for r in over if r.disposition in STOPPED]
+    await _stop_late(ledger, late, provider, now_ms, on)
     left = [r for r in live if not _never_left(r)]
     told = of_settled(rows, left, [(c.row, c.report, c.next) for c in closings], amended)
     await tell_all(ledger, told, now_ms, on)
@@ -373,7 +374,9 @@ def _stops(closing: _Closing) -> bool:
     return ends or closing.report.disposition in STOPPED
 
 
-async def _suppress(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: Connection) -> None:
+async def _suppress(
+    ledger: Database, stopped: Sequence[Row], provider: str, now_ms: Ms, on: Connection
+) -> None:
     """Who said "stop" is never called again by this account, whatever enrols them."""
     if stopped:
         await ledger.execute(
@@ -383,15 +386,18 @@ async def _suppress(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: Co
             "asked in a call",
             "call",
             to_datetime(now_ms),
+            f"provider:{provider}",
             on=on,
         )
         await tell_suppressed(ledger, [(row["account_id"], row["phone"]) for row in stopped], now_ms, on)
 
 
-async def _stop_late(ledger: Database, stopped: Sequence[Row], now_ms: Ms, on: Connection) -> None:
+async def _stop_late(
+    ledger: Database, stopped: Sequence[Row], provider: str, now_ms: Ms, on: Connection
+) -> None:
     """The attempt was closed before its news came: what was planned meanwhile is not called."""
     if stopped:
-        await _suppress(ledger, stopped, now_ms, on)
+        await _suppress(ledger, stopped, provider, now_ms, on)
         loop_ids = [row["loop_id"] for row in stopped]
         await ledger.execute("loop_end", loop_ids, "dnc", "opted_out", to_datetime(now_ms), on=on)
         await tell_ended(ledger, loop_ids, now_ms, on)

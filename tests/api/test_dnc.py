@@ -64,6 +64,21 @@ async def test_the_same_phone_again_is_200_and_keeps_the_first_reason(site: Site
     assert [row["n"] for row in await site.rows("SELECT count(*) AS n FROM audit")] == [1]
 
 
+async def test_the_audit_log_tells_who_put_an_entry_on_the_list_and_who_took_it_off(site: Site):
+    """RELIABILITY 5.1: the opt-out and its removal, found by the id of the entry."""
+    made = await (await site.post("/v1/dnc/entries", {"phone": PHONE, "reason": "asked by mail"})).json()
+    await site.post("/v1/dnc/entries", {"phone": PHONE})
+    await site.send("DELETE", f"/v1/dnc/entries/{made['id']}")
+
+    lines = (await (await site.get(f"/v1/audit?target={made['id']}&order=asc")).json())["data"]
+
+    assert [(line["action"], line["target"]) for line in lines] == [
+        ("phone_suppressed", made["id"]), ("suppression_lifted", made["id"]),
+    ]  # fmt: skip
+    assert lines[0]["after"] == {"reason": "asked by mail", "source": "api"}
+    assert PHONE not in str(lines)
+
+
 async def test_ten_at_once_for_an_unknown_number_make_one_entry(site: Site):
     replies = await asyncio.gather(*(site.post("/v1/dnc/entries", {"phone": OTHER_PHONE}) for _ in range(10)))
 

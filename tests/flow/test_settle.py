@@ -152,6 +152,9 @@ async def test_who_says_stop_is_suppressed_and_the_loop_ends(world: World, dispo
     assert (await world.loop(armed.loop_id))["end_reason"] == "dnc"
     assert await world.value("SELECT phone FROM suppression") == PHONE
     assert await world.value("SELECT status FROM lead") == "opted_out"
+    [line] = await world.rows("SELECT actor, object FROM audit WHERE action = 'phone_suppressed'")
+    entry = await world.value("SELECT suppression_id FROM suppression")
+    assert (line["actor"].partition(":")[0], line["object"]) == ("provider", f"dnc_entry:{entry}")
     [again] = await world.enrol([PHONE])
     assert again.action == "suppressed"
 
@@ -168,6 +171,7 @@ async def test_a_stop_that_arrives_late_still_stops(world: World, written: str) 
     loop = await world.loop(armed.loop_id)
     assert (loop["status"], loop["end_reason"], loop["next_at"]) == ("ended", "dnc", None)
     assert await world.value("SELECT count(*) FROM suppression") == 1
+    assert await world.value("SELECT count(*) FROM audit WHERE action = 'phone_suppressed'") == 1
     assert await world.value("SELECT status FROM lead") == "opted_out"
 
 

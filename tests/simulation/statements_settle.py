@@ -286,31 +286,47 @@ def event_store(
 
 
 def suppression_add(
-    s: Statement, account_ids: Sequence[int], phones: Sequence[str], reason: str, source: str, now: datetime
+    s: Statement,
+    account_ids: Sequence[int],
+    phones: Sequence[str],
+    reason: str,
+    source: str,
+    now: datetime,
+    actor: str,
 ) -> list[Row]:
     for account_id, phone in zip(account_ids, phones, strict=True):
-        _suppress(s, account_id, phone, reason, source, now)
+        number = _suppress(s, account_id, phone, reason, source, now)
+        if number is not None:
+            row = {"account_id": account_id, "actor": actor, "action": "phone_suppressed", "at": now}
+            s.insert("audit", {"audit_id": s.next_id("audit"), "object": f"dnc_entry:{number}", **row})
     return []
 
 
 def opt_out_suppress(
     s: Statement, account_id: int, phone: str, reason: str, source: str, now: datetime
 ) -> list[Row]:
-    if _suppress(s, account_id, phone, reason, source, now):
-        return [{"added": True, "reason": reason, "source": source, "created_at": now}]
+    number = _suppress(s, account_id, phone, reason, source, now)
+    if number is not None:
+        told = {"reason": reason, "source": source, "created_at": now}
+        return [{"suppression_id": number, "added": True, **told}]
     before = s.get("suppression", (account_id, phone))
     if before is None:  # another writer's, committed since this statement began
         return []
-    return [{"added": False, **{name: before[name] for name in ("reason", "source", "created_at")}}]
+    names = ("suppression_id", "reason", "source", "created_at")
+    return [{"added": False, **{name: before[name] for name in names}}]
 
 
-def _suppress(s: Statement, account_id: int, phone: str, reason: str, source: str, now: datetime) -> bool:
+def _suppress(
+    s: Statement, account_id: int, phone: str, reason: str, source: str, now: datetime
+) -> int | None:
+    """The number of the row that this made."""
     row = {"account_id": account_id, "phone": phone, "reason": reason, "source": source, "created_at": now}
+    number = s.next_id("suppression")
     try:
-        s.insert("suppression", row)
+        s.insert("suppression", {"suppression_id": number, **row})
     except Conflict:
-        return False
-    return True
+        return None
+    return number
 
 
 def _list(column: Any, texts: bool) -> list[Any]:

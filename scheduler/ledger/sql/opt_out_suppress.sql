@@ -6,9 +6,9 @@ WITH added AS (
     INSERT INTO suppression AS s (account_id, phone, reason, source, created_at)
     VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (account_id, phone) DO UPDATE SET listed = false, changed_at = $5 WHERE s.listed
-    RETURNING xmax = 0 AS added, reason, source, created_at
+    RETURNING suppression_id, xmax = 0 AS added, reason, source, created_at
 )
-SELECT added, reason, source, created_at FROM added
+SELECT suppression_id, added, reason, source, created_at FROM added
 UNION ALL
-SELECT false, reason, source, created_at FROM suppression WHERE account_id = $1 AND phone = $2
+SELECT suppression_id, false, reason, source, created_at FROM suppression WHERE account_id = $1 AND phone = $2
 LIMIT 1;
