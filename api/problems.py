@@ -65,7 +65,9 @@ KINDS: dict[str, Kind] = {
         "The first request is still under way",
         "Wait for `Retry-After`, then send the same request again to get its reply.",
     ),
-    "dnc-blocked": Kind(409, "The person may not be called", "The phone is on a suppression list."),
+    "dnc-blocked": Kind(
+        409, "The person may not be called", "`POST /v1/dnc/check` tells which lists the phone is on."
+    ),
     "loop-already-active": Kind(
         409, "The lead is followed up already", "A lead has one loop at a time; end that one first."
     ),
