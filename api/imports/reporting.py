@@ -109,7 +109,7 @@ class Reporter:
         eta_at_ms: Ms | None = None
         if self._size_bytes and bytes_so_far:
             left_s = elapsed_s * max(0, self._size_bytes - bytes_so_far) / bytes_so_far
-            eta_at_ms = self._clock.wall_ms() + round(left_s * SECOND)
+            eta_at_ms = self._clock.now_ms() + round(left_s * SECOND * self._clock.speed)
         await self._tell(
             t="progress",
             bytes=bytes_so_far,
