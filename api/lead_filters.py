@@ -41,7 +41,9 @@ def filter_of_query(ids: PublicIds, said: LeadsQuery) -> LeadFilter | None:
         agent_ids=agents,
         batch_ids=batches,
         cadence_ids=cadences,
-        priority=said.priority,
+        priority=said.priority[0]
+        if said.priority and len(set(said.priority)) == 1
+        else None,  # there are two
         tags=_each(said.tag),
         created_from=said.created_from,
         created_until=said.created_until,

@@ -78,7 +78,7 @@ class LeadsQuery(NewestFirstQuery, forbid_unknown_fields=True):
     batch_id: Annotated[list[Id], Few] | None = None
     cadence_id: Annotated[list[Id], Few] | None = None
     external_id: Annotated[list[ExternalId], Few] | None = None
-    priority: Priority | None = None
+    priority: Annotated[list[Priority], Few] | None = None
     tag: Annotated[list[Tag], Few] | None = None
 
 

@@ -34,7 +34,7 @@ class AttemptsQuery(ListQuery, forbid_unknown_fields=True):
     """Newest first unless `order=asc`."""
 
     order: Literal["asc", "desc"] = "desc"
-    lead_id: Id | None = None
+    lead_id: Ids | None = None
     loop_id: Ids | None = None
     agent_id: Ids | None = None
     batch_id: Ids | None = None

@@ -88,18 +88,17 @@ async def note(call: Call, body: ResultIn) -> Reply[schemas.Attempt]:
 
 def narrowed(call: Call, query: AttemptsQuery) -> AttemptFilter | None:
     """None when no attempt can match: an id that is nobody's."""
-    lead_id = None if query.lead_id is None else call.ids.read("lead", query.lead_id)
     asked = {
+        "lead_ids": ids_of(call.ids, "lead", query.lead_id),
         "loop_ids": ids_of(call.ids, "loop", query.loop_id),
         "agent_ids": ids_of(call.ids, "agt", query.agent_id),
         "batch_ids": ids_of(call.ids, "bat", query.batch_id),
         "cadence_ids": ids_of(call.ids, "cad", query.cadence_id),
     }
-    if [] in asked.values() or (query.lead_id is not None and lead_id is None):
+    if [] in asked.values():
         return None
     states = None if query.status is None else [state for one in query.status for state in STATES[one]]
     return AttemptFilter(
-        lead_id=lead_id,
         **asked,
         states=states,
         outcomes=None if query.outcome is None else [str(one) for one in query.outcome],

@@ -13,7 +13,7 @@ from scheduler.ledger.pages import EVER, Created, Slice
 class AttemptFilter(msgspec.Struct, frozen=True):
     """What is not None narrows: one of each list. `…_from` is inclusive, `…_until` exclusive."""
 
-    lead_id: int | None = None
+    lead_ids: list[int] | None = None
     loop_ids: list[int] | None = None
     agent_ids: list[int] | None = None
     batch_ids: list[int] | None = None

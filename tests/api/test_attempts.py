@@ -143,6 +143,7 @@ async def test_lists_are_narrowed_and_paged_newest_first(site: Site):
         "outcome=busy": [calls[0][1]],
         "status=initiated&order=asc": [calls[1][1], calls[2][1]],
         f"lead_id={calls[2][0]}": [calls[2][1]],
+        f"lead_id={calls[2][0]}&lead_id={calls[0][0]}": [calls[2][1], calls[0][1]],
         "channel=sms": [],
         "due_at.lt=2001-01-01T00:00:00Z": [],
         "lead_id=lead_nobody": [],

@@ -70,6 +70,7 @@ async def test_each_filter_finds_its_own_and_several_of_them_narrow(site: Site):
         f"agent_id={site.agent}": [batched, followed], f"batch_id={batch}": [batched],
         f"agent_id={site.agent}&agent_id=agt_nobody&tag=solar": [followed], "tag=hot": [followed, plain],
         "tag=hot&tag=solar": [followed], "tag=none": [], "priority=live": [batched],
+        "priority=live&priority=bulk": everybody,
         "external_id=crm-7": [batched], "external_id=crm-7&external_id=crm-5": [batched, plain],
         "external_id=none": [], "agent_id=agt_nobody": [], "batch_id=x": [],
         "created_at.gte=2026-06-16T18:00:00Z": everybody, "created_at.lt=2026-06-16T18:00:00Z": [],

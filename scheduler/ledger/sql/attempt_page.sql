@@ -1,7 +1,7 @@
 -- attempt_page: ids of a page of the account's attempts; those that were never sent are not shown.
 -- $1 account_id bigint  $2 after bigint (null: from the start)  $3 descending boolean  $4 limit integer
 -- $5 created tstzrange
--- Each of the rest narrows, null: any. $6 lead_id bigint  $7 loop_ids bigint[]  $8 agent_ids bigint[]
+-- Each of the rest narrows, null: any. $6 lead_ids bigint[]  $7 loop_ids bigint[]  $8 agent_ids bigint[]
 -- $9 batch_ids bigint[]  $10 cadence_ids bigint[]  $11 states text[]  $12 outcomes text[]  $13 channels text[]
 -- $14 due from timestamptz  $15 due until  $16 dispatched from  $17 dispatched until
 SELECT a.attempt_id
@@ -9,9 +9,10 @@ FROM attempt AS a
 WHERE a.account_id = $1
   AND a.state <> 'not_sent'
   AND ($2::bigint IS NULL OR CASE WHEN $3::boolean THEN a.attempt_id < $2 ELSE a.attempt_id > $2 END)
-  AND ($6::bigint IS NULL OR a.loop_id = ANY(ARRAY(SELECT lo.loop_id FROM loop AS lo  -- each has an index of its own
-                                                  WHERE (lo.lead_id = $6 AND lo.status <> 'ended')
-                                                     OR (lo.lead_id = $6 AND lo.status = 'ended'))))
+  AND ($6::bigint[] IS NULL OR a.loop_id = ANY(ARRAY(
+          SELECT lo.loop_id FROM loop AS lo  -- each has an index of its own
+          WHERE (lo.lead_id = ANY($6::bigint[]) AND lo.status <> 'ended')
+             OR (lo.lead_id = ANY($6::bigint[]) AND lo.status = 'ended'))))
   AND ($7::bigint[] IS NULL OR a.loop_id = ANY($7::bigint[]))
   AND ($8::bigint[] IS NULL OR a.agent_id = ANY($8::bigint[]))
   AND ($9::bigint[] IS NULL OR a.batch_id = ANY($9::bigint[]))
