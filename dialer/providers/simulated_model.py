@@ -107,16 +107,21 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
                     raise ValueError(f"{name} must be above zero")
             elif not 0 <= value <= 1:
                 raise ValueError(f"{name} must be between 0 and 1")
-        network = self.human + self.voicemail + self.busy + self.fax + self.dead + self.refused + self.blocked
-        said = (
-            self.converted + self.callback + self.appointment + self.dnc + self.wrong_number + self.complaint
-        )
-        request = self.timeout_dialled + self.timeout_not_dialled + self.server_error + self.route_error
-        if max(network, said, request, self.amd_right + self.amd_unknown) > 1 + 1e-9:
-            raise ValueError("shares of one whole add up to more than 1")
+        for whole in _WHOLES:
+            total = sum(getattr(self, name) for name in whole)
+            if total > 1 + 1e-9:
+                raise ValueError(f"{', '.join(whole)} add up to {total:.4g}: one whole has 1")
 
 
 _REQUEST_FAULTS = ("timeout_dialled", "timeout_not_dialled", "server_error", "route_error")
+_WHOLES = (
+    ("human", "voicemail", "busy", "fax", "dead", "refused", "blocked"),
+    ("converted", "callback", "appointment", "dnc", "wrong_number", "complaint"),
+    _REQUEST_FAULTS,
+    ("amd_right", "amd_unknown"),
+)
+"""Shares of the calls, of what is said, of the requests, of the answering machines."""
+
 _EVENT_FAULTS = ("duplicate", "swapped", "late", "lost")
 
 

@@ -88,7 +88,10 @@ async def test_a_network_that_cannot_be_is_refused_and_nothing_changes(
     simulation = await simulated(site, aiohttp_client)
     before = simulation.provider.model
 
-    assert (await site.send("PATCH", "/v1/sim", json={"network": body})).status == 422
+    refused = await site.send("PATCH", "/v1/sim", json={"network": body})
+    detail = (await refused.json())["detail"]
+    assert refused.status == 422
+    assert all(name in detail for name in body), detail
     assert simulation.provider.model == before
     assert await site.rows("SELECT 1 FROM audit WHERE action = 'sim_changed'") == []
 
