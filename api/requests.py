@@ -50,6 +50,7 @@ PerMin = Annotated[float, Meta(ge=0.001, le=1_000_000)]
 PerSecond = Annotated[float, Meta(ge=0.001, le=10_000)]
 Calls = Annotated[int, Meta(ge=1, le=1_000_000)]
 OpenTime = Annotated[int, Meta(ge=0, le=604_800)]
+BatchStatus = Literal["ingesting", "running", "paused", "done", "canceled"]
 BatchName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 
 
@@ -70,6 +71,13 @@ class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
     cadence_id: Id | None = None
     priority: Literal["live", "bulk"] = "bulk"
     throttle: ThrottleIn = msgspec.field(default_factory=ThrottleIn)
+
+
+class BatchesQuery(ListQuery, forbid_unknown_fields=True):
+    """Both may be repeated."""
+
+    status: Annotated[list[BatchStatus], Meta(max_length=5)] | None = None
+    agent_id: Annotated[list[Id], Meta(max_length=50)] | None = None
 
 
 class BatchChange(msgspec.Struct, forbid_unknown_fields=True):

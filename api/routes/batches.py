@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from api import requests, schemas, views
+from api.contact_filters import ids_of
 from api.instants import utc, utc_ms
 from api.lead_targets import cadence_named
 from api.paging import listed, slice_of
@@ -66,16 +67,14 @@ async def create(call: Call, query: ChangeQuery, body: requests.BatchIn) -> Repl
 
 
 @route("GET", "/v1/batches", scope="read")
-async def list_batches(call: Call, query: requests.ListQuery) -> Reply[schemas.Page[schemas.BatchHead]]:
+async def list_batches(call: Call, query: requests.BatchesQuery) -> Reply[schemas.Page[schemas.BatchHead]]:
     """The account's batches, oldest first unless `order=desc`; one by one they show their counts."""
-    rows = await reads.batches(
-        call.deps.flow.database,
-        call.account_id,
-        slice_of(call, query),
-    )
+    database, agents = call.deps.flow.database, ids_of(call.ids, "agt", query.agent_id)
+    narrow: dict[str, Any] = {"statuses": query.status, "agent_ids": agents}
+    rows = await reads.batches(database, call.account_id, slice_of(call, query), **narrow)
     heads = [views.batch_head(row, call.ids) for row in rows]
     numbers = [row["batch_id"] for row in rows]
-    count = partial(reads.count_owned, call.deps.flow.database, call.account_id, "batch")
+    count = partial(reads.count_batches, database, call.account_id, **narrow)
     return await listed(call, query, heads, numbers, count)
 
 

@@ -84,9 +84,28 @@ async def batch(database: Database, account_id: int, batch_id: int) -> Row:
     return _found(await database.fetch_row("read_batch", account_id, batch_id), "batch")
 
 
-async def batches(database: Database, account_id: int, asked: Slice) -> list[Row]:
+async def batches(
+    database: Database,
+    account_id: int,
+    asked: Slice,
+    *,
+    statuses: Sequence[str] | None,
+    agent_ids: Sequence[int] | None,
+) -> list[Row]:
     """Without their counts, which are a walk over their leads."""
-    return await database.fetch("read_batches", account_id, *asked.values)
+    return await database.fetch("read_batches", account_id, *asked.values, statuses, agent_ids)
+
+
+async def count_batches(
+    database: Database,
+    account_id: int,
+    created: Created,
+    *,
+    statuses: Sequence[str] | None,
+    agent_ids: Sequence[int] | None,
+) -> int:
+    row = await database.fetch_row("batch_count", account_id, statuses, agent_ids, created)
+    return 0 if row is None else int(row["count"])
 
 
 async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:

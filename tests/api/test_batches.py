@@ -321,3 +321,22 @@ async def test_what_spreads_a_lead_is_told_with_it(site: Site):
 
     (line,) = [line for line in found["data"][0]["why"] if line["rule"] == "throttle"]
     assert line["detail"] == "spread over 2 h of open time of the batch"
+
+
+async def test_batches_are_listed_by_state_and_by_agent(site: Site):
+    """API 1: repeatable equality; the count is of what is listed."""
+    running, paused, over = [await make(site, name) for name in "abc"]
+    await site.post(f"/v1/batches/{paused['id']}/pause", {})
+    await site.post(f"/v1/batches/{over['id']}/cancel")
+
+    for query, found in {
+        "status=running": [running],
+        "status=paused&status=canceled": [paused, over],
+        f"agent_id={site.agent}&status=done": [],
+        f"agent_id={site.agent}&order=desc": [over, paused, running],
+        "agent_id=agt_nobody": [],
+    }.items():
+        page = await (await site.get(f"/v1/batches?count=exact&{query}")).json()
+        assert [one["id"] for one in page["data"]] == [one["id"] for one in found], query
+        assert page["count"] == len(found), query
+    assert (await site.get("/v1/batches?status=open")).status == 422

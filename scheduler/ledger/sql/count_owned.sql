@@ -8,7 +8,6 @@ SELECT CASE $2::text
     WHEN 'caller_id_pool' THEN (SELECT count(*) FROM caller_id_pool WHERE account_id = $1 AND created_at <@ $3)
     WHEN 'api_key' THEN (SELECT count(*) FROM api_key WHERE account_id = $1 AND created_at <@ $3)
     WHEN 'dnc_list' THEN (SELECT count(*) FROM dnc_list WHERE account_id = $1 AND created_at <@ $3)
-    WHEN 'batch' THEN (SELECT count(*) FROM batch WHERE account_id = $1 AND created_at <@ $3)
     WHEN 'no_call_day' THEN (SELECT count(*) FROM no_call_day WHERE account_id = $1 AND created_at <@ $3)
     WHEN 'closure' THEN (SELECT count(*) FROM closure WHERE account_id = $1 AND created_at <@ $3)
     WHEN 'template' THEN (SELECT count(*) FROM template WHERE account_id = $1 AND created_at <@ $3)
