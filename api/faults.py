@@ -23,6 +23,7 @@ MOST_ITEMS = 1_000
 """Of a list that are looked at one by one."""
 
 _PLACE = re.compile(r" - at `\$(?P<path>.*)`$")
+INSTANT = "write it like 2026-07-01T10:00:00Z"
 _OF_A_FORM = "Expected `str` matching regex "
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[([^\]]*)\]")
 
@@ -154,6 +155,8 @@ def _read(message: str, type_: Any) -> tuple[str, list[str], str]:
     if detail.startswith(_OF_A_FORM):
         blank = detail.endswith(repr(r"\S"))
         return ("it may not be blank", steps, "") if blank else (detail, steps, _example(type_))
+    if "datetime" in detail:
+        return detail, steps, INSTANT
     if not detail.startswith("Invalid enum value"):
         return detail, steps, ""
     known = ", ".join(_choices(_bare(type_)))

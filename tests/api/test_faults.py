@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from api.app import ROUTES
 from api.decoding import decode_body, decode_query
-from api.faults import MOST_FAULTS
+from api.faults import INSTANT, MOST_FAULTS
 from api.preview.spec import Spec
 from api.problems import FieldError, Problem
 from api.requests_leads import LeadIn, LeadsQuery
@@ -182,6 +182,16 @@ async def test_a_text_of_another_form_is_told_the_form(
 
     assert (error["pointer"], error.get("hint")) == (pointer, hint)
     assert error["detail"].startswith(detail)
+
+
+async def test_an_instant_without_its_zone_is_told_the_form(site: Site):
+    """API 1: instants are RFC 3339 in UTC; in a body and in an address alike."""
+    at = "2026-07-01T10:00:00"
+    replies = [
+        await site.get(f"/v1/leads?created_at.gte={at}"),
+        await site.post("/v1/leads", {"phone": "+12125550123", "appointment_at": at}),
+    ]
+    assert [(await reply.json())["hint"] for reply in replies] == [INSTANT, INSTANT]
 
 
 async def test_an_unknown_choice_lists_the_known_ones_also_where_several_may_be_given(site: Site):
