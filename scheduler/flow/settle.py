@@ -135,7 +135,7 @@ async def _settle(
     await ledger.fetch("settle_lock", attempt_ids, on=on)
     if events:
         await _store(ledger, events, provider, now_ms, on)
-    rows = {r["attempt_id"]: r for r in await ledger.fetch("settle_read", attempt_ids, on=on)}
+    rows = await _read(ledger, reports, on)
     live = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] in LIVE_STATES]
     over = [r for r in reports if r.attempt_id in rows and rows[r.attempt_id]["state"] == "done"]
     unsent = [r for r in live if _never_left(r)]
@@ -166,6 +166,15 @@ async def _settle(
         for attempt_id, lane_id in zip(gone, lanes, strict=True)
     ]
     return Settled(ends, placings, [str(r.outcome) for r in ended])
+
+
+async def _read(ledger: Database, reports: Sequence[Report], on: Connection) -> dict[int, Row]:
+    """By attempt. What the next plan needs is read of those alone that end."""
+    moved = [r.attempt_id for r in reports if r.outcome is None and r.disposition is None]
+    ended = [r.attempt_id for r in reports if r.outcome is not None or r.disposition is not None]
+    of_moved = await ledger.fetch("progress_read", moved, on=on) if moved else []
+    of_ended = await ledger.fetch("settle_read", ended, on=on) if ended else []
+    return {row["attempt_id"]: row for row in (*of_moved, *of_ended)}
 
 
 async def _plan_next(

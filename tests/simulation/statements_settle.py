@@ -20,6 +20,12 @@ def settle_lock(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
     return [{"lead_id": lead_id} for lead_id in sorted(leads) if s.lock("lead", lead_id) is not None]
 
 
+def progress_read(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
+    return [
+        {name: row[name] for name in WHOSE} for row in s.rows("attempt") if row["attempt_id"] in attempt_ids
+    ]
+
+
 def settle_read(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
     found = []
     for attempt in s.rows("attempt"):
@@ -50,6 +56,9 @@ def settle_read(s: Statement, attempt_ids: Sequence[int]) -> list[Row]:
     return found
 
 
+WHOSE = (
+    *("attempt_id", "state", "account_id", "lead_id", "loop_id", "batch_id", "lane_id", "due_at", "armed_at"),
+)
 ATTEMPT = (
     *("attempt_id", "state", "outcome", "permit", "n", "kind", "due_at", "armed_at", "dispatched_at"),
     "answered_at",
