@@ -18,44 +18,51 @@ Check: TypeAlias = Callable[[Any], Awaitable[None]]
 
 @dataclass
 class _Guard:
+    """`over`: also for tasks that were begun under it and live on. `on`: where its check runs just now."""
+
     check: Check
-    committed: bool = False
+    over: bool = False
+    on: Any = None
 
 
 _guard: ContextVar[_Guard | None] = ContextVar("guard", default=None)
-_through: ContextVar[Any] = ContextVar("through", default=None)
+_checking: ContextVar[_Guard | None] = ContextVar("checking", default=None)
 
 
 @contextmanager
 def guarded(check: Check) -> Iterator[None]:
     """Inside it, and in tasks begun there, the first change is made only where `check` finds nothing wrong.
     Statements of the check that name no connection run in the transaction."""
-    token = _guard.set(_Guard(check))
+    guard = _Guard(check)
+    token = _guard.set(guard)
     try:
         yield
     finally:
+        guard.over = True
         _guard.reset(token)
 
 
 async def begun(on: Any) -> None:
     """A transaction has begun on this connection."""
     guard = _guard.get()
-    if guard is None or guard.committed:
+    if guard is None or guard.over or _checking.get() is not None:
         return
-    unguarded, through = _guard.set(None), _through.set(on)
+    guard.on = on
+    token = _checking.set(guard)
     try:
         await guard.check(on)
     finally:
-        _through.reset(through)
-        _guard.reset(unguarded)
+        guard.on = None
+        _checking.reset(token)
 
 
 def committed() -> None:
     guard = _guard.get()
-    if guard is not None:
-        guard.committed = True
+    if guard is not None and _checking.get() is None:
+        guard.over = True
 
 
 def connection_of_check() -> Any:
     """The connection that statements of a check run on; None outside of one."""
-    return _through.get()
+    guard = _checking.get()
+    return None if guard is None else guard.on
