@@ -271,7 +271,7 @@ async def a_cluster(binary: Path, data: Path) -> AsyncIterator[Cluster]:
         await cluster.stop()
 
 
-async def until(holds: Callable[[], Any], *, within_s: float = 30) -> None:
+async def until(holds: Callable[[], Any], *, within_s: float = 60) -> None:
     """Ask again and again until it holds: other processes do the work meanwhile."""
     deadline = time.monotonic() + within_s
     while not await holds():
