@@ -55,7 +55,7 @@ async def test_a_primary_that_dies_under_load_costs_a_moment_and_nothing_else(
     await cluster.taken_over(replica)
     await load.goes_on()
     assert load.troubles
-    assert len(load.epochs[SHARD]) == 2, "the shard was opened anew"
+    assert len(load.epochs[SHARD]) >= 2, "the shard was opened anew"
     await all_done(load)
 
 
@@ -125,7 +125,7 @@ async def test_a_slot_on_its_way_to_another_node_loses_nothing(
         else:
             await at_once(cluster, source, target)
         await load.goes_on()
-        assert len(load.epochs[SHARD]) == 2, "another process serves it: it was opened anew"
+        assert len(load.epochs[SHARD]) >= 2, "another process serves it: it was opened anew"
         await all_done(load)
     finally:
         await cluster.migrate(SLOT, target, source)

@@ -144,7 +144,7 @@ async def dialers_are_replaced_one_after_the_other(t: Trial) -> None:
         await t.until_dials(t.dials() + 2)
         await t.dialer()
         old.signal(signal.SIGTERM)
-        await old.gone(most_s=10)
+        await old.gone()
         t.hit("replaced")
         if old.said[-1] != "BYE":
             t.complain("I16", "a dialer did not end in good order when it was told to")

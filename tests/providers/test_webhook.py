@@ -71,7 +71,7 @@ async def test_each_answer_proves_what_it_can_and_is_asked_for_once(
 @pytest.mark.parametrize("answer", [hangs_up, stops_midway, says_nothing])
 async def test_a_request_without_an_answer_is_unknown_and_not_sent_again(answer: Any):
     """I1: timeouts and resets."""
-    async with a_peer(answer) as peer, a_webhook_provider(peer.url, total_s=0.3) as provider:
+    async with a_peer(answer) as peer, a_webhook_provider(peer.url, total_s=1.0) as provider:
         [result] = await provider.place([an_action()], TUESDAY_2PM)
         assert isinstance(result, Unknown)
         assert len(peer.requests) == 1
