@@ -218,10 +218,20 @@ GUARDS: dict[str, Guard] = {
         cut("scheduler/ledger/sql/settle_lock.sql", "\nFOR NO KEY UPDATE OF le", ""),
         (f"{IN_SETTLE}test_two_settles_that_wait_for_one_lead_count_its_end_once",),
     ),
+    "if-match-in-the-change": Guard(
+        "what has changed since it was read is looked at inside the transaction of the change",
+        cut("api/routing.py", "with guarded(unchanged):", "if unchanged:"),
+        (
+            "tests/api/test_changes_at_once.py"
+            "::test_two_processes_let_one_of_those_who_have_read_the_same_change_it",
+        ),
+    ),
     "late-stop": Guard(
         "who says stop in a report that comes late is not called again",
         cut(
-            "scheduler/flow/settle.py", "if r.disposition in STOPPED], now_ms, on)", "if False], now_ms, on)"
+            "scheduler/flow/settle.py",
+            "for r in over if r.disposition in STOPPED]",
+            "for r in over if False]",
         ),
         (f"{IN_SETTLE}test_a_stop_that_arrives_late_still_stops",),
     ),
