@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from api.preconditions import TAGS_MAX
 from api.problems import CONTENT_TYPE, KINDS, ProblemBody
 from api.routing import NoQuery, Route, showing, tagged
 from api.schemas_events import Event, EventBatch, WebhookPing
@@ -48,7 +49,7 @@ _MATCH_HEADER = {
     "in": "header",
     "required": True,
     "description": "The `ETag` of the object as you have read it: 428 without, 412 when it has changed.",
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string", "maxLength": TAGS_MAX},
 }
 _MAY_MATCH = {
     **_MATCH_HEADER,

@@ -23,7 +23,7 @@ from api.deps import Deps
 from api.idempotency import KEPT, once
 from api.intake import SCOPE as INTAKE
 from api.live.tickets import caller_with_ticket
-from api.preconditions import names, require_match, tag_of_object
+from api.preconditions import names, require_match, require_possible, tag_of_object
 from api.problems import Problem
 from scheduler.ledger.audit import Actor
 from scheduler.ledger.guards import guarded
@@ -232,6 +232,8 @@ def _handle(
             return await answer(request, Call(request, deps, caller, request[REQUEST_ID]))
 
     async def answer(request: web.Request, call: Call) -> web.StreamResponse:
+        if shows is not None or one.compares:
+            require_possible(request)
         if one.streams:  # the body is not known before it is used: its length must do
             raw = str(request.content_length).encode()
         else:

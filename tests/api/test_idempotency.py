@@ -26,6 +26,15 @@ async def test_a_replay_gets_the_stored_reply_and_says_so(site: Site):
     assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
 
 
+async def test_an_if_match_that_can_be_no_tag_is_refused_though_a_reply_is_kept(site: Site):
+    """RELIABILITY 5.2: the description says how long it may be."""
+    first = await site.post("/v1/account/resume", {}, headers=KEY)
+    again = await site.post("/v1/account/resume", {}, headers={**KEY, "If-Match": "0" * 201})
+
+    assert (first.status, again.status) == (200, 412)
+    assert (await again.json())["code"] == "version-stale"
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
