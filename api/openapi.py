@@ -31,6 +31,9 @@ An `Idempotency-Key` makes any POST safe to repeat for 72 hours.
 |---|---|---|
 """
 
+_SAID = re.compile(r"(?:^|(?<=\. ))`([\w.]+)`: (.+?)\.(?= `[\w.]+`: |$)")
+"""A sentence of a docstring about a parameter."""
+
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 _KEY_HEADER = {
     "name": "Idempotency-Key",
@@ -55,6 +58,18 @@ _MAY_MATCH = {
     **_MATCH_HEADER,
     "required": False,
     "description": "Where it is sent, nothing is changed unless the object still has this `ETag`: 412.",
+}
+
+_IN_PATH = {
+    "id": "As it was answered; its prefix tells what it is of.",
+    "step_id": "The step's, as the cadence shows it.",
+    "external_id": "The lead's id of yours, percent-encoded.",
+    "version": "Of the cadence: 1 is the first that was published.",
+    "part": "Of the file: 1 is the first.",
+    "name": "Of the provider.",
+    "token": "As it stands in the address that each call was sent with.",
+    "code": "Of the problem, as its `type` ends.",
+    "asset": "What the page loads.",
 }
 
 _SIGNED = [
@@ -161,17 +176,31 @@ def _outgoing(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 255}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _IN_PATH[name],
+            "schema": {"type": "string", "maxLength": 255},
+        }
         for name in _PARAMETER.findall(one.path)
     ]
     if one.query is not NoQuery:
         (schema,), own = msgspec.json.schema_components([one.query], ref_template=REF)
         struct = _resolved(schema, own)
         components.update({name: own[name] for name in own if name not in components})
-        found += [
-            {"name": name, "in": "query", "required": name in struct.get("required", ()), "schema": _sent(of)}
-            for name, of in struct["properties"].items()
-        ]
+        texts = _texts(one.query)
+        for name, of in struct["properties"].items():
+            sent = _sent(of)
+            found.append(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": name in struct.get("required", ()),
+                    "description": texts[name] + (" May be repeated." if sent.get("type") == "array" else ""),
+                    "schema": sent,
+                }
+            )
     if one.method == "POST" and one.scope:
         found.append(_KEY_HEADER)
     if one.if_match:
@@ -181,6 +210,15 @@ def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
     if one.tickets:
         found.append(_LAST_EVENT)
     return found
+
+
+def _texts(query: type) -> dict[str, str]:
+    """What the docstrings of a query's type say of each parameter, those of its bases included."""
+    texts: dict[str, str] = {}
+    for type_ in reversed(query.__mro__):
+        said = " ".join((vars(type_).get("__doc__") or "").split())
+        texts |= {name: f"{text[0].upper()}{text[1:]}." for name, text in _SAID.findall(said)}
+    return texts
 
 
 def _sent(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,10 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class ListQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """What every list takes. `count`: how many there are in all, exactly or about. `created_at`: when what it
-    shows was created, `gte` inclusive, `lt` exclusive."""
+    """What every list takes. `limit`: how many are shown. `cursor`: of a page before, as its `next_cursor` or
+    its `Link` has it: what comes after it. `order`: by when it was created: `asc` is the oldest first.
+    `count`: how many there are in all, exactly or about; not told without. `created_at.gte`: created then
+    or later. `created_at.lt`: created before that."""
 
     limit: Limit = 50
     cursor: Id | None = None
@@ -74,7 +76,7 @@ class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BatchesQuery(ListQuery, forbid_unknown_fields=True):
-    """Both may be repeated."""
+    """`status`: in one of these states. `agent_id`: called by one of these agents."""
 
     status: Annotated[list[BatchStatus], Meta(max_length=5)] | None = None
     agent_id: Annotated[list[Id], Meta(max_length=50)] | None = None
@@ -92,7 +94,9 @@ class WheelQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SlotsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """From now for a day by quarters of an hour, unless told otherwise."""
+    """From now for a day by quarters of an hour, unless told otherwise. `from`: where the first slot begins;
+    now without. `to`: where the last one ends; a day later without. `bucket_s`: how long a slot is, in
+    seconds."""
 
     from_: Instant | None = msgspec.field(default=None, name="from")
     to: Instant | None = None

@@ -120,7 +120,7 @@ Steps = Annotated[list[StepBack], Meta(max_length=MOST_STEPS)]
 
 
 class CadencesQuery(ListQuery, forbid_unknown_fields=True):
-    """`status` may be repeated."""
+    """`status`: in one of these states."""
 
     status: Annotated[list[Status], Meta(max_length=4)] = msgspec.field(default_factory=list)
 

@@ -17,7 +17,8 @@ EventType = Annotated[
 
 
 class EventsQuery(ListQuery, forbid_unknown_fields=True):
-    """`cursor`: of a page before, or the id of an event: what comes after it."""
+    """`cursor`: of a page before, or the id of an event: what comes after it. `type`: one of these types.
+    `lead_id`: of this lead. `batch_id`: of this batch."""
 
     type: Annotated[list[EventType], Meta(max_length=30)] = msgspec.field(default_factory=list)
     lead_id: Id | None = None
@@ -26,7 +27,8 @@ class EventsQuery(ListQuery, forbid_unknown_fields=True):
 
 class StreamQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`topics`: of `tick`, `attempts`, `batch:bat_x`, `lead:lead_x`, separated by commas; everything without.
-    `ticket`: in place of the Authorization header. `last_event_id`: in place of `Last-Event-ID`."""
+    `ticket`: in place of the `Authorization` header, for browsers; taken once. `last_event_id`: in place of
+    the header `Last-Event-ID`."""
 
     topics: Annotated[str, Meta(min_length=1, max_length=1000)] | None = None
     ticket: Annotated[str, Meta(min_length=1, max_length=100)] | None = None

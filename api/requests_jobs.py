@@ -14,5 +14,7 @@ Status = Literal["queued", "running", "done", "failed", "canceled"]
 
 
 class JobsQuery(NewestFirstQuery, forbid_unknown_fields=True):
+    """`kind`: one of these kinds. `status`: in one of these states."""
+
     kind: Annotated[list[Kind], Meta(max_length=20)] = msgspec.field(default_factory=list)
     status: Annotated[list[Status], Meta(max_length=20)] = msgspec.field(default_factory=list)

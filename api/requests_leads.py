@@ -69,8 +69,10 @@ class LeadChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LeadsQuery(NewestFirstQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`. A parameter given several times finds each of them; a lead has all of
-    its `tag`s."""
+    """Newest first unless `order=asc`. `status`: in one of these states. `agent_id`: called by one of these
+    agents. `batch_id`: of one of these batches. `cadence_id`: followed up by one of these cadences.
+    `external_id`: under one of these ids of yours. `priority`: of one of these classes. `tag`: a lead
+    has all of them."""
 
     cursor: Cursor | None = None
     status: Annotated[list[LeadStatus], Few] | None = None

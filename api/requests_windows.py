@@ -13,8 +13,11 @@ from api.schemas_windows import Region
 
 
 class EffectiveQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Of one lead, or of an agent's leads at a place: `region` (anywhere in the US if left out), `timezone`
-    as stated. `cadence_id`: with that cadence's windows, else with those of the cadence that is followed."""
+    """Of one lead, or of an agent's leads at a place. `lead_id`: where this lead may be; or name an agent and
+    a place. `agent_id`: in the windows of this agent; of a lead without one: those of its own.
+    `cadence_id`: in the windows of this cadence, else in those of the cadence that is followed. `region`: a
+    country or a state; anywhere in the US if left out. `timezone`: an IANA zone, as stated by the lead.
+    `from`: from then on; from now on without. `days`: how many days are shown."""
 
     lead_id: Id | None = None
     agent_id: Id | None = None
@@ -26,6 +29,6 @@ class EffectiveQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RulesQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`region`: a country or a state; may be repeated. Without it all that are known."""
+    """`region`: a country or a state. All that are known without."""
 
     region: Annotated[list[Region], Meta(max_length=100)] = msgspec.field(default_factory=list)

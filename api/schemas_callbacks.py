@@ -37,7 +37,8 @@ class CallbackChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CallbacksQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`."""
+    """Newest first unless `order=asc`. `lead_id`: of one of these leads. `agent_id`: by one of these agents.
+    `status`: in one of these states. `at.gte`: asked for then or later. `at.lt`: asked for before that."""
 
     order: Literal["asc", "desc"] = "desc"
     lead_id: Ids | None = None

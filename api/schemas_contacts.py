@@ -31,7 +31,11 @@ LoopStatus = Literal["scheduled", "dialing", "awaiting_result", "waiting_callbac
 
 
 class AttemptsQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`."""
+    """Newest first unless `order=asc`. `lead_id`: of one of these leads. `loop_id`: of one of these loops.
+    `agent_id`: by one of these agents. `batch_id`: of one of these batches. `cadence_id`: by one of these
+    cadences. `status`: in one of these states. `outcome`: with one of these outcomes. `channel`: by one of
+    these channels. `due_at.gte`: due then or later. `due_at.lt`: due before that. `dispatched_at.gte`: sent
+    then or later. `dispatched_at.lt`: sent before that."""
 
     order: Literal["asc", "desc"] = "desc"
     lead_id: Ids | None = None
@@ -49,7 +53,9 @@ class AttemptsQuery(ListQuery, forbid_unknown_fields=True):
 
 
 class LoopsQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`."""
+    """Newest first unless `order=asc`. `lead_id`: of one of these leads. `agent_id`: by one of these agents.
+    `batch_id`: of one of these batches. `cadence_id`: by one of these cadences. `status`: in one of these
+    states. `end_reason`: ended for one of these reasons."""
 
     order: Literal["asc", "desc"] = "desc"
     lead_id: Ids | None = None

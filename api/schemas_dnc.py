@@ -26,7 +26,7 @@ class DncChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EntriesQuery(ListQuery, forbid_unknown_fields=True):
-    """`list_id`: those that a list has."""
+    """`list_id`: that this list has."""
 
     list_id: Id | None = None
 
@@ -98,7 +98,8 @@ class CheckResult(msgspec.Struct):
 
 
 class DncImportQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`list_id` or `name` (of a list, made if there is none); without either: the people's own word."""
+    """`list_id`: the list that they go on; without it or a name: their own word. `name`: of a list, made if
+    there is none. `reason`: kept with each entry."""
 
     list_id: Id | None = None
     name: Name | None = None

@@ -30,8 +30,16 @@ Few = Meta(min_length=1, max_length=50)
 
 
 class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`map.<column>=<field>` is read before these. `delimiter`: one character, or `tab`; told from the first
-    line where it is left out. `parts`: begin a file that comes in parts. `dry_run`: rehearse it."""
+    """`map.<column>=<field>` is read before these. `agent_id`: who calls the leads of a new batch; needed
+    without `batch_id`. `batch_id`: the batch they go to; a new one without. `cadence_id`: the cadence that
+    follows them up; that of the batch or the agent without. `name`: of the new batch; needed without
+    `batch_id`. `priority`: whether each is called at once, before all bulk. `on_duplicate`: what becomes of
+    a lead that is known. `region`: the country of numbers that name none. `consent`: the basis of consent
+    of rows that state none. `max_per_min`: pace of the new batch: first calls a minute. `max_concurrent`:
+    calls of the new batch at once. `start_at`: no first call of the new batch before that. `spread_over_s`:
+    first calls of the new batch are spread over this much open time, in seconds. `delimiter`: one
+    character, or `tab`; told from the first line without. `parts`: begin a file that comes in parts.
+    `dry_run`: rehearse it: tell what would come in, and keep nothing."""
 
     agent_id: Id | None = None
     batch_id: Id | None = None
@@ -51,7 +59,8 @@ class ImportQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ImportsQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`. A parameter given several times finds each of them."""
+    """Newest first unless `order=asc`. `status`: in one of these states. `batch_id`: into one of these
+    batches."""
 
     order: Literal["asc", "desc"] = "desc"
     status: Annotated[list[ImportStatus], Few] | None = None
@@ -59,6 +68,8 @@ class ImportsQuery(ListQuery, forbid_unknown_fields=True):
 
 
 class ErrorsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`format`: of the rows that did not come in; by `Accept` without."""
+
     format: Literal["csv", "ndjson"] | None = None
 
 

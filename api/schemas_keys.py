@@ -91,7 +91,8 @@ class NewAccount(ManagedAccount):
 
 
 class AuditQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`. `target`: an id as it was answered."""
+    """Newest first unless `order=asc`. `actor`: by one of these. `action`: one of these. `target`: to this
+    object: an id as it was answered."""
 
     order: Literal["asc", "desc"] = "desc"
     actor: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=20)] | None = None

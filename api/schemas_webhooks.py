@@ -105,7 +105,7 @@ class Delivery(msgspec.Struct):
 
 
 class DeliveriesQuery(ListQuery, forbid_unknown_fields=True):
-    """Newest first unless `order=asc`."""
+    """Newest first unless `order=asc`. `status`: in one of these states."""
 
     order: Literal["asc", "desc"] = "desc"
     status: Annotated[list[State], Meta(max_length=3)] | None = None

@@ -45,7 +45,7 @@ class Status(msgspec.Struct):
 
 
 class ReadyQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`verbose` with any value or none: part by part."""
+    """`verbose`: with any value or none: part by part."""
 
     verbose: Annotated[str, Meta(max_length=10)] | None = None
 

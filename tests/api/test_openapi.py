@@ -38,6 +38,19 @@ def test_every_operation_says_in_a_line_what_it_does(document: dict[str, Any]):
             assert operation["summary"][-1] not in ",:;", "the line ends with its sentence"
 
 
+def test_every_parameter_says_what_it_is(document: dict[str, Any]):
+    """Issue: the document is made of the types that serve: their docstrings tell of each parameter."""
+    told = {
+        (method, path, each["name"]): each.get("description", "")
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        for each in operation["parameters"]
+    }
+    assert {at: text for at, text in told.items() if len(text) < 8 or text[-1] != "."} == {}
+    assert told["get", "/v1/leads", "status"] == "In one of these states. May be repeated."
+    assert told["get", "/v1/leads", "limit"] == "How many are shown."
+
+
 def test_event_types_and_the_headers_that_are_signed_or_resume_are_in_the_document(document: dict[str, Any]):
     """Issue: usable as it stands: no type of event is guessed, no header looked up elsewhere."""
     paths, hook = document["paths"], document["components"]["schemas"]["WebhookIn"]
