@@ -147,5 +147,5 @@ def test_the_ci_script_is_executable_bash_that_lints_and_tests() -> None:
 
     assert os.access(script, os.X_OK)
     assert script.read_text().startswith("#!/usr/bin/env bash\n")
-    assert {"make lint", "make test"} <= set(script.read_text().splitlines())
+    assert re.findall(r"^make \w+", script.read_text(), re.M)[:2] == ["make lint", "make test"]
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
