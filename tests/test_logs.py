@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -65,6 +66,10 @@ def lines() -> Iterator[Callable[..., Callable[[], str]]]:
     structlog.reset_defaults()
 
 
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+"""Of a line: once in a while its digits are those of a canary."""
+
+
 @pytest.mark.parametrize("canary", CANARIES)
 def test_whatever_looks_like_a_phone_number_is_masked(canary: str) -> None:
     masked = mask_phones(f"before {canary} after")
@@ -104,7 +109,7 @@ def test_no_canary_leaves_through_a_field_an_event_or_an_exception(
         warnings.warn(f"odd number {canary}", stacklevel=1)
 
     assert written().count("\n") >= 6
-    assert "0142" not in written()
+    assert "0142" not in INSTANT.sub("", written())
     assert "lead_refused" in written()
     assert "no place for" in written()
 

@@ -27,8 +27,8 @@ FROM generate_series(0, 9999) AS g
     [
         ("read_lead_loops", (1, 77)),
         ("read_lead_attempts", (1, 77, 100)),
-        ("attempt_page", (1, None, True, 50, EVER, 77, *[None] * 11)),
-        ("attempt_count", (1, 77, *[None] * 11, EVER)),
+        ("attempt_page", (1, None, True, 50, EVER, [77, 78], *[None] * 11)),
+        ("attempt_count", (1, [77, 78], *[None] * 11, EVER)),
         ("loop_page", (1, None, True, 50, EVER, [77, 78], *[None] * 6)),
         ("loop_count", (1, [77, 78], *[None] * 6, EVER)),
     ],
