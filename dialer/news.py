@@ -4,8 +4,6 @@ down, one report for each attempt, whatever the order and however often its news
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -37,9 +35,6 @@ class Sent(msgspec.Struct, frozen=True):
         return self.result is not None and not isinstance(self.result, NotDialled)
 
 
-N = TypeVar("N", Sent, ProviderEvent)
-
-
 class Group(msgspec.Struct):
     """News that is committed together."""
 
@@ -61,10 +56,6 @@ class Group(msgspec.Struct):
             [event for event in self.events if event.attempt_id in attempt_ids],
         )
 
-    def take(self, most: int, under_way: Container[int]) -> Group:
-        """At most `most` of each kind that are of none of these attempts; they are no longer in here."""
-        return Group(_take(self.sent, most, under_way), _take(self.events, most, under_way))
-
     def reports(self) -> list[Report]:
         """One for each attempt.
 
@@ -82,19 +73,6 @@ class Group(msgspec.Struct):
         for event in self.events:
             _fold_event(folded.setdefault(event.attempt_id, Report(event.attempt_id)), event)
         return list(folded.values())
-
-
-def _take(news: list[N], most: int, under_way: Container[int]) -> list[N]:
-    """The others stay, in order."""
-    taken: list[N] = []
-    left: list[N] = []
-    for at, item in enumerate(news):
-        if len(taken) == most:
-            left += news[at:]
-            break
-        (left if item.attempt_id in under_way else taken).append(item)
-    news[:] = left
-    return taken
 
 
 def forbids(event: ProviderEvent) -> bool:

@@ -39,9 +39,8 @@ class Recorder:
     """Collects news and commits it. One per dialer process; `flush` may also be called by hand.
 
     `lines` groups are committed side by side: while the ledger writes one, the next is folded and planned.
-    News of an attempt that one of them has waits for it: the other would wait for the lead's lock, with all
-    that it has locked itself. `aside`: where news waits while the ledger is away; without it that is memory,
-    and the provider.
+    News of one attempt in two of them is no trouble, as both lock its lead. `aside`: where news waits while
+    the ledger is away; without it that is memory, and the provider.
     """
 
     def __init__(
@@ -71,7 +70,6 @@ class Recorder:
         self._events: list[ProviderEvent] = []
         self._told: set[str] = set()  # events taken in and not acknowledged
         self._committing = 0
-        self._under_way: set[int] = set()  # attempts whose news is being committed
         self._news = asyncio.Event()
         self._events_taken = asyncio.Event()
 
@@ -160,7 +158,9 @@ class Recorder:
         Raises ServerUnavailable with nothing lost: the group is still here.
         """
         self._try_refused_again()
-        group = Group(self._sent, self._events).take(self._group_most, self._under_way)
+        most = self._group_most
+        group = Group(self._sent[:most], self._events[:most])
+        del self._sent[:most], self._events[:most]
         if not self._events:
             self._events_taken.set()
         if group:
@@ -185,9 +185,7 @@ class Recorder:
 
     async def _keeping(self, group: Group, work: Awaitable[T]) -> T:
         """The group is here again if `work` on it fails."""
-        attempt_ids = group.attempt_ids()
         self._committing += len(group)
-        self._under_way.update(attempt_ids)
         try:
             return await work
         except BaseException:
@@ -196,7 +194,6 @@ class Recorder:
             raise
         finally:
             self._committing -= len(group)
-            self._under_way.difference_update(attempt_ids)
 
     async def commit(self, group: Group) -> set[int]:
         """Now, whatever else waits. News that the ledger refuses is left out, and tried again later: answers

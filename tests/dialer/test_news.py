@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from dialer.news import Group, Sent
@@ -13,8 +12,6 @@ from scheduler.wheel import Claim
 
 CLAIM = Claim(1, 1, 0, "c", 0)
 EARLIER, LATER = UUID(int=1), UUID(int=2)
-
-ANSWER = Sent(CLAIM, 7, EARLIER, 1_000, Accepted("ref"))
 
 
 def an_answer(permit: UUID, at_ms: int, result: PlaceResult | None) -> Sent:
@@ -42,14 +39,3 @@ def test_an_answer_that_was_kept_twice_counts_once():
     [report] = Group([answer, answer], []).reports()
 
     assert (report.permit, report.not_sent, report.state) == (LATER, False, "accepted")
-
-
-def test_what_is_taken_leaves_the_rest_in_order():
-    """I6: no news is lost or doubled between two groups, whatever is under way."""
-    attempts = [3, 1, 2, 1, 3, 2, 2]
-    waiting = Group([msgspec.structs.replace(ANSWER, attempt_id=each) for each in attempts], [])
-
-    taken = waiting.take(3, {1})
-
-    assert [answer.attempt_id for answer in taken.sent] == [3, 2, 3]
-    assert [answer.attempt_id for answer in waiting.sent] == [1, 1, 2, 2]

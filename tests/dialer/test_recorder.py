@@ -125,33 +125,6 @@ async def test_with_the_ledger_away_news_is_kept_and_not_acknowledged(scripted: 
     assert scripted.dialing.recorder.waiting == 0
 
 
-async def test_news_of_an_attempt_that_is_being_committed_waits_alone(scripted: World) -> None:
-    """I5: what came in with it is written meanwhile, not held up by the lock of a lead that is another's."""
-    slow, other = [await scripted.an_armed_attempt(number) for number in phones(2)]
-    scripted.pass_time(60 * SECOND)
-    recorder = scripted.dialing.recorder
-    async with scripted.stores.database.transaction() as on:
-        await on.execute(
-            "SELECT FROM lead JOIN attempt USING (lead_id) WHERE attempt_id = $1 FOR UPDATE OF lead",
-            slow.attempt_id,
-        )
-        recorder.events(whole_story(slow)[:1])
-        held_up = asyncio.create_task(recorder.flush())
-        await asyncio.sleep(0)
-        recorder.events(whole_story(slow)[1:])
-        recorder.events(whole_story(other))
-
-        assert await recorder.flush() == 5
-
-        ended = await scripted.rows("SELECT attempt_id FROM attempt WHERE state = 'done'")
-        assert ([row["attempt_id"] for row in ended], recorder.waiting) == ([other.attempt_id], 5)
-    assert await held_up == 1
-    await flush_all(scripted)
-
-    assert await scripted.value("SELECT count(*) FROM attempt WHERE outcome = 'completed'") == 2
-    assert recorder.waiting == 0
-
-
 async def test_an_acknowledgement_that_fails_costs_the_wheel_nothing(scripted: World) -> None:
     """I12: the call's slot is free, the next attempt is placed; the events come again and change nothing."""
     armed = await scripted.an_armed_attempt()
