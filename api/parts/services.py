@@ -18,6 +18,7 @@ from scheduler.services.callbacks import DueCallbacks
 from scheduler.services.digest import WaitingDigest
 from scheduler.services.exports import OldExports
 from scheduler.services.feeder import Feeder
+from scheduler.services.frozen import FrozenSessions
 from scheduler.services.herald import Herald
 from scheduler.services.imports import Abandoned
 from scheduler.services.jobs import Jobs
@@ -39,6 +40,7 @@ class Services:
     sweeper: Sweeper
     reaper: Reaper
     reconciler: Reconciler
+    frozen_sessions: FrozenSessions
     calendars: Calendars
     herald: Herald
     abandoned: Abandoned
@@ -66,6 +68,7 @@ class Services:
             self.calendars,
             self.reaper,
             self.reconciler,
+            self.frozen_sessions,
             self.herald,
             self.abandoned,
             self.due_callbacks,
@@ -119,6 +122,12 @@ def make_services(
             live=live,
             spools=partial(marked_spools, stores.wheel) if spools else None,
             spool_wait_s=settings.spool_wait_s,
+        ),
+        FrozenSessions(
+            stores.database,
+            period_s=settings.reap_s,
+            idle_s=settings.postgres_idle_s,
+            statement_s=settings.postgres_statement_s,
         ),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
         Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),

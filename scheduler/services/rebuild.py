@@ -7,8 +7,8 @@ finds what else is missing. Either way what was claimed before is armed no more:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 import structlog
@@ -19,6 +19,7 @@ from scheduler.flow.gates import Route, gates_of
 from scheduler.ledger.accounts import refuse_other_shards
 from scheduler.ledger.epochs import begin_epoch
 from scheduler.ledger.instants import to_ms
+from scheduler.ledger.sessions import alone
 from scheduler.services.feeder import feed
 
 log = structlog.get_logger()
@@ -74,17 +75,9 @@ async def rebuild_shard(
     return placed
 
 
-@asynccontextmanager
-async def builder(flow: Flow) -> AsyncIterator[bool]:
+def builder(flow: Flow) -> AbstractAsyncContextManager[bool]:
     """Whether this process is the only builder while it is within; False when another one is."""
-    async with flow.database.connection() as connection:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILDER_LOCK):
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock($1)", BUILDER_LOCK)
+    return alone(flow.database, BUILDER_LOCK)
 
 
 async def _restore_calls(flow: Flow, shard: int, call_ms: Ms) -> int:

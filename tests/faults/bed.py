@@ -44,7 +44,7 @@ SCALED: dict[str, Any] = {
     "lease_ms": 800, "permit_s": 0.3, "provider_connect_s": 0.4, "provider_total_s": 0.8,
     "unknown_after_s": 1.5, "write_off_s": 3.0, "sweep_s": 0.2, "overdue_s": 2.0, "reap_s": 0.2,
     "claim_batch": 5, "clock_probe_s": 0.3, "breaker_probe_s": 0.5,
-    "postgres_idle_s": 1.0,
+    "postgres_idle_s": 2.0,
 }  # fmt: skip
 """Deadlines as in production, but shorter; the rules between them still hold."""
 

@@ -10,6 +10,7 @@ C5   a part of the request sent
 C6   the request sent, its answer not read
 C7   the provider's answer is read, not recorded
 C9   events fetched, not committed
+P    in a transaction with leads locked, the first half of a new statement sent
 C10  outcomes committed, the wheel not told
 C11  the wheel told, the provider not
 
@@ -25,7 +26,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from weakref import WeakSet
 
+import asyncpg
 import msgspec
 
 from dialer.providers.base import Action, MayLeave, PlaceResult, always
@@ -35,6 +38,7 @@ from scheduler.domain.time import SECOND, Ms
 from scheduler.errors import ServerUnavailable
 from scheduler.flow import arm as arming
 from scheduler.flow import settle as settling
+from scheduler.ledger.statements import statement
 from scheduler.wheel import TimingWheel
 from tests.faults.clocks import OffsetClock
 
@@ -88,6 +92,7 @@ def install(failpoint: Failpoint) -> None:
     _around_claims(failpoint)
     _around_arms(failpoint)
     _around_settles(failpoint)
+    _around_prepares(failpoint)
 
 
 def _around_claims(failpoint: Failpoint) -> None:
@@ -142,6 +147,22 @@ def _around_settles(failpoint: Failpoint) -> None:
 
     _replace_everywhere(settle, settled)
     TimingWheel.settle = told  # type: ignore[method-assign]
+
+
+def _around_prepares(failpoint: Failpoint) -> None:
+    """asyncpg asks for the parts of a statement when it is new to the connection, and says what to fill
+    them with when it knows."""
+    get_statement = asyncpg.Connection._get_statement
+    known: WeakSet[Any] = WeakSet()
+
+    async def halfway(self: asyncpg.Connection, query: str, *args: Any, **how: Any) -> Any:
+        answer = await get_statement(self, query, *args, **how)
+        if query == statement("attempt_progress") and self not in known:
+            known.add(self)
+            failpoint.passed("p")
+        return answer
+
+    asyncpg.Connection._get_statement = halfway
 
 
 class FailingProvider(SimulatedHttpProvider):

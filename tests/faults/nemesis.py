@@ -140,6 +140,7 @@ async def _count(trial: Trial) -> None:
 
 LOGGED = (
     "loops_put_back", "leases_expired", "wheel_rebuilt", "attempts_written_off", "call_slots_freed",
+    "frozen_sessions_cut",
 )  # fmt: skip
 
 IN_THE_LEDGER = {

@@ -95,6 +95,19 @@ _reports_cut_off("c9", "before")
 _reports_cut_off("c11", "after")
 
 
+@fault("F3", "half a statement", needs=("stopped in a statement", "frozen sessions cut"))
+async def a_zombie_holds_rows_in_the_middle_of_a_statement(t: Trial) -> None:
+    """All comes to rest without it; when it comes back it finds that its session is over."""
+    await t.scheduler()
+    dialer = await t.dialer(Failure("p", "stop"))
+    await t.dialer()
+    await dialer.fails()
+    t.frozen_sends += 5  # it may have stopped between gate and send
+    t.hit("stopped in a statement")
+    await t.quiet()
+    dialer.signal(signal.SIGCONT)
+
+
 @fault("F3", "random", needs=("stopped",), weight=2)
 async def a_dialer_stands_still_for_two_leases(t: Trial) -> None:
     await t.scheduler()

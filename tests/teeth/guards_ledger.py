@@ -11,6 +11,7 @@ IN_SETTLE = "tests/flow/test_settle.py::"
 IN_CADENCES = "tests/services/test_cadences.py::"
 IN_RACE = "tests/flow/test_opt_out_race.py::"
 IN_INDEXES = "tests/ledger/test_indexes.py::"
+IN_SESSIONS = "tests/ledger/test_sessions.py::"
 IN_KEYS = "tests/ledger/test_composite_keys.py::"
 KEYS = "scheduler/ledger/migrations/0111_keys_of_leads.sql"
 PAUSED = f"{IN_ARM}test_what_is_paused_is_refused_and_does_not_come_straight_back"
@@ -313,6 +314,16 @@ GUARDS: dict[str, Guard] = {
         "a phone is one lead of an account",
         cut(SCHEMA, "    UNIQUE (account_id, phone)\n) WITH", "    CHECK (account_id > 0)\n) WITH"),
         (f"{IN_INDEXES}test_a_phone_is_one_lead_of_an_account",),
+    ),
+    "frozen-in-a-statement": Guard(
+        "a process that stands still in the middle of a statement holds up nobody",
+        cut("scheduler/ledger/sql/session_cut.sql", "s.state = 'active'\n          OR (", "("),
+        (f"{IN_SESSIONS}test_half_a_statement_does_not_hold_rows_for_ever",),
+    ),
+    "frozen-with-a-lock": Guard(
+        "a builder of the wheel that stands still keeps nobody else from building it",
+        cut("scheduler/ledger/sql/session_cut.sql", "s.state = 'idle'\n", "false\n"),
+        (f"{IN_SESSIONS}test_a_lock_goes_on_to_the_next_when_its_holder_stands_still",),
     ),
     "durable-commits": Guard(
         "a permit is on disk before anything leaves: synchronous_commit stays on",

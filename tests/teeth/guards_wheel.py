@@ -152,8 +152,8 @@ GUARDS: dict[str, Guard] = {
     ),
     "one-builder": Guard(
         "while one process rebuilds the wheel, another leaves it alone",
-        cut("scheduler/services/rebuild.py",
-            'await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILDER_LOCK)', "True"),
+        cut("scheduler/ledger/sessions.py",
+            'await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock)', "True"),
         ("tests/services/test_rebuild_whole.py::test_while_one_builds_another_leaves_the_wheel_alone",),
     ),
     "reap-renewed": Guard(
