@@ -129,9 +129,7 @@ async def account_row(database: Database, account_id: int, on: Connection | None
 
 
 async def count_accounts(database: Database, created: Created) -> int:
-    row = await database.fetch_row("account_count", created)
-    assert row is not None
-    return row["count"]
+    return await database.fetch_count("account_count", created)
 
 
 async def manage_account(

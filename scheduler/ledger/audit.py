@@ -69,9 +69,7 @@ async def audit_page(
 
 
 async def audit_count(database: Database, account_id: int, narrow: AuditFilter, created: Created) -> int:
-    row = await database.fetch_row("audit_count", account_id, *msgspec.structs.astuple(narrow), created)
-    assert row is not None
-    return row["count"]
+    return await database.fetch_count("audit_count", account_id, *msgspec.structs.astuple(narrow), created)
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

@@ -63,8 +63,7 @@ async def cadences(
 async def count_cadences(
     database: Database, account_id: int, created: Created, *, statuses: Sequence[str] | None
 ) -> int:
-    row = await database.fetch_row("cadence_count", account_id, statuses, created)
-    return 0 if row is None else int(row["count"])
+    return await database.fetch_count("cadence_count", account_id, statuses, created)
 
 
 async def cadence(database: Database, account_id: int, cadence_id: int, on: Connection | None = None) -> Row:
@@ -211,8 +210,7 @@ async def delete_cadence(database: Database, on: Connection, account_id: int, ca
 
 
 async def count_versions(database: Database, account_id: int, cadence_id: int, created: Created) -> int:
-    row = await database.fetch_row("cadence_version_count", account_id, cadence_id, created)
-    return 0 if row is None else int(row["count"])
+    return await database.fetch_count("cadence_version_count", account_id, cadence_id, created)
 
 
 async def versions_of(

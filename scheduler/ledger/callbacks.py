@@ -83,9 +83,7 @@ async def count_callbacks(
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
         columns = msgspec.structs.astuple(narrow)
-        row = await database.fetch_row("callback_count", account_id, *columns, created, on=on)
-    assert row is not None
-    return int(row["count"])
+        return await database.fetch_count("callback_count", account_id, *columns, created, on=on)
 
 
 async def open_callback(database: Database, on: Connection, account_id: int, lead_id: int) -> Row | None:

@@ -77,11 +77,9 @@ async def _count(
 ) -> int:
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
-        row = await database.fetch_row(
+        return await database.fetch_count(
             statement, account_id, *msgspec.structs.astuple(narrow), created, on=on
         )
-    assert row is not None
-    return row["count"]
 
 
 async def _page(

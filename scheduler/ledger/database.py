@@ -180,6 +180,12 @@ class Database:
         async with self.connection() as connection:
             return await connection.fetchrow(statement(name), *arguments)
 
+    async def fetch_count(self, name: str, *arguments: Any, on: Connection | None = None) -> int:
+        """`count` of the one row that a counting statement answers."""
+        row = await self.fetch_row(name, *arguments, on=on)
+        assert row is not None
+        return int(row["count"])
+
     async def execute(self, name: str, *arguments: Any, on: Connection | None = None) -> str:
         """Postgres' command tag, such as `UPDATE 3`."""
         if (on := on or guards.connection_of_check()) is not None:

@@ -81,9 +81,7 @@ async def marked(database: Database, account_id: int, marks: Mapping[str, str]) 
 async def count_entries(
     database: Database, account_id: int, list_id: int | None, created: Created = EVER
 ) -> int:
-    row = await database.fetch_row("dnc_entry_count", account_id, list_id, created)
-    assert row is not None
-    return row["count"]
+    return await database.fetch_count("dnc_entry_count", account_id, list_id, created)
 
 
 async def change_entry(

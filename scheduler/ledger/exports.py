@@ -72,9 +72,7 @@ async def export(database: Database, account_id: int, number: int, now_ms: Ms) -
 
 
 async def count_exports(database: Database, account_id: int, created: Created, *, now_ms: Ms) -> int:
-    row = await database.fetch_row("export_count", account_id, to_datetime(now_ms), created)
-    assert row is not None
-    return int(row["count"])
+    return await database.fetch_count("export_count", account_id, to_datetime(now_ms), created)
 
 
 async def add_part(

@@ -60,9 +60,7 @@ async def parts_page(database: Database, account_id: int, import_id: int, asked:
 
 
 async def count_parts(database: Database, account_id: int, import_id: int, created: Created) -> int:
-    row = await database.fetch_row("import_part_count", account_id, import_id, created)
-    assert row is not None
-    return int(row["count"])
+    return await database.fetch_count("import_part_count", account_id, import_id, created)
 
 
 async def complete_parts(

@@ -238,6 +238,4 @@ async def page_of_imports(
 
 
 async def count_imports(database: Database, account_id: int, narrow: ImportFilter, created: Created) -> int:
-    row = await database.fetch_row("import_count", account_id, *msgspec.structs.astuple(narrow), created)
-    assert row is not None
-    return int(row["count"])
+    return await database.fetch_count("import_count", account_id, *msgspec.structs.astuple(narrow), created)

@@ -194,9 +194,7 @@ async def count_jobs(
     kinds: Sequence[str] | None,
     statuses: Sequence[str] | None,
 ) -> int:
-    row = await ledger.fetch_row("job_count", account_id, kinds, statuses, created)
-    assert row is not None
-    return int(row["count"])
+    return await ledger.fetch_count("job_count", account_id, kinds, statuses, created)
 
 
 def _json(value: Any) -> str:

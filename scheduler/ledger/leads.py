@@ -98,8 +98,7 @@ async def count_leads(database: Database, account_id: int, narrow: LeadFilter) -
     values = await _filtering(database, account_id, narrow)
     async with database.transaction() as on:
         await database.execute("lead_custom_plans", on=on)
-        [row] = await database.fetch("lead_count", *values, None, on=on)
-    return int(row["count"])
+        return await database.fetch_count("lead_count", *values, None, on=on)
 
 
 async def count_leads_about(database: Database, account_id: int, narrow: LeadFilter) -> tuple[int, bool]:
@@ -112,8 +111,7 @@ async def count_leads_about(database: Database, account_id: int, narrow: LeadFil
         plan = msgspec.json.decode(row[0])[0]["Plan"]
         if plan["Total Cost"] > CHEAP:
             return int(plan["Plan Rows"]), False
-        [row] = await database.fetch("lead_count", *values, MOST_COUNTED, on=on)
-    count = int(row["count"])
+        count = await database.fetch_count("lead_count", *values, MOST_COUNTED, on=on)
     return (count, True) if count < MOST_COUNTED else (max(count, int(plan["Plan Rows"])), False)
 
 

@@ -32,9 +32,7 @@ async def account(database: Database, account_id: int) -> Row:
 
 async def count_owned(database: Database, account_id: int, kind: str, created: Created) -> int:
     """How many the account has of a `kind`: the name of its table."""
-    row = await database.fetch_row("count_owned", account_id, kind, created)
-    assert row is not None
-    return row["count"]
+    return await database.fetch_count("count_owned", account_id, kind, created)
 
 
 async def agents(database: Database, account_id: int, asked: Slice) -> list[Row]:
@@ -104,8 +102,7 @@ async def count_batches(
     statuses: Sequence[str] | None,
     agent_ids: Sequence[int] | None,
 ) -> int:
-    row = await database.fetch_row("batch_count", account_id, statuses, agent_ids, created)
-    return 0 if row is None else int(row["count"])
+    return await database.fetch_count("batch_count", account_id, statuses, agent_ids, created)
 
 
 async def batch_head(database: Database, account_id: int, batch_id: int) -> Row:

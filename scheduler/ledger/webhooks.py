@@ -156,9 +156,7 @@ async def delivery(
 async def count_deliveries(
     database: Database, account_id: int, webhook_id: int, created: Created, *, states: Sequence[str] | None
 ) -> int:
-    row = await database.fetch_row("delivery_count", account_id, webhook_id, states, created)
-    assert row is not None
-    return int(row["count"])
+    return await database.fetch_count("delivery_count", account_id, webhook_id, states, created)
 
 
 async def retry_delivery(

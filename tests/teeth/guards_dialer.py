@@ -13,6 +13,7 @@ IN_CLAIMER = "tests/dialer/test_claimer.py::"
 IN_HTTP = "tests/providers/test_http.py::"
 IN_WEBHOOK = "tests/providers/test_webhook.py::"
 IN_CALLBACKS = "tests/api/test_provider_callbacks.py::"
+IN_APART = "tests/dialer/test_providers_apart.py::"
 IN_AWAY = "tests/api/test_provider_callbacks_away.py::"
 IN_SPOOL = "tests/dialer/test_spool.py::"
 IN_RECONCILER = "tests/services/test_reconciler.py::"
@@ -126,13 +127,13 @@ GUARDS: dict[str, Guard] = {
     "live-alone": Guard(
         "a simulated account rings no real phone, and a live one is not played",
         cut(SENDER, " if item.simulated != self._provider.live]", "]"),
-        (f"{IN_CALLBACKS}test_a_live_account_reaches_its_provider_alone_and_others_never_do",),
+        (f"{IN_APART}test_a_live_account_reaches_its_provider_alone_and_others_never_do",),
     ),
     "lookup-of-others": Guard(
         "that another provider never heard of a call does not prove that there was none",
         cut("scheduler/ledger/sql/attempt_lookups.sql", " AND ac.simulated <> $2::boolean",
             " AND $2::boolean IS NOT NULL"),
-        (f"{IN_CALLBACKS}test_a_provider_is_never_asked_about_calls_of_another",),
+        (f"{IN_APART}test_a_provider_is_never_asked_about_calls_of_another",),
     ),
     "report-signed": Guard(
         "a report counts only when the integrator signed it",
