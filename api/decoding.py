@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
+from msgspec.structs import FieldInfo, fields
 
 from api.faults import MOST_FAULTS, below, body_faults, query_faults
 from api.problems import FieldError, Problem
@@ -54,7 +56,8 @@ def decode_body(raw: bytes, type_: type[T], shown: Any = None) -> T:
 
 def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
     """`given`: each parameter with its values. Raises Problem 422, or 400 for what is no cursor."""
-    known = _parameters(type_)  # type: ignore[arg-type]  # a class is hashable
+    read: Any = without_null(type_)  # type: ignore[arg-type]  # a class is hashable
+    known = _parameters(read)
     faults = {
         name: fault for name, said in given.items() if (fault := _misgiven(name, said, known.get(name)))
     }
@@ -63,9 +66,9 @@ def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
         for name, said in given.items()
     }
     try:
-        query = msgspec.convert(values, type_, strict=False)
+        query: T = msgspec.convert(values, read, strict=False)
     except msgspec.ValidationError:
-        faults = {fault.parameter: fault for fault in query_faults(values, type_)} | faults
+        faults = {fault.parameter: fault for fault in query_faults(values, read)} | faults
     else:
         for name, value in msgspec.to_builtins(query, builtin_types=(datetime,)).items():
             if isinstance(value, datetime) and not _storable(value):
@@ -76,6 +79,28 @@ def decode_query(given: Mapping[str, list[str]], type_: type[T]) -> T:
         raise Problem("invalid-cursor")  # as any other that was never given out
     order = {name: place for place, name in enumerate(known)}
     raise _refusal(sorted(faults.values(), key=lambda fault: order.get(fault.parameter, -1)))
+
+
+@cache
+def without_null(type_: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """A query's type as it is read: null stands for what is left out, and `null` in an address is a word."""
+    return msgspec.defstruct(
+        type_.__name__,
+        [(field.name, _said(field.type), _as_before(field)) for field in fields(type_)],
+        bases=(type_,),
+    )
+
+
+def _as_before(field: FieldInfo) -> Any:
+    kept: dict[str, Any] = {"default": field.default, "default_factory": field.default_factory}
+    return msgspec.field(**kept, name=field.encode_name)
+
+
+def _said(type_: Any) -> Any:
+    """The type of a parameter that is there."""
+    if get_origin(type_) not in (Union, UnionType):
+        return type_
+    return Union[tuple(one for one in get_args(type_) if one is not NoneType)]  # noqa: UP007
 
 
 @cache

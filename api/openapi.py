@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from api.decoding import without_null
 from api.preconditions import TAGS_MAX
 from api.problems import CONTENT_TYPE, KINDS, ProblemBody
 from api.routing import NoQuery, Route, showing, tagged
@@ -91,7 +92,7 @@ _LAST_EVENT = {
 
 def describe(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The document, ready to be encoded. Raises ValueError when two operations have one name."""
-    types = [type_ for one in routes for type_ in (one.body, one.query, one.reply) if type_ is not None]
+    types = [type_ for one in routes for type_ in (one.body, one.reply) if type_ is not None]
     types += _OUTGOING.values()
     schemas, components = msgspec.json.schema_components([*types, ProblemBody], ref_template=REF)
     of_type = dict(zip(map(_key, [*types, ProblemBody]), schemas, strict=True))
@@ -186,12 +187,12 @@ def _parameters(one: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
         for name in _PARAMETER.findall(one.path)
     ]
     if one.query is not NoQuery:
-        (schema,), own = msgspec.json.schema_components([one.query], ref_template=REF)
+        (schema,), own = msgspec.json.schema_components([without_null(one.query)], ref_template=REF)
         struct = _resolved(schema, own)
         components.update({name: own[name] for name in own if name not in components})
         texts = _texts(one.query)
         for name, of in struct["properties"].items():
-            sent = _sent(of)
+            sent = {key: value for key, value in of.items() if (key, value) != ("default", None)}
             found.append(
                 {
                     "name": name,
@@ -219,12 +220,6 @@ def _texts(query: type) -> dict[str, str]:
         said = " ".join((vars(type_).get("__doc__") or "").split())
         texts |= {name: f"{text[0].upper()}{text[1:]}." for name, text in _SAID.findall(said)}
     return texts
-
-
-def _sent(schema: dict[str, Any]) -> dict[str, Any]:
-    """Of a parameter that may be repeated: left out it is nothing, and nothing can be sent as null."""
-    lists = [each for each in schema.get("anyOf", ()) if each.get("type") == "array"]
-    return lists[0] if lists else schema
 
 
 def _responses(one: Route, of_type: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from api.faults import INSTANT, MOST_FAULTS
 from api.preview.spec import Spec
 from api.problems import FieldError, Problem
 from api.requests_leads import LeadIn, LeadsQuery
-from tests.api.builders import Site
+from tests.api.builders import OTHER_PHONE, PHONE, Site, a_lead
 
 BODIES = sorted(
     {one.body for one in ROUTES if one.body is not None} | {Spec}, key=lambda type_: type_.__name__
@@ -134,6 +134,32 @@ def test_whatever_is_refused_of_a_query_is_named_by_its_parameters(data: Any):
         assert 0 < len(parameters) == len(set(parameters))
         required = {field.encode_name for field in msgspec.structs.fields(type_) if field.required}
         assert set(parameters) <= set(values) | required
+
+
+@pytest.mark.parametrize("type_", QUERIES, ids=lambda type_: type_.__name__)
+@pytest.mark.parametrize("word", ["null", "NULL"])
+def test_the_word_null_in_an_address_is_never_read_as_left_out(type_: Any, word: str):
+    """RELIABILITY 5.2: it is that very text, or refused as any other wrong value is."""
+    for field in msgspec.structs.fields(type_):
+        try:
+            said = getattr(decode_query({field.encode_name: [word]}, type_), field.name)
+        except Problem as problem:
+            said = problem.code
+        assert said in (word, [word], "validation-failed"), field.encode_name
+
+
+async def test_the_word_null_finds_what_is_called_so_and_is_no_number_no_choice_and_no_cursor(site: Site):
+    """API 1: lists; API 2: what else could have been said is in the hint."""
+    for tag, phone in (("null", PHONE), ("other", OTHER_PHONE)):
+        await site.post("/v1/leads", a_lead(phone=phone, agent_id=site.agent, tags=[tag]))
+    found = await (await site.get("/v1/leads?tag=null")).json()
+    refused = await (await site.get("/v1/leads?count=null&limit=null&status=null")).json()
+    cursor = await site.get("/v1/leads?cursor=null")
+
+    assert [lead["tags"] for lead in found["data"]] == [["null"]]
+    assert {error["parameter"] for error in refused["errors"]} == {"count", "limit", "status"}
+    assert (refused["status"], refused["hint"]) == (422, "known: estimate, exact")
+    assert (cursor.status, (await cursor.json())["code"]) == (400, "invalid-cursor")
 
 
 def test_unknown_fields_come_first_with_what_was_meant_then_the_others_in_the_order_of_the_type():

@@ -51,6 +51,19 @@ def test_every_parameter_says_what_it_is(document: dict[str, Any]):
     assert told["get", "/v1/leads", "limit"] == "How many are shown."
 
 
+def test_no_parameter_is_described_as_one_that_may_be_null(document: dict[str, Any]):
+    """API 1: what is not said is left out; a description of null would have clients send the word."""
+    parameters = [
+        each
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for each in operation["parameters"]
+    ]
+    assert len(parameters) > 100
+    assert [each for each in parameters if not each["schema"].keys() & {"type", "enum"}] == []
+    assert [each for each in parameters if "null" in json.dumps(each["schema"])] == []
+
+
 def test_event_types_and_the_headers_that_are_signed_or_resume_are_in_the_document(document: dict[str, Any]):
     """Issue: usable as it stands: no type of event is guessed, no header looked up elsewhere."""
     paths, hook = document["paths"], document["components"]["schemas"]["WebhookIn"]
