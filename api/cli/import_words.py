@@ -45,7 +45,9 @@ def reading_text(line: dict[str, Any], path: Path) -> str:
     shown = f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
     form = DELIMITERS.get(line.get("delimiter") or "", line.get("format") or "")
     columns = [f"{column}→{field}" for field, column in (line.get("columns") or {}).items()]
-    columns += [f"{name}→variables" for name in line.get("variables") or []]
+    others = (line.get("phones") or [])[1:]
+    columns += [f"{name}→phone where there is none yet" for name in others]
+    columns += [f"{name}→variables" for name in line.get("variables") or [] if name not in others]
     return f"  Reading {path.name}   {shown}, {form}\n  Columns  {'  '.join(columns)}".rstrip()
 
 

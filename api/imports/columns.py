@@ -38,15 +38,25 @@ LEAST_DIGITS = 7
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """The header as it came, the position of each known field, and the other columns as named variables."""
+    """The header as it came, the position of each known field, and the other columns as named variables.
+
+    `phones`: where a row's phone is looked for, the first with a number that can be called; all but the first
+    are variables as well.
+    """
 
     header: tuple[str, ...]
     fields: dict[str, int]
     variables: tuple[tuple[str, int], ...]
+    phones: tuple[int, ...]
 
-    def name_of(self, field: str) -> str:
-        """The column that a lead's field came from, as the file calls it."""
-        at = self.fields.get(field)
+    def place_of(self, field: str, cells: Sequence[str]) -> int | None:
+        """Where a row has a lead's field; of several phones none of which can be called, the first."""
+        said = (at for at in self.phones if at < len(cells) and cells[at].strip()) if field == "phone" else ()
+        return next(iter(said), self.fields.get(field))
+
+    def name_of(self, field: str, cells: Sequence[str]) -> str:
+        """The column that a row has a lead's field in, as the file calls it."""
+        at = self.place_of(field, cells)
         if at is None and field == "name":
             at = self.fields.get("first_name", self.fields.get("last_name"))
         return field if at is None else self.header[at]
@@ -62,6 +72,9 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
     taken: dict[int, str] = {}
     for column, field in check_mapping(mapping or {}).items():
         taken[_position(header, column)] = field
+    phones = [at for at, field in taken.items() if field == "phone"]
+    for at in phones[1:]:
+        del taken[at]
     fields = {field: at for at, field in taken.items() if field in FIELDS}
     plain = [_plain(name) for name in header]
     for field, names in ALIASES.items():
@@ -77,7 +90,15 @@ def match_columns(header: Sequence[str], mapping: Mapping[str, str] | None = Non
             header,
             "name one of them Phone, or say which it is: map.<column>=phone",
         )
-    return Columns(header, fields, _variables(header, taken))
+    return Columns(header, fields, _variables(header, taken), tuple(phones or _phones(plain, taken)))
+
+
+def _phones(plain: Sequence[str], taken: Mapping[int, str]) -> list[int]:
+    """The columns of phones that nothing else is said of, the best name first."""
+    free = [
+        at for at, name in enumerate(plain) if name in ALIASES["phone"] and taken.get(at, "phone") == "phone"
+    ]
+    return sorted(free, key=lambda at: ALIASES["phone"].index(plain[at]))
 
 
 def check_mapping(mapping: Mapping[str, str]) -> Mapping[str, str]:

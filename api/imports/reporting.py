@@ -83,6 +83,7 @@ class Reporter:
             format="ndjson" if columns is None else "csv",
             delimiter=reading.delimiter,
             columns=fields,
+            phones=[] if columns is None else [columns.header[at] for at in columns.phones],
             variables=[] if columns is None else [name for name, _ in columns.variables],
         )
 

@@ -92,8 +92,8 @@ def bad_row(reading: Reading, line: int, record: bytes, fault: BadField) -> BadR
     value = ""
     column = fault.field
     if columns is not None and fault.field:
-        column = columns.name_of(fault.field)
-        at = columns.fields.get(fault.field)
+        column = columns.name_of(fault.field, cells)
+        at = columns.place_of(fault.field, cells)
         value = cells[at] if at is not None and at < len(cells) else ""
     return BadRow(line, column, fault.code, fault.detail, cells, value)
 
@@ -164,7 +164,8 @@ def _read_cells(
     fields = columns.fields
     values = {field: cells[at].strip() for field, at in fields.items()}
     variables = {name: cell for name, at in columns.variables if (cell := cells[at].strip())}
-    return _read_values(reading, values, variables)
+    phones = [(columns.header[at], cells[at].strip()) for at in columns.phones]
+    return _read_values(reading, values, variables, phones)
 
 
 def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
@@ -180,10 +181,13 @@ def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
         return BadField("nul", "", "the row has a NUL character")
     values: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    phones: list[tuple[str, str]] = []
     for key, value in row.items():
         field = _field_of(reading, key)
         if field == IGNORE:
             continue
+        if field == "phone" and (type(value) is int or isinstance(value, str)):
+            phones.append((key, str(value).strip()))
         if key == "variables" and isinstance(value, dict):
             variables.update(value)
         elif field is None or field in values:
@@ -205,7 +209,7 @@ def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
             field == "tags" and isinstance(value, list) and all(isinstance(tag, str) for tag in value)
         ):
             return BadField("malformed-row", field, "a text was expected")
-    return _read_values(reading, values, variables)
+    return _read_values(reading, values, variables, phones or [("phone", "")])
 
 
 def _field_of(reading: Reading, key: str) -> str | None:
@@ -216,7 +220,11 @@ def _field_of(reading: Reading, key: str) -> str | None:
     return None if field in reading.mapping.values() else field
 
 
-def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, Any]) -> EntryOrBad:
+def _read_values(
+    reading: Reading, values: dict[str, Any], variables: dict[str, Any], phones: Sequence[tuple[str, str]]
+) -> EntryOrBad:
+    """`phones`: each that the row has, at least one, under its column's name; the first that can be called
+    is the lead's."""
     appointment_at_ms: Ms | None = None
     if said := values.get("appointment_at"):
         appointment_at_ms = _instant(said)
@@ -233,20 +241,28 @@ def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, 
     tags = values.get("tags") or ()
     if isinstance(tags, str):
         tags = [tag for part in _TAG_ENDS.split(tags) if (tag := part.strip())]
-    return read_entry(
-        phone=values.get("phone", ""),
-        external_id=values.get("external_id"),
-        name=name,
-        email=values.get("email", ""),
-        timezone=values.get("timezone"),
-        region=values.get("region") or reading.region,
-        priority=reading.priority,
-        appointment_at_ms=appointment_at_ms,
-        consent=consent or reading.consent,
-        tags=tags,
-        variables=variables,
-        country=reading.country,
-    )
+    faults: list[BadField] = []
+    for column, phone in phones:
+        found = read_entry(
+            phone=phone,
+            external_id=values.get("external_id"),
+            name=name,
+            email=values.get("email", ""),
+            timezone=values.get("timezone"),
+            region=values.get("region") or reading.region,
+            priority=reading.priority,
+            appointment_at_ms=appointment_at_ms,
+            consent=consent or reading.consent,
+            tags=tags,
+            variables=variables,
+            country=reading.country,
+        )
+        if isinstance(found, Entry) or found.field != "phone":
+            return found
+        faults.append(found)
+        if phone:  # what is no number stays with the lead under its column's name
+            variables = {column: phone, **variables}
+    return next((fault for fault in faults if fault.code != "phone-missing"), faults[0])
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from api.cli.client import BLOCK, blocks_of
-from api.cli.import_words import COUNTS, Meter, result_lines
+from api.cli.import_words import COUNTS, Meter, reading_text, result_lines
 
 
 def a_result(**counts: int) -> dict[str, int]:
@@ -40,6 +40,22 @@ def test_without_a_known_total_there_is_a_count_and_no_false_bar() -> None:
     assert "█" not in text
     assert "500 rows" in text
     assert "left" not in text
+
+
+def test_each_column_of_phones_is_shown_with_when_it_is_looked_in(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(b"x" * 2_000)
+    start = {
+        "delimiter": ",",
+        "columns": {"phone": "Phone", "name": "Name"},
+        "phones": ["Phone", "Mobile"],
+        "variables": ["Mobile", "Plan"],
+    }
+
+    assert reading_text(start, path).splitlines() == [
+        "  Reading leads.csv   2.0 kB, comma",
+        "  Columns  Phone→phone  Name→name  Mobile→phone where there is none yet  Plan→variables",
+    ]
 
 
 def test_totals_that_do_not_add_up_are_said_aloud() -> None:

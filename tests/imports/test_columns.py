@@ -40,6 +40,23 @@ def test_the_better_name_wins_whatever_the_order():
     assert match_columns(["Mobile", "Phone"]).fields["phone"] == 1
 
 
+def test_every_column_that_usually_holds_a_phone_is_looked_in_the_best_name_first():
+    columns = match_columns(["Home Phone", "Mobile", "Phone", "Cell", "Phone"], {"Cell": "variables.cell"})
+
+    assert [columns.header[at] for at in columns.phones] == ["Phone", "Phone", "Mobile", "Home Phone"]
+    assert columns.phones[0] == columns.fields["phone"] == 2
+    assert [name for name, _ in columns.variables] == ["Home Phone", "Mobile", "cell", "Phone"]
+
+
+def test_phones_that_are_mapped_are_those_alone_in_the_order_they_are_mapped():
+    header = ["Phone", "Night", "Day"]
+
+    assert match_columns(header, {"Night": "phone"}).phones == (1,)
+    both = match_columns(header, {"Day": "phone", "Night": "phone"})
+    assert (both.phones, both.fields["phone"]) == ((2, 1), 2)
+    assert both.variables == (("Phone", 0), ("Night", 1))
+
+
 def test_a_mapping_goes_before_the_names():
     columns = match_columns(
         ["Phone", "Contact", "Zip", "Secret"],

@@ -57,7 +57,7 @@ async def test_the_lines_tell_the_start_every_error_and_the_end(desk: Desk):
     kinds = [line["t"] for line in desk.lines]
     assert (kinds[0], kinds[-1]) == ("start", "done")
     assert desk.lines[0]["columns"] == {"phone": "Phone", "name": "Name", "timezone": "Time Zone"}
-    assert desk.lines[0]["variables"] == ["Notes"]
+    assert (desk.lines[0]["phones"], desk.lines[0]["variables"]) == (["Phone"], ["Notes"])
     (error,) = [line for line in desk.lines if line["t"] == "error"]
     assert error == {
         "t": "error",

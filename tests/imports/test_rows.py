@@ -76,6 +76,61 @@ def test_each_fault_has_its_code_and_column(record: bytes | str, code: str, colu
     assert read(record) == (code, column)
 
 
+PHONES = msgspec.structs.replace(CSV, columns=match_columns(("Mobile", "Phone", "Home Phone", "Name")))
+
+
+@pytest.mark.parametrize(
+    ("record", "taken", "variables"),
+    [
+        (f"{phone(1)},{P},,x", P, {"Mobile": phone(1)}),
+        (f"{phone(1)},,{phone(2)},x", phone(1), {"Mobile": phone(1), "Home Phone": phone(2)}),
+        (f"n/a, none ,{phone(2)},x", phone(2), {"Phone": "none", "Mobile": "n/a", "Home Phone": phone(2)}),
+    ],
+    ids=["the best name", "the next where there is none", "past what cannot be called"],
+)
+def test_of_several_phones_a_row_takes_the_first_that_can_be_called_and_keeps_the_others(
+    record: str, taken: str, variables: dict[str, str]
+):
+    """API 6: `phone` is required, and the usual names are aliases of it."""
+    found = entry(record, PHONES)
+
+    assert (found.phone, found.name) == (taken, "x")
+    assert msgspec.json.decode(found.variables) == variables
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "column", "value"),
+    [
+        (",,,x", "phone-missing", "Phone", ""),
+        ("12,,,x", "phone-invalid", "Mobile", "12"),
+        ("12,none,911,x", "phone-invalid", "Phone", "none"),
+    ],
+)
+def test_a_row_none_of_whose_phones_can_be_called_names_the_first_that_says_something(
+    record: str, code: str, column: str, value: str
+):
+    [bad] = read_block(PHONES, [record.encode()], [2]).bad
+
+    assert (bad.code, bad.column, bad.value) == (code, column, value)
+
+
+@pytest.mark.parametrize(
+    ("row", "taken", "variables"),
+    [
+        ({"phone": "", "mobile": P, "x": 1}, P, {"mobile": P, "x": 1}),
+        ({"cell": 12, "phone": P}, P, {"cell": "12", "phone": P}),
+        ({"phone": None, "mobile": P}, P, {}),
+    ],
+)
+def test_a_json_line_takes_the_first_of_its_phones_that_can_be_called(
+    row: dict[str, object], taken: str, variables: dict[str, object]
+):
+    found = entry(msgspec.json.encode(row), JSON)
+
+    assert found.phone == taken
+    assert msgspec.json.decode(found.variables) == variables
+
+
 def test_empty_cells_beyond_the_header_are_no_fault():
     assert entry(f"{P},a,b,,,,,,,").name == "a b"
 
