@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     postgres_connect_s: Seconds = 3.0  # a server that is there answers in milliseconds
     postgres_wait_s: Seconds = 5.0  # for a free connection; then the caller is told to come again
     postgres_statement_s: Seconds = 15.0  # the longest is a chunk of a file on a slow disk: 2 s
-    postgres_idle_s: Seconds = 10.0  # of a frozen process, whose locks hold up the others
+    postgres_idle_s: Annotated[float, Meta(ge=1)] = 10.0  # of a frozen process: its locks hold up the others
     redis_answer_s: Seconds = 5.0  # the longest script takes 10 ms; a server that is loading takes seconds
 
     # the wheel

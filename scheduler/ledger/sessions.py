@@ -8,14 +8,14 @@ and the server waits for the second without end, with all that the transaction h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 
 from scheduler.ledger.database import Connection, Database
 
-BEAT_S = 1.0
-"""How often the holder of a lock shows that it lives: far more often than any `idle_s`."""
+BEAT_S = 0.25
+"""How often the holder of a lock shows that it lives: several times in any `idle_s`, of a second or more."""
 
 
 async def cut_frozen(database: Database, *, idle_s: float, statement_s: float) -> int:
@@ -34,7 +34,9 @@ async def alone(database: Database, lock: int) -> AsyncIterator[bool]:
     process stands still: it keeps others from double work, and nothing more. Raises ServerUnavailable.
     """
     async with database.connection() as connection:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+        with _cut_off(connection):
+            ours = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock)
+        if not ours:
             yield False
             return
         over = asyncio.Event()
@@ -43,8 +45,20 @@ async def alone(database: Database, lock: int) -> AsyncIterator[bool]:
             yield True
         finally:
             over.set()
-            await beat
-            await connection.execute("SELECT pg_advisory_unlock($1)", lock)
+            with _cut_off(connection):
+                await beat
+                await connection.execute("SELECT pg_advisory_unlock($1)", lock)
+
+
+@contextmanager
+def _cut_off(connection: Connection) -> Iterator[None]:
+    """What breaks off in here may leave the lock to the session, which would have it for as long as the pool
+    keeps the connection: nobody uses that any more."""
+    try:
+        yield
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def _beat(connection: Connection, over: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import asyncpg
 import pytest
@@ -112,18 +113,55 @@ async def test_a_lock_goes_on_to_the_next_when_its_holder_stands_still(database:
         await until(free)
 
 
-async def test_who_holds_a_lock_and_lives_keeps_it(
+async def test_who_holds_a_lock_and_lives_shows_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "BEAT_S", IDLE_S / 10)
+    """What shows that it stands still is how long ago it said anything."""
+    monkeypatch.setattr(sessions, "BEAT_S", 0.05)
+    shown: set[datetime] = set()
+
+    async def shows_it() -> bool:
+        async with database.connection() as on:
+            shown.add(
+                await on.fetchval(
+                    "SELECT s.state_change FROM pg_stat_activity AS s JOIN pg_locks AS k USING (pid) "
+                    "WHERE k.locktype = 'advisory' AND s.datname = current_database()"
+                )
+            )
+        return len(shown) == 5
+
     async with alone(database, LOCK) as ours:
         assert ours
-        began_s = asyncio.get_running_loop().time()
-        while asyncio.get_running_loop().time() < began_s + 4 * IDLE_S:
-            assert await cut(database) == 0
-            await asyncio.sleep(IDLE_S / 10)
+        await until(shows_it)
         async with alone(database, LOCK) as theirs:
             assert not theirs
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_lock_whose_holder_is_broken_off_is_free(database: Database, url: str, steps: int) -> None:
+    """Else the pool would keep it with the connection, and nobody could build the wheel for as long."""
+    over = asyncio.Event()
+
+    async def hold_it() -> None:
+        async with alone(database, LOCK) as ours:
+            assert ours
+            over.set()
+            await asyncio.sleep(0)
+
+    holding = asyncio.create_task(hold_it())
+    if steps:
+        await over.wait()
+    for _ in range(steps):  # before it has the lock, with it, on the way to give it back
+        await asyncio.sleep(0)
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+    async with a_session(url) as next_one:
+
+        async def free() -> bool:
+            return bool(await next_one.fetchval("SELECT pg_try_advisory_lock($1)", LOCK))
+
+        await until(free)
 
 
 async def test_whoever_lost_the_lock_is_told_at_the_end(database: Database) -> None:
