@@ -18,15 +18,21 @@ Check: TypeAlias = Callable[[Any], Awaitable[None]]
 
 @dataclass
 class _Guard:
-    """`over`: also for tasks that were begun under it and live on. `on`: where its check runs just now."""
+    """`over`: also for tasks that were begun under it and live on."""
 
     check: Check
     over: bool = False
-    on: Any = None
+
+
+@dataclass
+class _Run:
+    """A check under way: its connection, and None when it is over, also for tasks that were begun in it."""
+
+    on: Any
 
 
 _guard: ContextVar[_Guard | None] = ContextVar("guard", default=None)
-_checking: ContextVar[_Guard | None] = ContextVar("checking", default=None)
+_run: ContextVar[_Run | None] = ContextVar("run", default=None)
 
 
 @contextmanager
@@ -45,24 +51,24 @@ def guarded(check: Check) -> Iterator[None]:
 async def begun(on: Any) -> None:
     """A transaction has begun on this connection."""
     guard = _guard.get()
-    if guard is None or guard.over or _checking.get() is not None:
+    if guard is None or guard.over or _run.get() is not None:
         return
-    guard.on = on
-    token = _checking.set(guard)
+    run = _Run(on)
+    token = _run.set(run)
     try:
         await guard.check(on)
     finally:
-        guard.on = None
-        _checking.reset(token)
+        run.on = None
+        _run.reset(token)
 
 
 def committed() -> None:
     guard = _guard.get()
-    if guard is not None and _checking.get() is None:
+    if guard is not None and _run.get() is None:
         guard.over = True
 
 
 def connection_of_check() -> Any:
     """The connection that statements of a check run on; None outside of one."""
-    guard = _checking.get()
-    return None if guard is None else guard.on
+    run = _run.get()
+    return None if run is None else run.on
