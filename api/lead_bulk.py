@@ -15,9 +15,8 @@ import msgspec
 
 from api.imports.framing import Block, Framer
 from api.imports.rows import Reading
-from api.imports.seen import Seen
 from api.imports.workers import ImportWorkers, ReadBlock, Recipe, pack
-from api.lead_bulk_rows import LEDGER_REFUSED, BulkRow, Where, answer, by_target, rejected, said_of
+from api.lead_bulk_rows import LEDGER_REFUSED, BulkRow, Earlier, Where, answer, by_target, rejected, said_of
 from api.lead_targets import not_an_agent, problem_of_row
 from api.problems import Problem
 from scheduler.clock import Clock
@@ -81,7 +80,7 @@ class Bulk:
         self._tell = tell
         self._reading = Reading(None, None, max_record=settings.import_max_line, bodies=True)
         self._framer = Framer(max_record=settings.import_max_line)
-        self._seen = Seen(max(1, MOST_ROWS // 100))
+        self._earlier = Earlier()
         self._writing = asyncio.Semaphore(WRITERS)
         self._under_way: deque[asyncio.Task[list[BulkRow]]] = deque()
         self._passed: asyncio.Event | None = None
@@ -150,6 +149,7 @@ class Bulk:
     async def _answer_oldest(self) -> None:
         rows = await self._under_way[0]
         self._under_way.popleft()
+        self._earlier.name(rows)
         await self._tell(b"".join([_encode(row) + b"\n" for row in rows]))
 
     async def _do(self, block: Block, before: asyncio.Event | None, passed: asyncio.Event) -> list[BulkRow]:
@@ -202,7 +202,7 @@ class Bulk:
             for part in parts
             for at, line in enumerate(part.lines)
         )
-        repeats = [line for line, phone, external_id in rows if not self._seen.add(phone, external_id)]
+        repeats = [line for line, phone, external_id in rows if self._earlier.has(line, phone, external_id)]
         if repeats:
             gone = set(repeats)
             for part in parts:

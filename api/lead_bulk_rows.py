@@ -37,13 +37,45 @@ class RowProblem(msgspec.Struct, omit_defaults=True):
 
 class BulkRow(msgspec.Struct, omit_defaults=True):
     """What became of one line. `row`: its number, from 1; `action`: created, updated, unchanged, duplicate
-    (of an earlier line), suppressed or rejected."""
+    (of an earlier line), suppressed or rejected; `id`: the lead's, of a duplicate the earlier line's."""
 
     row: int
     status: int
     action: str
     id: str | None = None
     problem: RowProblem | None = None
+
+
+class Earlier:
+    """Which lead each line of one request means, so that those that mean the same one are told which."""
+
+    def __init__(self) -> None:
+        self._phones: dict[str, int] = {}
+        self._external_ids: dict[str, int] = {}
+        self._repeats: dict[int, int] = {}
+        self._leads: dict[int, str] = {}
+
+    def has(self, line: int, phone: str, external_id: str | None) -> bool:
+        """Whether an earlier line means the same lead; else it is the first to mean it."""
+        first = self._phones.get(phone)
+        if external_id is not None:
+            first = self._external_ids.get(external_id, first)
+        if first is not None:
+            self._repeats[line] = first
+            return True
+        self._phones[phone] = line
+        if external_id is not None:
+            self._external_ids[external_id] = line
+        return False
+
+    def name(self, rows: list[BulkRow]) -> None:
+        """Give repeats the lead of the line that they repeat, whose answer is there by now: answers are in
+        order. None where that line did not come in."""
+        for row in rows:
+            if row.id is not None:
+                self._leads[row.row] = row.id
+            elif row.row in self._repeats:
+                row.id = self._leads.get(self._repeats[row.row])
 
 
 _where = msgspec.json.Decoder(Where).decode
@@ -68,7 +100,7 @@ def by_target(block: Block) -> dict[Where, Block]:
 def answer(ids: PublicIds, line: int, result: Enrolled) -> BulkRow:
     """The answer to a line that enrolment has seen."""
     if result.action == "duplicate":
-        return BulkRow(line, 200, "duplicate")
+        return BulkRow(line, 200, "duplicate", ids.write_or_none("lead", result.lead_id))
     refused = refusal_of(result)
     if refused is not None:
         return rejected(line, refused, result.action)

@@ -151,7 +151,7 @@ async def compare(
             results[at] = TAKEN
             continue
         if row["lead_id"] in met:  # an earlier row named it by its number, this one by its external id
-            results[at] = DUPLICATE
+            results[at] = msgspec.structs.replace(DUPLICATE, lead_id=row["lead_id"])
             continue
         met.add(row["lead_id"])
         if row["status"] == "opted_out":  # under another phone

@@ -60,7 +60,7 @@ class Together:
             else:
                 waiting.append(asked)
             taken = await asked.taken
-            if taken.enrolled is not DUPLICATE:  # else somebody of the group is the same lead, and was first
+            if taken.enrolled.action != DUPLICATE.action:  # else somebody of the group was first with it
                 return taken
 
     async def _write(self, target: Target) -> None:

@@ -53,9 +53,48 @@ async def test_each_line_is_answered_in_order_as_it_would_have_been_alone(site: 
     assert problems[4]["errors"][0]["pointer"] == "/nmae"
     assert problems[6]["code"] == "dnc-blocked"
     assert [problem["retryable"] for problem in problems.values()] == [False] * 4
+    assert (rows[4]["id"], rows[7]["id"]) == (rows[0]["id"], rows[6]["id"])
     lead = await (await site.get(f"/v1/leads/{rows[0]['id']}")).json()
     assert lead["next_attempt"]["at"] == "2026-06-16T18:00:00.000Z"
     assert [row["n"] for row in await site.rows("SELECT count(*) AS n FROM loop")] == [1]
+
+
+async def test_a_duplicate_names_the_lead_of_the_line_that_it_repeats_in_whatever_block_that_was(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    """API 6: a row is its external id, else its phone; of a line that did not come in there is no lead."""
+    monkeypatch.setattr(lead_bulk, "ROWS", 2)
+    await site.post("/v1/leads", {"phone": "+12125550105"})
+    await site.post("/v1/dnc/entries", {"phone": "+12125550104"})
+    lines = [
+        line(100, external_id="a"), line(101), line(102, external_id="a"), line(101, external_id="b"),
+        line(104), line(104), line(105), line(106), line(100, external_id="a"), line(103),
+    ]  # fmt: skip
+
+    rows = await send(site, b"\n".join(lines))
+
+    ids = [row.get("id") for row in rows]
+    assert [row["action"] for row in rows] == [
+        "created", "created", "duplicate", "duplicate", "suppressed", "duplicate", "unchanged", "created",
+        "duplicate", "created",
+    ]  # fmt: skip
+    assert ids[2] == ids[8] == ids[0]
+    assert ids[3] == ids[1]
+    assert ids[5] is None
+    assert len({ids[0], ids[1], ids[6], ids[9]}) == 4
+
+
+async def test_a_line_that_means_a_known_lead_by_its_external_id_repeats_the_one_that_meant_it_by_its_phone(
+    site: Site,
+):
+    lead = {"phone": "+12125550105", "external_id": "known"}
+    known = await (await site.post("/v1/leads", lead)).json()
+
+    rows = await send(site, b"\n".join([line(105), line(106, external_id="known")]))
+
+    assert [(row["action"], row["id"]) for row in rows] == [
+        ("unchanged", known["id"]), ("duplicate", known["id"]),
+    ]  # fmt: skip
 
 
 async def test_lines_go_to_the_agents_and_batches_that_they_name_and_foreign_ones_are_refused(site: Site):
