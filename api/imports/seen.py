@@ -11,11 +11,10 @@ BUCKETS = 4096
 
 class Seen:
     """A set of 64-bit numbers in sorted buckets. Phones are kept exactly, external ids as hashes: of a
-    million of them two collide once in thirty million files. `buckets`: fewer for fewer leads."""
+    million of them two collide once in thirty million files."""
 
-    def __init__(self, buckets: int = BUCKETS) -> None:
-        self._buckets = buckets
-        self._phones = [array("Q") for _ in range(buckets)]
+    def __init__(self) -> None:
+        self._phones = [array("Q") for _ in range(BUCKETS)]
         self._external_ids: list[array[int]] = []
 
     def add(self, phone: str, external_id: str | None) -> bool:
@@ -24,7 +23,7 @@ class Seen:
         if external_id is None:
             return _insert(self._phones, number)
         if not self._external_ids:
-            self._external_ids = [array("Q") for _ in range(self._buckets)]
+            self._external_ids = [array("Q") for _ in range(BUCKETS)]
         digest = int.from_bytes(hashlib.blake2b(external_id.encode(), digest_size=8).digest(), "little")
         if _holds(self._phones, number) or _holds(self._external_ids, digest):
             return False
