@@ -387,18 +387,19 @@ async def _suppress(
     ledger: Database, stopped: Sequence[Row], provider: str, now_ms: Ms, on: Connection
 ) -> None:
     """Who said "stop" is never called again by this account, whatever enrols them."""
-    if stopped:
+    whom = list(dict.fromkeys((row["account_id"], row["phone"]) for row in stopped))  # or they said so twice
+    if whom:
         await ledger.execute(
             "suppression_add",
-            [row["account_id"] for row in stopped],
-            [row["phone"] for row in stopped],
+            [account_id for account_id, _ in whom],
+            [phone for _, phone in whom],
             "asked in a call",
             "call",
             to_datetime(now_ms),
             f"provider:{provider}",
             on=on,
         )
-        await tell_suppressed(ledger, [(row["account_id"], row["phone"]) for row in stopped], now_ms, on)
+        await tell_suppressed(ledger, whom, now_ms, on)
 
 
 async def _stop_late(

@@ -175,6 +175,24 @@ async def test_a_stop_that_arrives_late_still_stops(world: World, written: str) 
     assert await world.value("SELECT status FROM lead") == "opted_out"
 
 
+async def test_one_person_who_said_stop_in_two_calls_is_heard_once(world: World) -> None:
+    """I8: the news of both came together, after an outage; in the ledger there is one word of one person."""
+    first = await world.an_armed_attempt()
+    await world.settle(an_end(first.attempt_id, TUESDAY_2PM))
+    world.pass_time(2 * MINUTE)
+    [second] = (await world.arm([await world.claim_of(first.loop_id)])).armed
+    await world.settle(an_end(second.attempt_id, world.now_ms))
+
+    await world.settle(
+        *(an_end(each.attempt_id, TUESDAY_2PM, "completed", disposition="dnc") for each in (first, second))
+    )
+
+    assert (await world.loop(first.loop_id))["end_reason"] == "dnc"
+    entry = await world.value("SELECT suppression_id FROM suppression")
+    assert await world.value("SELECT ids FROM news WHERE type = 'dnc.added'") == [entry]
+    assert await world.value("SELECT count(*) FROM audit WHERE action = 'phone_suppressed'") == 1
+
+
 async def test_a_callback_is_planned_at_the_instant_asked_for(world: World) -> None:
     """MISSION: callback requests are kept to the minute, in a class of their own."""
     armed = await world.an_armed_attempt()
