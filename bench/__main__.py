@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
     changed = kinds.add_parser("recalculate", help="a change of settings over all loops that wait")
     changed.add_argument("--loops", type=int, default=1_000_000)
+    changed.add_argument("--called", action="store_true", help="in the middle of their follow-up")
     _add_output(changed)
     changed.set_defaults(bench=_recalculate)
 
@@ -149,7 +150,7 @@ def _planner(arguments: argparse.Namespace) -> dict[str, Any]:
 def _recalculate(arguments: argparse.Namespace) -> dict[str, Any]:
     from bench.recalculate import run
 
-    return run(arguments.loops)
+    return run(arguments.loops, called=arguments.called)
 
 
 def _http(arguments: argparse.Namespace) -> dict[str, Any]:

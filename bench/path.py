@@ -12,12 +12,22 @@ import cProfile
 import pstats
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import StringIO
 from typing import Any
 
 import uvloop
 
-from api.parts import Stores, dialing_tasks, make_dialing, make_services, open_stores, open_witness
+from api.parts import (
+    Stores,
+    Witnessing,
+    dialing_tasks,
+    make_dialing,
+    make_services,
+    open_stores,
+    open_witness,
+)
 from bench.cpu import cpu_s
 from bench.fiction import phones
 from bench.site import Site, private_site
@@ -60,25 +70,17 @@ async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
     clock = ScaledClock(MONDAY_NOON_MS, 1.0)
     async with open_stores(settings, clock, apply_migrations=True) as stores, open_witness(stores) as seen:
         await enrol_backlog(stores, leads)
-        provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
-        dialing = make_dialing(stores, provider, witnessing=seen)
-        services = make_services(stores, provider.name, provider.find)
-        await services.sweeper.step(clock.now_ms())
-        due = await _due(stores)
-        stop = asyncio.Event()
+        due = await put_on_wheel(stores)
         profiler = cProfile.Profile()
         began_s, used_s = time.monotonic(), time.process_time()
         used = {name: cpu_s(pid) for name, pid in servers.items()}
         if profile:
             profiler.enable()
-        tasks = dialing_tasks(stores, dialing, stop)
-        await _until_settled(stores, due)
-        elapsed_s, used_s = time.monotonic() - began_s, time.process_time() - used_s
-        used = {"dialer": used_s} | {name: cpu_s(pid) - used[name] for name, pid in servers.items()}
-        profiler.disable()
-        settled = await _done(stores)
-        stop.set()
-        await asyncio.gather(*tasks)
+        async with all_settled(stores, seen, due):
+            elapsed_s, used_s = time.monotonic() - began_s, time.process_time() - used_s
+            used = {"dialer": used_s} | {name: cpu_s(pid) - used[name] for name, pid in servers.items()}
+            profiler.disable()
+            settled = await _done(stores)
         result = {
             "bench": "path",
             "leads": leads,
@@ -92,6 +94,27 @@ async def _run(site: Site, leads: int, profile: bool) -> dict[str, Any]:
         if profile:
             result["profile"] = _hot_spots(profiler)
         return result
+
+
+async def put_on_wheel(stores: Stores) -> int:
+    """Answers how many first calls are due."""
+    services = make_services(stores, SimulatedProvider.name)
+    await services.sweeper.step(stores.clock.now_ms())
+    return await _due(stores)
+
+
+@asynccontextmanager
+async def all_settled(stores: Stores, witnessing: Witnessing | None, due: int) -> AsyncIterator[None]:
+    """Dial until as many attempts are settled as are due; the dialer ends afterwards."""
+    provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
+    stop = asyncio.Event()
+    tasks = dialing_tasks(stores, make_dialing(stores, provider, witnessing=witnessing), stop)
+    await _until_settled(stores, due)
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
 
 
 async def enrol_backlog(stores: Stores, leads: int, *, dials_per_s: float | None = None) -> list[int]:

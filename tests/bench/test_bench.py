@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 
 def bench(*arguments: str) -> dict:
     done = subprocess.run(
@@ -52,9 +54,10 @@ def test_the_planner_benchmark_plans_with_every_preset():
     assert all(value > 0 for value in result["us_per_plan"].values())
 
 
-def test_the_recalculate_benchmark_leaves_no_loop_behind():
+@pytest.mark.parametrize("called", [[], ["--called"]])
+def test_the_recalculate_benchmark_leaves_no_loop_behind(called: list[str]):
     """I20: stale-version rows reach 0, whether calls move or not."""
-    result = bench("recalculate", "--loops", "1500")
+    result = bench("recalculate", "--loops", "1500", *called)
 
     for change in (result["moving"], result["not_moving"]):
         assert change["loops"] > 1000

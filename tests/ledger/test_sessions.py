@@ -64,11 +64,14 @@ async def test_half_a_statement_does_not_hold_rows_for_ever(database: Database, 
         await frozen.execute("SET idle_in_transaction_session_timeout = 100; SET statement_timeout = 100")
         await frozen.execute("BEGIN; SELECT FROM wanted FOR UPDATE")
         await frozen.prepare("SELECT FROM wanted WHERE id = $1")  # the second half would say with what
-        assert await state_of(database, frozen) == "active ClientRead"
+
+        async def waiting() -> bool:
+            return await state_of(database, frozen) == "active ClientRead"
 
         async def ended() -> bool:
             return await cut(database) == 1
 
+        await until(waiting)
         await until(ended)
         async with database.transaction() as on:
             assert len(await on.fetch("SELECT FROM wanted FOR UPDATE")) == 1
