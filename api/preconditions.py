@@ -50,11 +50,14 @@ def require_possible(request: web.Request) -> None:
         raise Problem("version-stale")
 
 
-def require_match(request: web.Request, current: Any, tag: str | None = None) -> None:
+def require_match(request: web.Request, current: Any, tag: str | None = None, *, needed: bool = True) -> None:
     """`current`: the object as a GET would answer it, with its `tag` where that is not of the body. Raises
-    Problem 428 without `If-Match`, 412 when the object is not the one that the caller has read."""
+    Problem 428 without `If-Match` where it is needed, 412 when the object is not the one that the caller has
+    read."""
     said = request.headers.get("If-Match")
     if said is None:
+        if not needed:
+            return
         raise Problem("precondition-required", "send the ETag of the object that you have read as If-Match")
     if tag is None:
         tag = tag_of_object(current, msgspec.json.encode(current))

@@ -102,13 +102,14 @@ async def change_agent(call: Call, query: ChangeQuery, body: AgentChange) -> Rep
     return Reply(extended(AgentChanged, reached), headers=tagged(reached.shown))
 
 
-@route("DELETE", "/v1/agents/{id}", scope="calls:write", answers=(204, 200))
+@route("DELETE", "/v1/agents/{id}", scope="calls:write", answers=(204, 200), compares=True)
 async def delete_agent(call: Call, query: ChangeQuery) -> Reply[Removed]:
     """Take an agent away; 409 while leads are called by it. What it did stays told."""
     agent_id, database = call.id("agt"), call.deps.flow.database
 
     async def change(edit: Edit) -> Changed[None]:
         row = await dialing_settings.lock_agent(database, edit.on, call.account_id, agent_id)
+        require_match(call.request, views.agent(row, call.ids), needed=False)
         await dialing_settings.delete_agent(database, edit.on, call.account_id, agent_id, edit.now_ms)
         await edit.tell("agent_deleted", f"agent:{agent_id}", _told(row), None)
         return Changed(None)

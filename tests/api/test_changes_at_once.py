@@ -142,6 +142,28 @@ async def test_of_the_last_two_keys_that_may_do_everything_one_stays_whoever_is_
     assert (await second).status == 409
 
 
+@pytest.mark.parametrize("what", ["agent", "cadence"])
+async def test_a_delete_is_compared_with_what_was_changed_while_it_waited(site: Site, what: str):
+    """API 1: 412 stale; what somebody has changed since it was read is not deleted unseen. A delete asks for
+    no `If-Match`: the contract asks for it to change, and what is gone needs no merging."""
+    if what == "agent":
+        path = f"/v1/agents/{site.agent}"
+        edit = "UPDATE agent SET name = 'n'"
+    else:
+        made = await site.post("/v1/cadences", {"name": "c", "steps": [{}]})
+        path = f"/v1/cadences/{(await made.json())['id']}"
+        edit = "UPDATE cadence SET draft_version = draft_version + 1"
+    read = await tag_of(site, path)
+    async with site.database.transaction() as on:
+        await on.execute(edit)
+        deleted = asyncio.ensure_future(site.send("DELETE", path, headers=read))
+        await until_somebody_waits(site)
+
+    assert (await deleted).status == 412
+    assert (await site.send("DELETE", path, headers=await tag_of(site, path))).status == 204
+    assert (await site.get(path)).status == 404
+
+
 async def test_an_edit_is_compared_with_what_was_published_while_it_waited(site: Site):
     """API 1: `draft_dirty` is false where the draft says what the latest version says."""
     path = f"/v1/cadences/{(await a_published_cadence(site))['id']}"
