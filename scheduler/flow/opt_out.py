@@ -95,6 +95,7 @@ async def _suppress(
             )
             if row is not None and row["added"]:
                 await tell_suppressed(flow.database, [(account_id, phone)], now_ms, on)
+            if row is not None and row["said"]:
                 await write_audit(
                     flow.database,
                     on,

@@ -12,6 +12,7 @@ import pytest
 from scheduler.domain.time import DAY, HOUR, MINUTE, SECOND
 from scheduler.flow.settle import Report, StoredEvent, settle
 from scheduler.ledger.instants import to_datetime, to_ms
+from scheduler.ledger.reports import said_in_call
 from tests.builders import PHONE, TUESDAY_2PM, World, an_end
 from tests.worlds import OpenWorld
 
@@ -154,7 +155,7 @@ async def test_who_says_stop_is_suppressed_and_the_loop_ends(world: World, dispo
     assert await world.value("SELECT status FROM lead") == "opted_out"
     [line] = await world.rows("SELECT actor, object FROM audit WHERE action = 'phone_suppressed'")
     entry = await world.value("SELECT suppression_id FROM suppression")
-    assert (line["actor"].partition(":")[0], line["object"]) == ("provider", f"dnc_entry:{entry}")
+    assert (line["actor"], line["object"]) == ("provider:test", f"dnc_entry:{entry}")
     [again] = await world.enrol([PHONE])
     assert again.action == "suppressed"
 
@@ -173,6 +174,41 @@ async def test_a_stop_that_arrives_late_still_stops(world: World, written: str) 
     assert await world.value("SELECT count(*) FROM suppression") == 1
     assert await world.value("SELECT count(*) FROM audit WHERE action = 'phone_suppressed'") == 1
     assert await world.value("SELECT status FROM lead") == "opted_out"
+
+
+@pytest.mark.parametrize("heard", ["in a call", "asked"])
+async def test_the_word_of_somebody_whom_a_list_had_already_is_in_the_audit_log(
+    world: World, heard: str
+) -> None:
+    """RELIABILITY 5.1: it holds when the list is gone, so it has its line; said again it is nothing new."""
+    armed = await world.an_armed_attempt()
+    await world.run(
+        "INSERT INTO suppression (account_id, phone, reason, source, created_at, listed)"
+        " VALUES ($1, $2, 'bought', 'list', now(), true)",
+        world.account_id, PHONE,
+    )  # fmt: skip
+    for _ in range(2):
+        if heard == "asked":
+            await world.opt_out()
+        else:
+            await world.settle(an_end(armed.attempt_id, TUESDAY_2PM, "completed", disposition="dnc"))
+
+    entry = await world.value("SELECT suppression_id FROM suppression WHERE NOT listed")
+    lines = await world.rows("SELECT object FROM audit WHERE action = 'phone_suppressed'")
+    assert [line["object"] for line in lines] == [f"dnc_entry:{entry}"]
+    assert await world.value("SELECT count(*) FROM news WHERE type = 'dnc.added'") == 0
+
+
+async def test_what_is_said_in_a_call_stays_with_it_until_the_call_is_over(world: World) -> None:
+    """API 7: its end, which may not say it again, keeps it; what comes after that is put right elsewhere."""
+    armed = await world.an_armed_attempt()
+    ledger = world.stores.ledger
+
+    assert await said_in_call(ledger, armed.attempt_id, "dnc")
+    await world.settle(an_end(armed.attempt_id, TUESDAY_2PM, "completed"))
+    assert not await said_in_call(ledger, armed.attempt_id, "converted")
+
+    assert await world.value("SELECT disposition FROM attempt") == "dnc"
 
 
 async def test_one_person_who_said_stop_in_two_calls_is_heard_once(world: World) -> None:

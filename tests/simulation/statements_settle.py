@@ -317,12 +317,12 @@ def opt_out_suppress(
     number = _suppress(s, account_id, phone, reason, source, now)
     if number is not None:
         told = {"reason": reason, "source": source, "created_at": now}
-        return [{"suppression_id": number, "added": True, **told}]
+        return [{"suppression_id": number, "added": True, "said": True, **told}]
     before = s.get("suppression", (account_id, phone))
     if before is None:  # another writer's, committed since this statement began
         return []
     names = ("suppression_id", "reason", "source", "created_at")
-    return [{"added": False, **{name: before[name] for name in names}}]
+    return [{"added": False, "said": False, **{name: before[name] for name in names}}]
 
 
 def _suppress(

@@ -6,10 +6,9 @@ WITH added AS (
     FROM unnest($1::bigint[], $2::text[]) AS s (account_id, phone)
     WHERE s.phone IS NOT NULL  -- of somebody who was erased since
     ON CONFLICT (account_id, phone) DO UPDATE SET listed = false, changed_at = $5 WHERE o.listed
-    RETURNING suppression_id, account_id, xmax = 0 AS is_new
+    RETURNING suppression_id, account_id
 )
 INSERT INTO audit (account_id, actor, action, object, after, at)
 SELECT account_id, $6, 'phone_suppressed', 'dnc_entry:' || suppression_id,
        json_build_object('reason', $3::text, 'source', $4::text), $5
-FROM added
-WHERE is_new;
+FROM added;
