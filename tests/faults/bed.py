@@ -57,6 +57,9 @@ DUE = "next_at <= to_timestamp($1) AND open_until - interval '60 s' > to_timesta
 SOON_S = 5.0
 """A first call that is due so soon is waited for as well: what was not sent comes again a moment later."""
 
+ON_ITS_WAY_S = 1.5
+"""How long a request may take from our gate to the provider's ear: provider_total_s and some."""
+
 QUIET_AFTER_S = 60.0
 """The longest that everything may take to come to rest once the faults are over: a few seconds, but for a
 machine that is busy with other things."""
@@ -258,12 +261,16 @@ class Trial:
         except TimeoutError:
             raise Missed from None
 
-    async def until(self, holds: Callable[[], Awaitable[Any]], *, most_s: float = 30.0) -> Any:
+    async def until(self, holds: Callable[[], Awaitable[Any]], *, most_s: float = QUIET_AFTER_S) -> Any:
         """Ask again and again until the answer is something; answers it. Raises TimeoutError."""
         async with asyncio.timeout(most_s):
             while not (answer := await holds()):  # noqa: ASYNC110 - other processes do the work
                 await asyncio.sleep(0.02)
         return answer
+
+    async def permits_over(self) -> None:
+        """Return when what has its permit by now has rung, or never will."""
+        await asyncio.sleep(self.settings["permit_s"] + ON_ITS_WAY_S)
 
     async def rows(self, sql: str, *arguments: Any) -> list[Any]:
         async with self.stores.database.connection() as on:

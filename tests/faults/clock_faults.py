@@ -18,7 +18,7 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 """What gives one process another clock: Debian's package libfaketime."""
 
 BAD_CLOCK_SEEN_S = 1.0
-"""Three probes: by then whoever compares clocks has stopped."""
+"""Three probes: by then whoever compares clocks has stopped, and nothing more gets a permit."""
 
 
 class FakedClock:
@@ -99,6 +99,7 @@ async def _jump(t: Trial, clock: FakedClock, whose: str) -> None:
     by_s = t.dice.choice([2, 60, 3_600, 86_400]) * t.dice.choice([1, -1])
     clock.set(by_s)
     await asyncio.sleep(BAD_CLOCK_SEEN_S)
+    await t.permits_over()
     dials = t.dials()
     await asyncio.sleep(BAD_CLOCK_SEEN_S)
     if t.dials() > dials:

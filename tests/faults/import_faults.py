@@ -10,13 +10,15 @@ import msgspec
 
 from scheduler.public_ids import PublicIds
 from tests.builders import phones
-from tests.faults.bed import Trial
+from tests.faults.bed import QUIET_AFTER_S, Trial
 from tests.faults.kinds import fault
 from tests.imports.builders import lead_rows, phone
 from tests.imports.test_poison import CHUNK_ROWS, GOOD, PLACES, POISON
 
 ROWS = 400
 BAD = b"12\n"
+GONE_S = 5.0
+"""A sender that goes has sent its part by then, and closes the connection."""
 
 
 def _file(t: Trial) -> bytes:
@@ -43,9 +45,10 @@ async def _send(
 
     agent = PublicIds(t.stores.installation.id_key).write("agt", t.agent_id)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "text/csv", "Accept": "application/x-ndjson"}
+    most_s = QUIET_AFTER_S if cut_at is None else GONE_S
     with suppress(aiohttp.ClientError, OSError, TimeoutError):
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=most_s)) as session,
             session.post(
                 f"{url}/v1/imports?name={batch}&consent=test&agent_id={agent}", data=body(), headers=headers
             ) as answer,

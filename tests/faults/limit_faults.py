@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis.exceptions import ResponseError
 
-from tests.faults.bed import Trial
+from tests.faults.bed import QUIET_AFTER_S, Trial
 from tests.faults.check import read_history
 from tests.faults.kinds import SKIPPED, Script, fault
 from tests.faults.proxy import Line
@@ -31,7 +31,7 @@ def logged(t: Trial, event: str) -> bool:
     return t.logs.exists() and f'"{event}"'.encode() in t.logs.read_bytes()
 
 
-async def until_logged(t: Trial, event: str, *, most_s: float = 30.0) -> None:
+async def until_logged(t: Trial, event: str, *, most_s: float = QUIET_AFTER_S) -> None:
     async with asyncio.timeout(most_s):
         while not logged(t, event):  # noqa: ASYNC110 - another process writes the file
             await asyncio.sleep(0.02)
@@ -82,7 +82,7 @@ async def valkeys_disk_is_full_for_a_while(t: Trial) -> None:
 async def _fill(t: Trial, disk: SmallDisk) -> None:
     disk.fill()
     redis = t.redis()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(QUIET_AFTER_S):
         while (await redis.info("persistence"))["aof_last_write_status"] != "err":
             with suppress(ResponseError):
                 await redis.set("weight", "x" * 10_000)
@@ -149,11 +149,12 @@ async def _run_out_of_log(t: Trial, disk: SmallDisk) -> None:
     process = t.bed.postgres._process
     assert process is not None
     disk.fill()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(QUIET_AFTER_S):
         while process.poll() is None:
             with suppress(Exception):
                 await t.rows("SELECT pg_switch_wal()")
             await asyncio.sleep(0.1)
+    await t.permits_over()
     dials = t.dials()
     await asyncio.sleep(0.5 + t.dice.random())
     if t.dials() > dials:

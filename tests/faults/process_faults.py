@@ -87,6 +87,7 @@ def _reports_cut_off(point: str, when: str) -> None:
         await t.scheduler()
         for _ in range(2):
             dialer = await t.dialer(Failure(point, "kill", t.dice.randrange(1, 4)))
+            await dialer.fails()
             await dialer.gone()
             t.hit(f"taker killed {when} the commit")
 

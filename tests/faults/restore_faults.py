@@ -19,9 +19,6 @@ from scheduler.ledger.quarantine import Gap, open_gap
 from tests.faults.bed import Trial
 from tests.faults.kinds import fault
 
-NOTICED_S = 15.0
-"""The longest until a quarantine is open once Postgres is back: connections have to be made anew."""
-
 SLOWLY: dict[str, Any] = {"leads": 60, "account": {"max_dials_per_s": 8.0}}
 """There is somebody left to be called when Postgres is put back."""
 
@@ -109,7 +106,7 @@ async def _in_its_place(t: Trial, *statements: str) -> None:
             await on.execute(f"ALTER DATABASE {t.database_name} ALLOW_CONNECTIONS false")
             await on.execute(others, t.database_name)
             for statement in statements:
-                for _ in range(50):
+                for _ in range(600):
                     try:
                         await on.execute(statement)
                         break
@@ -123,11 +120,9 @@ async def _in_its_place(t: Trial, *statements: str) -> None:
 
 async def _reconciled(t: Trial) -> None:
     stores = _with_their_folder(t)
-    async with asyncio.timeout(NOTICED_S):
-        while await _gap(stores) is None:  # noqa: ASYNC110 - the processes notice
-            await asyncio.sleep(0.05)
+    await t.until(lambda: _gap(stores))  # the processes notice, over connections made anew
     t.hit("a quarantine began")
-    await asyncio.sleep(t.stores.settings.permit_s + 0.5)  # what had its permit before has left
+    await t.permits_over()
     dials = t.dials()
     await asyncio.sleep(1.0)
     if t.dials() > dials:
