@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from api.auth import REMEMBERED_S
 from api.live import room
+from api.live.event_ids import write_event_id
+from api.live.listener import Listener
 from api.routes import stream
 from scheduler.ledger.keys import revoke_key
 from scheduler.settings import Settings
@@ -19,6 +21,8 @@ from scheduler.wheel import TimingWheel
 from tests.api.builders import PERMIT_S, Site, a_lead, a_site, a_tenant
 from tests.api.streaming import Heard, Reader, as_sent, listening
 from tests.api.test_events import a_known_lead, numbered, told
+
+T = TypeVar("T")
 
 
 async def happened(site: Site, type_: str, ids: list[int], **fields: Any) -> None:
@@ -196,15 +200,15 @@ async def test_who_does_not_read_is_cut_off_and_holds_up_nobody(site: Site) -> N
 
 
 @contextmanager
-def _asleep(site: Site) -> Iterator[socket.socket]:
+def _asleep(site: Site, header: str = "") -> Iterator[socket.socket]:
     """A reader that asks for everything and takes nothing in."""
     url = site.client.make_url("/v1/events/stream")
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(20)
         connection.connect((url.host, url.port))
-        request = f"GET {url.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.home.key}\r\n\r\n"
-        connection.sendall(request.encode())
+        key = f"Authorization: Bearer {site.home.key}\r\n"
+        connection.sendall(f"GET {url.path} HTTP/1.1\r\nHost: x\r\n{key}{header}\r\n".encode())
         yield connection
 
 
@@ -300,6 +304,57 @@ async def test_a_stream_ends_with_its_key(site: Site, monkeypatch: pytest.Monkey
         site.deps.keys._known.clear()
 
         assert await reader.next() is None
+
+
+@pytest.mark.parametrize("stage", ["live", "what was missed"])
+async def test_a_stream_whose_reader_takes_nothing_in_is_cut_off_with_its_key(
+    site: Site, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """RELIABILITY 5: a write that hangs does not keep the stream of a revoked key; what is in the buffers of
+    the network is all that still arrives."""
+    monkeypatch.setattr(stream, "KEY_S", 0.05)
+    much = b": " + b"x" * (16 << 20) + b"\n\n"
+    hanging = asyncio.Event()
+
+    async def missed(*_: Any) -> AsyncIterator[bytes]:
+        hanging.set()
+        yield much
+
+    monkeypatch.setattr(stream, "replay", missed)
+    event = write_event_id(site.deps.ids, site.home.account_id, 1)
+    with _asleep(site, f"Last-Event-ID: {event}\r\n" if stage == "what was missed" else "") as slow:
+        listener = await _until(lambda: next(iter(_listeners(site)), None))
+        assert listener is not None
+        if stage == "live":
+            listener.put([much])
+            await _until(lambda: not listener._waiting)
+        else:
+            await hanging.wait()
+        key_id, account_id = site.home.key.split("_")[2], site.home.account_id
+        await revoke_key(site.database, account_id, key_id, site.clock.now_ms())
+        site.deps.keys._known.clear()
+
+        await _until(lambda: not site.deps.feed._inside)
+        assert not _listeners(site)
+        arrived = 0
+        with suppress(ConnectionResetError):
+            while got := len(slow.recv(1 << 20)):
+                arrived += got
+        assert 0 < arrived < len(much)
+
+
+def _listeners(site: Site) -> set[Listener]:
+    kept = site.deps.feed._rooms.get(site.home.account_id)
+    return set() if kept is None else kept.room.listeners
+
+
+async def _until(found: Callable[[], T]) -> T:
+    """What it finds, once that is something."""
+    for _ in range(2_000):
+        if value := found():
+            return value
+        await asyncio.sleep(0.01)
+    raise AssertionError("it has never come")
 
 
 async def test_a_ledger_that_does_not_answer_about_a_key_holds_up_no_stream(
