@@ -29,6 +29,9 @@ SERVER = "dialwheel"
 STARTED = web.RequestKey("started", bool)
 """Set once the head of the response is on its way."""
 
+LEFT = 499
+"""What is counted, and sent to nobody, where the caller left in the middle of its answer."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BY_STATUS = {
@@ -70,8 +73,10 @@ def make_edge(metrics: Metrics) -> Middleware:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except ConnectionResetError:  # the caller left
-        raise
+    except ConnectionError as error:
+        if request.transport is None or request.transport.is_closing():
+            return web.Response(status=LEFT)
+        return _fault(request, error)
     except Problem as problem:
         return _respond(request, problem)
     except DialwheelError as error:

@@ -52,7 +52,7 @@ async def stream_events(call: Call, query: StreamQuery) -> web.StreamResponse:
         response = web.StreamResponse(headers=HEADERS)
         watch = asyncio.create_task(_watch_key(call, listener, cut))
         try:
-            with suppress(ConnectionResetError):  # who listened has left, or was cut off
+            with suppress(ConnectionError):  # who listened has left, or was cut off
                 await response.prepare(request)
                 await response.write(OPENING)
                 if after is not None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import msgspec
 import pytest
+import structlog
+from aiohttp import web
 
 from api import arriving
+from api.middleware import make_edge
+from api.wire import LIMITS, Limits
 from scheduler.ledger.database import Database
+from scheduler.metrics import Metrics
 from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
-from tests.api.builders import PERMIT_S, Site, a_site, a_tenant
+from tests.api.builders import PERMIT_S, ApiServer, Site, a_site, a_tenant
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 BEGUN = b"GET /v1/account HTTP/1.1\r\nHost: x\r\nX-Slow: "
@@ -103,6 +109,34 @@ async def test_who_does_not_read_its_answer_is_cut_off(few: Site):
 
     assert len(await ended(connection)) < 100 * whole
     assert (await few.get("/v1/account")).status == 200
+
+
+async def test_who_leaves_in_the_middle_of_its_answer_is_no_fault_of_ours(aiohttp_client: Any):
+    """RELIABILITY 5.2: no 5xx is counted and no error is logged for an answer that nobody waits for."""
+    metrics, writing = Metrics(), asyncio.Event()
+
+    async def download(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        writing.set()
+        await response.write(b"x" * (16 << 20))
+        return response
+
+    app = web.Application(middlewares=[make_edge(metrics)])
+    app[LIMITS] = Limits(idle_s=WITHIN_S, connections=8)
+    app.router.add_get("/much", download)
+    client = await aiohttp_client(ApiServer(app))
+    with structlog.testing.capture_logs() as logged:
+        with socket.create_connection(("127.0.0.1", client.port)) as caller:
+            caller.sendall(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.wait_for(writing.wait(), WITHIN_S)
+        for _ in range(WITHIN_S * 10):
+            if b'route="/much"' in (counted := await metrics.render()):
+                break
+            await asyncio.sleep(0.1)
+
+    assert b'route="/much",status="499"' in counted
+    assert [line["event"] for line in logged if line["log_level"] in ("warning", "error")] == []
 
 
 async def test_a_sender_that_drips_is_given_up_and_what_came_whole_is_in(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 
 from api.auth import REMEMBERED_S
 from api.live import room
@@ -341,6 +343,20 @@ async def test_a_stream_whose_reader_takes_nothing_in_is_cut_off_with_its_key(
             while got := len(slow.recv(1 << 20)):
                 arrived += got
         assert 0 < arrived < len(much)
+
+
+async def test_a_reader_that_leaves_while_a_write_to_it_hangs_is_no_fault_of_ours(site: Site) -> None:
+    """RELIABILITY 5.2: an error in the log is one of ours."""
+    with structlog.testing.capture_logs() as logged:
+        with _asleep(site) as slow:
+            listener = await _until(lambda: next(iter(_listeners(site)), None))
+            assert listener is not None
+            listener.put([b": " + b"x" * (16 << 20) + b"\n\n"])
+            await _until(lambda: not listener._waiting)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await _until(lambda: not site.deps.feed._inside)
+
+    assert [line for line in logged if line["log_level"] == "error"] == []
 
 
 def _listeners(site: Site) -> set[Listener]:
