@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -77,13 +77,12 @@ class Edit:
 
 @asynccontextmanager
 async def editing(call: Call) -> AsyncIterator[Edit]:
-    """One transaction; what it raises leaves nothing behind. It ends early where nothing differs."""
-    try:
+    """One transaction; what it raises leaves nothing behind. It ends early where nothing differs: that may be
+    so since a moment ago, when it was said the first time."""
+    with suppress(Unchanged):
         async with call.deps.flow.database.transaction() as on:
             edit = Edit(call, on, call.deps.clock.now_ms())
             yield edit
-    except Unchanged:
-        return
     edit.committed_s = call.deps.clock.monotonic_s()
 
 
