@@ -85,3 +85,13 @@ def test_a_file_that_cannot_be_matched_is_refused_and_says_what_to_do(
     assert refused.value.code == "validation-failed"
     assert refused.value.why
     assert refused.value.do
+
+
+@pytest.mark.parametrize("cell", ["+1 (212) 555-0101", "ana@example.test"])
+def test_a_row_that_stands_where_the_names_should_is_not_quoted(cell: str):
+    """I25: what is said of a file is kept, and shown to others than its sender."""
+    with pytest.raises(ImportRefused) as refused:
+        match_columns([cell, "Ana Ruiz"])
+
+    assert "Ana" not in f"{refused.value.what} {refused.value.why} {refused.value.do}"
+    assert refused.value.do.startswith("begin it with a line")
