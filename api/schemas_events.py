@@ -130,7 +130,8 @@ class Tick(msgspec.Struct):
 
 
 class StreamTicket(msgspec.Struct):
-    """Opens one event stream, once, until `expires_at`: `/v1/events/stream?ticket=…`."""
+    """Opens one event stream, once, until `expires_at`, which is real time also where the clock is simulated:
+    `/v1/events/stream?ticket=…`."""
 
     ticket: str
     object: str

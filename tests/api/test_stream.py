@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -17,6 +18,8 @@ from api.live import room
 from api.live.event_ids import write_event_id
 from api.live.listener import Listener
 from api.routes import stream
+from scheduler.domain.time import DAY, MINUTE
+from scheduler.ledger.instants import to_ms
 from scheduler.ledger.keys import revoke_key
 from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
@@ -244,6 +247,18 @@ async def test_a_ticket_is_good_for_a_minute_and_for_as_long_as_its_key(site: Si
     site.deps.keys._known.clear()
 
     assert (await site.client.get("/v1/events/stream", params={"ticket": made})).status == 401
+
+
+async def test_a_ticket_is_good_for_a_real_minute_wherever_the_clock_is_moved(site: Site) -> None:
+    """API 7: 60 s ticket. DESIGN 1: leases are on wall time: a day that is skipped ends none."""
+    ticket = await (await site.post("/v1/stream-tickets")).json()
+    good_ms = to_ms(datetime.fromisoformat(ticket["expires_at"])) - site.clock.wall_ms()
+    site.clock.move_to(site.clock.now_ms() + DAY)
+    opened = await site.client.get("/v1/events/stream", params={"ticket": ticket["ticket"], "topics": "tick"})
+    opened.close()
+
+    assert opened.status == 200
+    assert -MINUTE < good_ms <= MINUTE
 
 
 async def test_streams_are_bounded_for_an_account_and_for_the_process(
