@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -164,8 +164,11 @@ def _read_cells(
     fields = columns.fields
     values = {field: cells[at].strip() for field, at in fields.items()}
     variables = {name: cell for name, at in columns.variables if (cell := cells[at].strip())}
+    found = _read_values(reading, values, variables)
+    if len(columns.phones) == 1 or not _lacks_phone(found):
+        return found
     phones = [(columns.header[at], cells[at].strip()) for at in columns.phones]
-    return _read_values(reading, values, variables, phones)
+    return _read_by_phones(reading, values, variables, phones)
 
 
 def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
@@ -209,7 +212,10 @@ def _read_json(reading: Reading, record: bytes) -> EntryOrBad | None:
             field == "tags" and isinstance(value, list) and all(isinstance(tag, str) for tag in value)
         ):
             return BadField("malformed-row", field, "a text was expected")
-    return _read_values(reading, values, variables, phones or [("phone", "")])
+    found = _read_values(reading, values, variables)
+    if len(phones) < 2 or not _lacks_phone(found):
+        return found
+    return _read_by_phones(reading, values, variables, phones)
 
 
 def _field_of(reading: Reading, key: str) -> str | None:
@@ -220,11 +226,26 @@ def _field_of(reading: Reading, key: str) -> str | None:
     return None if field in reading.mapping.values() else field
 
 
-def _read_values(
+def _read_by_phones(
     reading: Reading, values: dict[str, Any], variables: dict[str, Any], phones: Sequence[tuple[str, str]]
 ) -> EntryOrBad:
-    """`phones`: each that the row has, at least one, under its column's name; the first that can be called
-    is the lead's."""
+    """By the first of a row's phones, under their columns' names, that can be called."""
+    faults: list[BadField] = []
+    for column, phone in phones:
+        found = _read_values(reading, {**values, "phone": phone}, variables)
+        if not _lacks_phone(found):
+            return found
+        faults.append(found)
+        if phone:  # what is no number stays with the lead under its column's name
+            variables = {column: phone, **variables}
+    return next((fault for fault in faults if fault.code != "phone-missing"), faults[0])
+
+
+def _lacks_phone(found: EntryOrBad) -> TypeGuard[BadField]:
+    return isinstance(found, BadField) and found.field == "phone"
+
+
+def _read_values(reading: Reading, values: dict[str, Any], variables: dict[str, Any]) -> EntryOrBad:
     appointment_at_ms: Ms | None = None
     if said := values.get("appointment_at"):
         appointment_at_ms = _instant(said)
@@ -241,28 +262,20 @@ def _read_values(
     tags = values.get("tags") or ()
     if isinstance(tags, str):
         tags = [tag for part in _TAG_ENDS.split(tags) if (tag := part.strip())]
-    faults: list[BadField] = []
-    for column, phone in phones:
-        found = read_entry(
-            phone=phone,
-            external_id=values.get("external_id"),
-            name=name,
-            email=values.get("email", ""),
-            timezone=values.get("timezone"),
-            region=values.get("region") or reading.region,
-            priority=reading.priority,
-            appointment_at_ms=appointment_at_ms,
-            consent=consent or reading.consent,
-            tags=tags,
-            variables=variables,
-            country=reading.country,
-        )
-        if isinstance(found, Entry) or found.field != "phone":
-            return found
-        faults.append(found)
-        if phone:  # what is no number stays with the lead under its column's name
-            variables = {column: phone, **variables}
-    return next((fault for fault in faults if fault.code != "phone-missing"), faults[0])
+    return read_entry(
+        phone=values.get("phone", ""),
+        external_id=values.get("external_id"),
+        name=name,
+        email=values.get("email", ""),
+        timezone=values.get("timezone"),
+        region=values.get("region") or reading.region,
+        priority=reading.priority,
+        appointment_at_ms=appointment_at_ms,
+        consent=consent or reading.consent,
+        tags=tags,
+        variables=variables,
+        country=reading.country,
+    )
 
 
 @lru_cache(maxsize=4096)
