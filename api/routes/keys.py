@@ -80,7 +80,7 @@ async def change(call: Call, body: KeyChange) -> Reply[Key]:
         )
         after = await keys.key_row(database, call.account_id, number, edit.on)
         await edit.tell_change("key_changed", f"key:{number}", _facts(row), _facts(after))
-    return Reply(_shown(call, after))
+    return Reply(_shown(call, await keys.key_row(database, call.account_id, number)))
 
 
 @route("DELETE", "/v1/api-keys/{id}", scope="admin")
