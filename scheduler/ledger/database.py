@@ -139,7 +139,8 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """One connection without a transaction: COPY, advisory locks, LISTEN. Raises as `transaction`."""
+        """One connection without a transaction, for what outlasts one or may not be in one. Raises as
+        `transaction`."""
         try:
             account_id = served()
             pool = self._pool if account_id is None else self._tenants
