@@ -62,21 +62,27 @@ async def valkeys_disk_is_full_for_a_while(t: Trial) -> None:
     """The wheel begins anew on the small disk, and moves back to the large one at the end."""
     valkey = t.bed.valkey
     await asyncio.to_thread(valkey.stop)
-    with a_small_disk(valkey.data, 8) as disk:
+    try:
+        with a_small_disk(valkey.data, 8) as disk:
+            await asyncio.to_thread(valkey.start)
+            try:
+                await _run_out_of_disk(t, disk)
+            finally:
+                await asyncio.to_thread(valkey.stop)
+    finally:
         await asyncio.to_thread(valkey.start)
-        try:
-            await t.scheduler()
-            await t.dialer()
-            await t.until_dials(t.dice.randrange(1, 6))
-            await _fill(t, disk)
-            await t.enrol(6)
-            await asyncio.sleep(0.5 + t.dice.random())
-            disk.free()
-            await t.until_dials(t.dials() + 1)
-            t.hit("valkey's disk was full")
-        finally:
-            await asyncio.to_thread(valkey.stop)
-    await asyncio.to_thread(valkey.start)
+
+
+async def _run_out_of_disk(t: Trial, disk: SmallDisk) -> None:
+    await t.scheduler()
+    await t.dialer()
+    await t.until_dials(t.dice.randrange(1, 6))
+    await _fill(t, disk)
+    await t.enrol(6)
+    await asyncio.sleep(0.5 + t.dice.random())
+    disk.free()
+    await t.until_dials(t.dials() + 1)
+    t.hit("valkey's disk was full")
 
 
 async def _fill(t: Trial, disk: SmallDisk) -> None:
@@ -126,20 +132,22 @@ async def postgres_disk_is_full_for_a_while(t: Trial) -> None:
     log = Path(str(postgres._data)) / "pg_wal"
     await asyncio.to_thread(postgres.stop)
     used = sum(path.stat().st_size for path in log.iterdir() if path.is_file())
-    with a_small_disk(t.bed.folder / "wal", used // 1_000_000 + 48) as disk:
-        place = disk.path / "pg_wal"
-        await asyncio.to_thread(shutil.copytree, log, place)
-        kept = log.rename(log.with_name("pg_wal_before"))
-        log.symlink_to(place)
-        try:
-            await asyncio.to_thread(postgres.start)
-            await _run_out_of_log(t, disk)
-        finally:
-            await asyncio.to_thread(postgres.stop)
-            log.unlink()
-            shutil.rmtree(kept)
-            await asyncio.to_thread(shutil.copytree, place, log)
-    await asyncio.to_thread(postgres.start)
+    try:
+        with a_small_disk(t.bed.folder / "wal", used // 1_000_000 + 48) as disk:
+            place = disk.path / "pg_wal"
+            await asyncio.to_thread(shutil.copytree, log, place)
+            kept = log.rename(log.with_name("pg_wal_before"))
+            log.symlink_to(place)
+            try:
+                await asyncio.to_thread(postgres.start)
+                await _run_out_of_log(t, disk)
+            finally:
+                await asyncio.to_thread(postgres.stop)
+                log.unlink()
+                shutil.rmtree(kept)
+                await asyncio.to_thread(shutil.copytree, place, log)
+    finally:
+        await asyncio.to_thread(postgres.start)
 
 
 async def _run_out_of_log(t: Trial, disk: SmallDisk) -> None:
@@ -162,4 +170,5 @@ async def _run_out_of_log(t: Trial, disk: SmallDisk) -> None:
     t.hit("postgres' disk was full")
     disk.free()
     await asyncio.to_thread(t.bed.postgres.start)
+    await t.enrol(6)  # all others may have been called by now
     await t.until_dials(dials + 1)
