@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from scheduler.ledger import leads
 from scheduler.ledger.database import Database
-from scheduler.ledger.leads import LeadFilter, count_leads, page_of_leads
+from scheduler.ledger.leads import LeadFilter, count_leads, count_leads_about, page_of_leads
 from scheduler.ledger.statements import statement
 from tests.ledger.made_up import made_up
 
@@ -73,6 +74,28 @@ async def test_tags_addresses_and_several_states_find_the_oldest_as_well(filled:
         assert len(found) == count
         assert [place.lead_id for place in found] == sorted((place.lead_id for place in found), reverse=True)
         assert await count_leads(filled, 1, narrow) == count
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "counted"), [("CHEAP", 0.0, 0), ("MOST_COUNTED", 10, 10), ("MOST_COUNTED", 60, 59)]
+)
+async def test_where_about_would_do_leads_are_counted_up_to_either_limit(
+    filled: Database, monkeypatch: pytest.MonkeyPatch, limit: str, value: float, counted: int
+) -> None:
+    """API 1: `?count=estimate`; a list of a million leads is not walked through for it."""
+    monkeypatch.setattr(leads, limit, value)
+    asked: list[int] = []
+
+    async def fetch_count(name: str, *arguments: Any, on: Any) -> int:
+        asked.append(await Database.fetch_count(filled, name, *arguments, on=on))
+        return asked[-1]
+
+    monkeypatch.setattr(filled, "fetch_count", fetch_count)
+    about, exact = await count_leads_about(filled, 1, LeadFilter(tags=("old",)))
+
+    assert asked == ([counted] if counted else [])
+    assert exact == (counted == 59)
+    assert about == 59 if exact else about >= counted
 
 
 async def test_external_ids_are_looked_up_in_their_index(filled: Database) -> None:
