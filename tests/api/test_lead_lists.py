@@ -137,8 +137,9 @@ async def test_many_leads_are_told_about_as_many_as_there_are(site: Site, monkey
         await take_in(site, last)
     for limit, value in (("MOST_COUNTED", 3), ("CHEAP", 0.0)):
         await site.rows("ANALYZE lead")
-        monkeypatch.setattr(f"scheduler.ledger.leads.{limit}", value)
-        about = await (await site.get("/v1/leads?limit=1&count=estimate")).json()
+        with monkeypatch.context() as patch:
+            patch.setattr(f"scheduler.ledger.leads.{limit}", value)
+            about = await (await site.get("/v1/leads?limit=1&count=estimate")).json()
         assert (about["count"], about["count_exact"]) == (4, False), limit
 
 
