@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import uvloop
@@ -21,7 +20,7 @@ from api.job_kinds import KINDS
 from api.parts import Stores, open_stores, open_witness
 from bench.cpu import cpu_s
 from bench.import_rows import MONDAY_NOON_MS, a_file
-from bench.path import all_settled, enrol_backlog, put_on_wheel
+from bench.path import all_settled, put_on_wheel
 from bench.site import private_site
 from scheduler.clock import ScaledClock
 from scheduler.flow.impact import measure
@@ -31,11 +30,7 @@ from scheduler.ledger.dialing_settings import change_account, raise_versions
 from scheduler.ledger.jobs import create_job, job
 from scheduler.services.jobs import Jobs
 
-SHORTER = {"enabled": True, "ranges": [{"start": "10:00", "end": "16:00"}]}
-CHANGES: dict[str, dict[str, Any]] = {
-    "moving": {"windows": dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), SHORTER)},
-    "not_moving": {"strict": True},
-}
+DAYS = ("mon", "tue", "wed", "thu", "fri")
 
 
 def run(loops: int, *, called: bool) -> dict[str, Any]:
@@ -44,38 +39,37 @@ def run(loops: int, *, called: bool) -> dict[str, Any]:
 
 
 async def _run(loops: int, called: bool) -> dict[str, Any]:
-    """Two changes: one that moves some calls, and one that moves none (only its version is new). Those of
-    several accounts are made one after the other, and added up."""
-    with private_site(import_workers=1) as site:
+    """Two changes: one that moves some calls, and one that moves none (only its version is new)."""
+    with private_site(import_workers=1, **({"batch_spread_s": 0} if called else {})) as site:
         clock = ScaledClock(MONDAY_NOON_MS, 1.0)
         async with open_stores(site.settings, clock, apply_migrations=True) as stores:
-            agents = await (_call_all(stores, loops) if called else _fill(stores, loops))
-            result: dict[str, Any] = {"bench": "recalculate", "called": called}
-            for name, change in CHANGES.items():
-                made = [
-                    await _change(stores, account_id, agent_id, change, site.servers)
-                    for account_id, agent_id in agents.items()
-                ]
-                result |= {"loops": sum(one["loops"] for one in made), name: _added(made)}
-            return result
+            account_id, agent_id = await _fill(stores, loops)
+            if called:
+                await _call_all(stores)
+            narrower = {"windows": _week("10:00", "16:00")}
+            servers = site.servers
+            moved = await _change(stores, account_id, agent_id, narrower, servers)
+            same = await _change(stores, account_id, agent_id, {"strict": True}, servers)
+            return {
+                "bench": "recalculate",
+                "called": called,
+                "loops": moved["loops"],
+                "moving": moved,
+                "not_moving": same,
+            }
 
 
-async def _call_all(stores: Stores, loops: int) -> dict[int, int]:
-    """Every lead has been called once. Answers the agent of each account."""
-    async with open_witness(stores) as witnessing:
-        accounts = await enrol_backlog(stores, loops)
-        async with all_settled(stores, witnessing, await put_on_wheel(stores)):
-            pass
-    async with stores.database.connection() as connection:
+async def _call_all(stores: Stores) -> None:
+    """Every lead that may be called by now has been, once."""
+    async with (
+        open_witness(stores) as witnessing,
+        all_settled(stores, witnessing, await put_on_wheel(stores)),
+        stores.database.connection() as connection,
+    ):
         await connection.execute("VACUUM ANALYZE", timeout=300)
-        rows = await connection.fetch(
-            "SELECT account_id, agent_id FROM agent WHERE account_id = ANY($1)", accounts
-        )
-    return {row["account_id"]: row["agent_id"] for row in rows}
 
 
-async def _fill(stores: Stores, loops: int) -> dict[int, int]:
-    """Leads of one account, which wait for their first call."""
+async def _fill(stores: Stores, loops: int) -> tuple[int, int]:
     now_ms = stores.clock.now_ms()
     account_id = await create_account(stores.database, name="bench", now_ms=now_ms)
     agent_id = await create_agent(
@@ -106,7 +100,7 @@ async def _fill(stores: Stores, loops: int) -> dict[int, int]:
         crew.close()
     async with stores.database.connection() as connection:
         await connection.execute("VACUUM ANALYZE", timeout=300)
-    return {account_id: agent_id}
+    return account_id, agent_id
 
 
 async def _change(
@@ -132,28 +126,15 @@ async def _change(
     return {
         "loops": done["done"],
         "in_force_ms": round(in_force_s * 1000, 1),
-        "seconds": seconds,
-        "cpu_s": {
-            "process": time.process_time() - cpu["process"],
-            "postgres": cpu_s(servers["postgres"]) - cpu["postgres"],
-        },
-        "impact_s": impact_s,
-        "impact": impact,
-    }
-
-
-def _added(made: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The changes of all accounts: sums, but for the longest time until one was in force; the last impact."""
-    loops, seconds = sum(one["loops"] for one in made), sum(one["seconds"] for one in made)
-    return {
-        "loops": loops,
-        "in_force_ms": max(one["in_force_ms"] for one in made),
         "seconds": round(seconds, 2),
-        "s_per_million": round(seconds / loops * 1e6, 1),
-        "loops_per_s": round(loops / seconds),
-        "cpu_s": {name: round(sum(one["cpu_s"][name] for one in made), 2) for name in made[0]["cpu_s"]},
-        "impact_s": round(sum(one["impact_s"] for one in made), 2),
-        "impact": made[-1]["impact"],
+        "s_per_million": round(seconds / done["done"] * 1e6, 1),
+        "loops_per_s": round(done["done"] / seconds),
+        "cpu_s": {
+            "process": round(time.process_time() - cpu["process"], 2),
+            "postgres": round(cpu_s(servers["postgres"]) - cpu["postgres"], 2),
+        },
+        "impact_s": round(impact_s, 2),
+        "impact": impact,
     }
 
 
@@ -176,3 +157,7 @@ async def _outdated(stores: Stores) -> int:
             "SELECT count(*) FROM loop AS lo JOIN agent AS ag USING (agent_id)"
             " WHERE lo.next_at IS NOT NULL AND lo.policy_version <> ag.policy_version"
         )
+
+
+def _week(start: str, end: str) -> dict[str, Any]:
+    return {day: {"enabled": True, "ranges": [{"start": start, "end": end}]} for day in DAYS}
