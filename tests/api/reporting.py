@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
+from api import provider_inbox
 from api.assembly import api_app
 from api.callback_tokens import CallbackTokens
 from api.parts import REPORTS, open_aside
@@ -99,3 +101,13 @@ async def a_desk_apart(world: World, remote: Remote, folder: Path, **settings: A
         app = api_app(stores, world.provider, aside=aside)
         async with TestClient(ApiServer(app)) as client:
             yield Desk(world, client, CallbackTokens(stores.installation.id_key))
+
+
+@asynccontextmanager
+async def a_slow_ledger(world: World) -> AsyncIterator[None]:
+    """Settles wait for as long as the block runs; whoever reports is told so a moment later."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provider_inbox, "ANSWER_WITHIN_S", 0.2)
+        async with world.stores.database.transaction() as on:
+            await on.execute("LOCK TABLE lead IN EXCLUSIVE MODE")
+            yield

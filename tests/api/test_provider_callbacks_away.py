@@ -16,7 +16,7 @@ from dialer.aside import Aside
 from dialer.providers.webhook_wire import Report
 from scheduler.errors import ServerUnavailable
 from scheduler.wheel.spools import marked_spools
-from tests.api.reporting import Desk, a_desk_apart, a_live_world, a_report
+from tests.api.reporting import Desk, a_desk_apart, a_live_world, a_report, a_slow_ledger
 from tests.builders import MINUTE, PHONE, World, phones
 from tests.dialer.builders import until
 from tests.outage import Remote, a_remote
@@ -246,16 +246,12 @@ async def test_a_spooled_report_that_cannot_be_taken_in_holds_up_no_other(
     assert await world.value(converted) == 2
 
 
-async def test_a_ledger_that_is_too_slow_is_not_waited_for_and_the_report_counts_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_ledger_that_is_too_slow_is_not_waited_for_and_the_report_counts_once(desk: Desk):
     """I14: it is committed by the one that waits in memory, and found known when the spool is drained."""
-    monkeypatch.setattr(provider_inbox, "ANSWER_WITHIN_S", 0.2)
     world = desk.world
     armed = await world.an_armed_attempt()
 
-    async with world.stores.database.transaction() as on:
-        await on.execute("LOCK TABLE lead IN EXCLUSIVE MODE")  # the settle waits here
+    async with a_slow_ledger(world):
         for _ in range(2):
             assert await desk.report(armed.attempt_id, "busy") == 204
     await drained(desk)

@@ -11,7 +11,7 @@ import pytest
 
 from api import provider_inbox
 from scheduler.domain.model import Priority
-from tests.api.reporting import Desk, a_desk
+from tests.api.reporting import Desk, a_desk, a_slow_ledger
 from tests.builders import phones
 from tests.dialer.builders import until
 from tests.worlds import OpenWorld
@@ -23,19 +23,14 @@ async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk
         yield desk
 
 
-async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(desk: Desk):
     """I14: it may be committed after all; the provider sends it again."""
-    monkeypatch.setattr(provider_inbox, "ANSWER_WITHIN_S", 0.2)
     world = desk.world
     armed = await world.an_armed_attempt()
 
-    async with world.stores.database.transaction() as on:
-        await on.execute("LOCK TABLE lead IN EXCLUSIVE MODE")  # the settle waits here
+    async with a_slow_ledger(world):
         assert await desk.report(armed.attempt_id, "busy") == 503
         assert await desk.report(armed.attempt_id, "busy") == 503
-    monkeypatch.setattr(provider_inbox, "ANSWER_WITHIN_S", 8.0)
     assert await desk.report(armed.attempt_id, "busy") == 204
 
     assert await world.value("SELECT count(*) FROM provider_event") == 1
