@@ -97,7 +97,7 @@ async def change(call: Call, query: ChangeQuery, body: requests.BatchChange) -> 
     said = body.throttle
     if isinstance(said.start_at, datetime):
         now = (await _batch(call, batch_id)).throttle.start_at
-        if now == utc_ms(to_ms(said.start_at)):  # it began long ago, and may be sent back
+        if now == utc_ms(to_ms(said.start_at)):  # sent back as it was read, or said again
             said = msgspec.structs.replace(said, start_at=msgspec.UNSET)
     throttle = read_throttle(said, now_ms, "/throttle/start_at")
     impact = await change_batch(
@@ -115,10 +115,15 @@ async def change(call: Call, query: ChangeQuery, body: requests.BatchChange) -> 
     if query.dry_run:
         paced = msgspec.structs.replace(shown.throttle, **_as_shown(throttle))
         shown = msgspec.structs.replace(shown, name=body.name or shown.name, throttle=paced)
-    elif "start_at" in throttle:
+    elif "start_at" in throttle or _lies_ahead(body.throttle.start_at, now_ms):
         clock = call.deps.clock
         await until_permits_are_void(clock, clock.monotonic_s(), call.deps.settings.permit_s)
     return Reply(_changed(shown, impact), headers=tagged(shown))
+
+
+def _lies_ahead(start_at: datetime | msgspec.UnsetType | None, now_ms: Ms) -> bool:
+    """Whether calls of before may be on their way still, where this was said a moment ago as well."""
+    return isinstance(start_at, datetime) and to_ms(start_at) > now_ms
 
 
 @route("DELETE", "/v1/batches/{id}", scope="leads:write", answers=(204, 200))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.instants import utc_ms
+from api.routes import batches
 from scheduler.domain.time import HOUR
 from tests.api.builders import Site, a_tenant
 from tests.api.imports import a_file, value
@@ -100,6 +101,27 @@ async def test_a_dry_run_tells_exactly_how_first_touches_will_move(site: Site, t
     assert said["throttle"] == foretold["throttle"]
     plain = await site.get(f"/v1/batches/{batch['id']}")
     assert plain.headers["ETag"] == replies[0].headers["ETag"]
+
+
+async def test_a_start_that_is_said_again_is_answered_when_no_call_of_before_can_leave(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    """I9: whoever lost the answer to the first hears the same; a start long ago forbids nothing."""
+    waited: list[float] = []
+
+    async def void(clock: Any, since_s: float, permit_s: float) -> None:
+        waited.append(since_s)
+
+    monkeypatch.setattr(batches, "until_permits_are_void", void)
+    batch = await make(site)
+    later = {"throttle": {"start_at": utc_ms(site.clock.now_ms() + HOUR)}}
+
+    for times in (1, 2):
+        assert (await patch(site, batch, later)).status == 200
+        assert len(waited) == times
+    site.clock.move_to(site.clock.now_ms() + 2 * HOUR)
+    assert (await patch(site, batch, later)).status == 200
+    assert len(waited) == 2
 
 
 async def test_a_change_that_moves_nothing_says_so_and_a_wrong_one_is_refused_when_tried(site: Site):
