@@ -18,6 +18,7 @@ from api.parts import (
     clock_tasks,
     delivering_task,
     dialing_tasks,
+    frozen_task,
     last_moved,
     make_dialing,
     make_probe,
@@ -109,6 +110,7 @@ async def run_api(settings: Settings, *, on_ready: OnReady, stop: asyncio.Event)
         tasks = [
             delivering_task(stores, stop),
             memory_task(stores, stop, decides=False),
+            frozen_task(stores, stop),
             *probe_tasks(stores, probe, stop),
             *witness_tasks(stores, witnessing, stop),
         ]

@@ -123,12 +123,7 @@ def make_services(
             spools=partial(marked_spools, stores.wheel) if spools else None,
             spool_wait_s=settings.spool_wait_s,
         ),
-        FrozenSessions(
-            stores.database,
-            period_s=settings.reap_s,
-            idle_s=settings.postgres_idle_s,
-            statement_s=settings.postgres_statement_s,
-        ),
+        _frozen_sessions(stores),
         Calendars(stores.flow, reload_s=60 if stores.clock.speed else 86_400),
         Herald(stores.database, stores.clock, period_s=settings.news_s, kept_days=settings.news_kept_days),
         Abandoned(
@@ -179,6 +174,22 @@ def service_tasks(stores: Stores, services: Services, stop: asyncio.Event) -> li
         for service in services.all()
     ]
     return [*tasks, *probe_tasks(stores, probe, stop)]
+
+
+def frozen_task(stores: Stores, stop: asyncio.Event) -> asyncio.Task[None]:
+    """What the services have as well, in another process: theirs may be the one that stands still."""
+    frozen = _frozen_sessions(stores)
+    return asyncio.create_task(run_service(frozen, stores.clock, stop), name=frozen.name)
+
+
+def _frozen_sessions(stores: Stores) -> FrozenSessions:
+    settings = stores.settings
+    return FrozenSessions(
+        stores.database,
+        period_s=settings.reap_s,
+        idle_s=settings.postgres_idle_s,
+        statement_s=settings.postgres_statement_s,
+    )
 
 
 def memory_task(stores: Stores, stop: asyncio.Event, *, decides: bool) -> asyncio.Task[None]:
