@@ -15,10 +15,11 @@ from scheduler.settings import Settings
 from scheduler.wheel import TimingWheel
 from tests.api.builders import EPOCH, PERMIT_S, Site, a_site
 from tests.api.receiving import Outlets, Receiver, a_deliverer, a_receiver
+from tests.api.reporting import desk
 from tests.builders import empty
 from tests.worlds import ledger_url, open_world
 
-__all__ = ["ledger_url", "open_world"]
+__all__ = ["desk", "ledger_url", "open_world"]
 
 
 @pytest.fixture

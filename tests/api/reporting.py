@@ -111,3 +111,10 @@ async def a_slow_ledger(world: World) -> AsyncIterator[None]:
         async with world.stores.database.transaction() as on:
             await on.execute("LOCK TABLE lead IN EXCLUSIVE MODE")
             yield
+
+
+@pytest.fixture
+async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk]:
+    """The integrator's, and an API with a ledger that is there."""
+    async with a_desk(open_world, aiohttp_client) as desk:
+        yield desk

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
@@ -15,12 +14,6 @@ from scheduler.errors import ServerUnavailable
 from tests.api.reporting import SECRET, SECRET_TEXT, Desk, a_desk, a_report
 from tests.builders import PHONE, phones
 from tests.worlds import OpenWorld
-
-
-@pytest.fixture
-async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk]:
-    async with a_desk(open_world, aiohttp_client) as desk:
-        yield desk
 
 
 async def test_reports_of_a_call_end_its_attempt_with_all_they_say(desk: Desk):

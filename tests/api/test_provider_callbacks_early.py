@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
 from dialer.providers.base import ProviderEvent
 from scheduler.errors import ServerUnavailable
-from tests.api.reporting import Desk, a_desk
+from tests.api.reporting import Desk
 from tests.builders import DAY, phones
-from tests.worlds import OpenWorld
-
-
-@pytest.fixture
-async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk]:
-    async with a_desk(open_world, aiohttp_client) as desk:
-        yield desk
 
 
 @pytest.mark.parametrize("why", ["unknown", "quarantined"])

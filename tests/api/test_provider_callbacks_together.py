@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
-from typing import Any
 
 import pytest
 
 from api import provider_inbox
 from scheduler.domain.model import Priority
-from tests.api.reporting import Desk, a_desk, a_slow_ledger
+from tests.api.reporting import Desk, a_slow_ledger
 from tests.builders import phones
 from tests.dialer.builders import until
-from tests.worlds import OpenWorld
-
-
-@pytest.fixture
-async def desk(open_world: OpenWorld, aiohttp_client: Any) -> AsyncIterator[Desk]:
-    async with a_desk(open_world, aiohttp_client) as desk:
-        yield desk
 
 
 async def test_a_ledger_that_is_too_slow_is_503_and_the_report_counts_once(desk: Desk):
