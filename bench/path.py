@@ -109,8 +109,8 @@ async def all_settled(stores: Stores, witnessing: Witnessing | None, due: int) -
     provider = SimulatedProvider(1, instant(), RingLedger(keep=False))
     stop = asyncio.Event()
     tasks = dialing_tasks(stores, make_dialing(stores, provider, witnessing=witnessing), stop)
-    await _until_settled(stores, due)
     try:
+        await _until_settled(stores, due)
         yield
     finally:
         stop.set()
